@@ -1,0 +1,45 @@
+"""The checklist as data: controls and what verifies them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRef:
+    """A rule and the arguments it is run with. Equal references share one run."""
+
+    rule: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One checkbox.
+
+    `decided_by` says who has the last word: `files`, `evidence` (the output of a run) or `person`; `ask` says
+    what is to be run or looked at when it is not files alone. `checks` must all hold. `applies_when` is a check
+    whose empty scope makes the control not-applicable.
+    """
+
+    id: str
+    parent: str | None
+    phase: str
+    section: str
+    title: str
+    decided_by: str
+    checks: tuple[CheckRef, ...] = ()
+    ask: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """All controls in checklist order."""
+
+    name: str
+    version: str
+    controls: tuple[Control, ...]
+
+    def phases(self) -> tuple[str, ...]:
+        """The phases in checklist order, each once."""
+        return tuple(dict.fromkeys(c.phase for c in self.controls))

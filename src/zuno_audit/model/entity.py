@@ -1,0 +1,76 @@
+"""Facts as plain data: tables of entities whose fields are answers.
+
+A fact provider states what is true of the repository ("this server recovers on every path, here is why")
+and never what that means for a rule. Rules quantify over these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zuno_audit.model.location import Location
+
+Scalar = str | int | float | bool | None
+
+YES = "yes"
+NO = "no"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One field of an entity.
+
+    `value` is text, a number, a bool, a tuple of those, or one of "yes", "no", "unknown"; `None` means that
+    it cannot be known. `because` is a clause that explains it and fits behind a colon. `proof` lists the
+    places that show it, in the order in which a reader should look. `failed` marks an answer that is
+    missing because a file could not be parsed or a limit was hit: it may never count in favour.
+    """
+
+    value: Scalar | tuple[Scalar, ...]
+    because: str = ""
+    proof: tuple[Location, ...] = ()
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One thing found in the repository: a server, a client, a variable, a table, a file..."""
+
+    kind: str
+    location: Location
+    fields: Mapping[str, Answer]
+
+    def get(self, name: str) -> Answer:
+        """The answer called `name`. The pseudo-fields `path` and `line` are always there.
+
+        Raises KeyError for a field that the entity's kind does not have.
+        """
+        if name == "path":
+            return Answer(self.location.path)
+        if name == "line":
+            return Answer(self.location.line)
+        return self.fields[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that kept a provider from seeing all of a file. It turns what it touches into `error`."""
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All entities of one kind, sorted by location.
+
+    `files` are the paths that were looked at; `problems` the ones that could not be.
+    """
+
+    kind: str
+    rows: tuple[Entity, ...]
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = field(default=())

@@ -1,0 +1,83 @@
+"""What a rule says about a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zuno_audit.model.location import Location
+
+
+class Level(StrEnum):
+    """SARIF's levels, worst first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for error, 1 for warning, 2 for note."""
+        return ("error", "warning", "note").index(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why a finding does not count. `kind` is SARIF's: inSource (a comment) or external (a waiver)."""
+
+    kind: str
+    reason: str
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of one rule.
+
+    `level` error or warning or note. An `undecided` finding says that the code could not be followed; it
+    never fails an item, it makes it manual. A `letter` finding names a difference in wording only.
+    `symbol` is the enclosing declaration and `matched` the redacted source text: both feed the
+    fingerprint, which the engine computes. `checklist` holds item ids in checklist order.
+    """
+
+    rule: str
+    level: Level
+    message: str
+    location: Location
+    flow: tuple[Location, ...] = ()
+    undecided: bool = False
+    letter: bool = False
+    symbol: str = ""
+    matched: str = ""
+    fingerprint: str = ""
+    checklist: tuple[str, ...] = ()
+    suppression: Suppression | None = None
+    baseline: str | None = None  # new | unchanged | absent, when a baseline was given
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, int, int, str]:
+        """Findings are sorted by path, line, column, rule."""
+        s = self.location.span
+        return (
+            self.location.path,
+            s.start_line,
+            s.start_column,
+            self.rule,
+            s.end_line,
+            s.end_column,
+            self.message,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """Something the audit could not see or do. `level` is error, warning or note."""
+
+    level: Level
+    path: str
+    line: int
+    message: str
+
+    @property
+    def sort_key(self) -> tuple[str, int, str]:
+        return (self.path, self.line, self.message)

@@ -1,0 +1,57 @@
+"""The result of an audit: the only thing that reports see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zuno_audit.model.control import Checklist
+from zuno_audit.model.finding import Diagnostic, Finding
+from zuno_audit.model.rule import RuleInfo
+from zuno_audit.model.verdict import Status, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryInfo:
+    """Where the audited tree stands. All are None/False where git does not say.
+
+    `url` is the https form of the origin without user info.
+    """
+
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """Everything an audit found, sorted and free of times, durations and absolute paths.
+
+    `read_text(path)` gives the text of a repository file for excerpts and line hashes, or None; it is not part
+    of the result's identity. `nothing_to_audit` is true when the tree holds nothing the rules could look at.
+    """
+
+    tool_version: str
+    repository: RepositoryInfo
+    checklist: Checklist
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    rules: tuple[RuleInfo, ...]
+    files: tuple[str, ...] = ()
+    profile: str = ""
+    nothing_to_audit: bool = False
+    read_text: Callable[[str], str | None] = field(default=lambda path: None, compare=False, repr=False)
+
+    def summary(self) -> dict[str, int]:
+        """How many items have each status; every status is a key."""
+        counts = {status.value: 0 for status in Status}
+        for verdict in self.verdicts:
+            counts[verdict.status.value] += 1
+        return counts
+
+    @property
+    def is_complete(self) -> bool:
+        """False when a check ended in `error` or there was nothing to audit."""
+        return not self.nothing_to_audit and all(v.status is not Status.ERROR for v in self.verdicts)

@@ -1,0 +1,39 @@
+"""What the audit says about a checkbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zuno_audit.model.control import Control
+from zuno_audit.model.location import Location
+
+
+class Status(StrEnum):
+    """The six statuses of an item, in the order in which summaries list them."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"
+    NEEDS_EVIDENCE = "needs-evidence"
+    MANUAL = "manual"
+    NOT_APPLICABLE = "not-applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One reason of a verdict: a rule (or `checklist` for the control's own nature) and what it found."""
+
+    rule: str
+    status: Status
+    reason: str
+    evidence: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A control, its status and every check behind it."""
+
+    control: Control
+    status: Status
+    checks: tuple[Check, ...]
