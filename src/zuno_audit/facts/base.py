@@ -1,0 +1,42 @@
+"""The fact store: every fact is computed at most once, when somebody asks for it.
+
+A provider is a function `provider(store) -> T`. `store.get(provider)` runs it once. A provider of a *table*
+is listed in `facts/catalog.py` under the kind of its entities, so that rules can name it and nothing is
+imported before a rule needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from zuno_audit.facts.catalog import TABLES
+from zuno_audit.model.entity import Table
+
+if TYPE_CHECKING:
+    from zuno_audit.source.repository import Repository
+
+T = TypeVar("T")
+
+
+class FactStore:
+    """What is true of one repository, computed on demand."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self._facts: dict[Callable[[FactStore], Any], Any] = {}
+
+    def get(self, provider: Callable[[FactStore], T]) -> T:
+        """The value of a provider; it runs at most once."""
+        if provider not in self._facts:
+            self._facts[provider] = provider(self)
+        return cast("T", self._facts[provider])
+
+    def table(self, kind: str) -> Table:
+        """The table of entities of this kind.
+
+        Raises KeyError when no provider knows the kind.
+        """
+        module, _, name = TABLES[kind].partition(":")
+        return self.get(getattr(import_module(module), name))
