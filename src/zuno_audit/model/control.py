@@ -34,11 +34,12 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """All controls in checklist order."""
+    """All controls in checklist order. `phase_titles` pairs a phase with its heading, where it has one."""
 
     name: str
     version: str
     controls: tuple[Control, ...]
+    phase_titles: tuple[tuple[str, str], ...] = ()
 
     def phases(self) -> tuple[str, ...]:
         """The phases in checklist order, each once."""
