@@ -1,0 +1,175 @@
+"""Bytes -> a parsed Go file: package name, imports, and top-level declarations by name."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from zuno_audit.languages.go import lower, syntax
+from zuno_audit.model.location import Location, Span
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as TreeNode
+    from tree_sitter import Parser
+
+# Go 1.26 allows `new(expression)`, which the grammar takes for a type. Renaming the builtin for a second try
+# keeps every byte offset.
+_NEW_CALL = re.compile(rb"\bnew\(")
+_NEW_ALIAS = lower.NEW_ALIAS.encode() + b"("
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Parser:
+    import tree_sitter_go
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_go.language()))
+
+
+class GoFile:
+    """One parsed file.
+
+    `error_line` is the 1-based line of the first syntax error, or 0. Declarations are lowered when asked for.
+    """
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        tree = _parser().parse(data)
+        if tree.root_node.has_error and b"new(" in data:
+            again = _parser().parse(_NEW_CALL.sub(_NEW_ALIAS, data))
+            tree = tree if again.root_node.has_error else again
+        self._tree = tree
+        self.error_line = _first_error_line(tree.root_node) if tree.root_node.has_error else 0
+        self.package = ""
+        self.imports: list[syntax.ImportSpec] = []
+        self._functions: dict[str, list[TreeNode]] = {}
+        self._methods: dict[tuple[str, str], TreeNode] = {}
+        self._specs: dict[str, TreeNode] = {}
+        self._lowered: dict[int, syntax.FuncDecl] = {}
+        self._lowered_specs: dict[int, list[syntax.ValueSpec | syntax.TypeSpec]] = {}
+        self._lines: list[int] | None = None
+        self._index(tree.root_node)
+
+    def _index(self, root: TreeNode) -> None:
+        for node in root.named_children:
+            kind = node.type
+            if kind == "function_declaration":
+                name = node.child_by_field_name("name")
+                if name is not None and name.text is not None:
+                    self._functions.setdefault(name.text.decode(), []).append(node)
+            elif kind == "method_declaration":
+                name = node.child_by_field_name("name")
+                if name is not None and name.text is not None:
+                    self._methods[_receiver_name(node), name.text.decode()] = node
+            elif kind in ("const_declaration", "var_declaration", "type_declaration"):
+                self._index_specs(node, node)
+            elif kind == "import_declaration":
+                self.imports.extend(lower.lower_imports(node))
+            elif kind == "package_clause":
+                names = [c for c in node.named_children if c.type == "package_identifier"]
+                self.package = (names[0].text or b"").decode() if names else ""
+
+    def _index_specs(self, node: TreeNode, declaration: TreeNode) -> None:
+        for child in node.named_children:
+            if child.type == "var_spec_list":
+                self._index_specs(child, declaration)
+            elif child.type in ("const_spec", "var_spec", "type_spec", "type_alias"):
+                for name in child.children_by_field_name("name"):
+                    if name.is_named and name.text is not None:
+                        self._specs[name.text.decode()] = declaration
+
+    # ------------------------------------------------------------ declarations
+
+    def functions(self) -> list[syntax.FuncDecl]:
+        """All functions and methods in source order."""
+        nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
+        return [self._function(n) for n in sorted(nodes, key=lambda n: n.start_byte)]
+
+    def function(self, name: str) -> syntax.FuncDecl | None:
+        """The function called `name` (not a method)."""
+        nodes = self._functions.get(name)
+        return self._function(nodes[0]) if nodes else None
+
+    def method(self, type_name: str, name: str) -> syntax.FuncDecl | None:
+        """The method `name` of the type `type_name`."""
+        node = self._methods.get((type_name, name))
+        return self._function(node) if node is not None else None
+
+    def methods_of(self, type_name: str) -> list[str]:
+        """The names of the methods that this file declares on a type."""
+        return [method for owner, method in self._methods if owner == type_name]
+
+    def spec(self, name: str) -> syntax.ValueSpec | syntax.TypeSpec | None:
+        """The const, var or type called `name`."""
+        for spec in self._specs_of(self._specs.get(name)):
+            if isinstance(spec, syntax.TypeSpec):
+                if spec.name == name:
+                    return spec
+            elif any(n.name == name for n in spec.names):
+                return spec
+        return None
+
+    def specs(self) -> list[syntax.ValueSpec | syntax.TypeSpec]:
+        """All const, var and type specs in source order."""
+        nodes = {n.start_byte: n for n in self._specs.values()}
+        return [spec for start in sorted(nodes) for spec in self._specs_of(nodes[start])]
+
+    def declares(self, name: str) -> bool:
+        """True when the file declares a function, const, var or type of this name."""
+        return name in self._functions or name in self._specs
+
+    def _function(self, node: TreeNode) -> syntax.FuncDecl:
+        found = self._lowered.get(node.start_byte)
+        if found is None:
+            found = self._lowered[node.start_byte] = lower.lower_function(node)
+        return found
+
+    def _specs_of(self, node: TreeNode | None) -> list[syntax.ValueSpec | syntax.TypeSpec]:
+        if node is None:
+            return []
+        found = self._lowered_specs.get(node.start_byte)
+        if found is None:
+            found = self._lowered_specs[node.start_byte] = lower.lower_specs(node)
+        return found
+
+    # ------------------------------------------------------------ positions
+
+    def location(self, start: int, end: int, note: str = "") -> Location:
+        """The location of a byte range; columns count code points."""
+        first_line, first_column = self._position(start)
+        last_line, last_column = self._position(end)
+        return Location(self.path, Span(first_line, first_column, last_line, last_column), note)
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        from bisect import bisect_right
+
+        if self._lines is None:
+            starts = [0]
+            starts.extend(m.end() for m in re.finditer(rb"\n", self.data))
+            self._lines = starts
+        line = bisect_right(self._lines, offset) - 1
+        prefix = self.data[self._lines[line] : offset]
+        return line + 1, len(prefix.decode("utf-8", "replace")) + 1
+
+
+def _receiver_name(node: TreeNode) -> str:
+    receiver = node.child_by_field_name("receiver")
+    if receiver is None:
+        return ""
+    params = lower._params(receiver)
+    return lower.embedded_name(params[0].type) if params else ""
+
+
+def _first_error_line(root: TreeNode) -> int:
+    stack = [root]
+    best = 0
+    while stack:
+        node = stack.pop()
+        if node.is_error or node.is_missing:
+            line = node.start_point[0] + 1
+            best = line if best == 0 else min(best, line)
+        elif node.has_error:
+            stack.extend(node.children)
+    return best or 1
