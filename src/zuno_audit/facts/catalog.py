@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-TABLES: dict[str, str] = {}
+TABLES: dict[str, str] = {
+    "compose_env": "zuno_audit.facts.compose_tables:compose_env",
+    "compose_service": "zuno_audit.facts.compose_tables:compose_service",
+    "env_file": "zuno_audit.facts.dotenv:env_file",
+}

@@ -1,0 +1,159 @@
+"""Compose files as tables: `compose_service` and `compose_env`. Values never leave; names and shapes do."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.compose import ComposeFile, EnvEntry, Service, compose_files
+from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.languages import shell
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Scalar, Table
+
+
+def compose_service(store: FactStore) -> Table:
+    """Table `compose_service`: one row per service and file, as written there.
+
+    Fields: `name`, `file`, `overlay` yes/no, `image`, `repository` (last segment of the image without tag and
+    digest), `has_build` yes/no, `context` and `dockerfile` (repository paths), `dockerfile_exists` yes/no,
+    `target`, `healthcheck` yes/no, `env_names`, `env_references` (variables that the environment takes from
+    outside), `env_files`, `ports` (`published:target`, variables replaced from the env template), `published`
+    and `container_ports` (numbers as text), `volumes` (`source:target`), `depends_on`, `networks`, `command`,
+    `container_name`, `profiles`, `restart`. What a service does not have is None or an empty tuple.
+    """
+    read = store.get(compose_files)
+    rows = tuple(_service_row(store, file, service) for file, service in read.services())
+    return Table("compose_service", rows, read.paths, read.problems)
+
+
+def compose_env(store: FactStore) -> Table:
+    """Table `compose_env`: one row per variable in the `environment` of a service.
+
+    Fields: `name`, `service`, `file`, `overlay` yes/no, `references` (what the value takes from outside),
+    `source`: `literal`, `reference`, `mixed`, `empty` or `caller` (a bare name), `has_default` yes/no,
+    `required` yes/no (`${VAR:?}`). The value itself is not a field: it may be a secret.
+    """
+    read = store.get(compose_files)
+    rows = tuple(
+        _env_row(file, service, entry) for file, service in read.services() for entry in service.environment
+    )
+    return Table("compose_env", rows, read.paths, read.problems)
+
+
+def image_repository(image: str) -> str:
+    """`postgres` of `docker.io/library/postgres:15@sha256:...`: the last segment without tag and digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entity:
+    environment = default_environment(store, posixpath.dirname(file.path))
+    fields = {
+        "name": Answer(service.name),
+        "file": Answer(service.path),
+        "overlay": _yes_no(file.is_overlay),
+        "image": Answer(service.image),
+        "repository": Answer(image_repository(service.image) if service.image else None),
+        **_build_fields(store, service),
+        "healthcheck": _healthcheck(service),
+        "env_names": Answer(
+            tuple(e.name for e in service.environment), proof=tuple(e.location for e in service.environment)
+        ),
+        "env_references": Answer(
+            tuple(dict.fromkeys(name for e in service.environment for name in e.references))
+        ),
+        "env_files": Answer(
+            tuple(f.path for f in service.env_files), proof=tuple(f.location for f in service.env_files)
+        ),
+        **_port_fields(service, environment),
+        "volumes": Answer(
+            tuple(f"{v.source}:{v.target}" if v.source else v.target for v in service.volumes),
+            proof=tuple(v.location for v in service.volumes),
+        ),
+        "depends_on": Answer(service.depends_on),
+        "networks": Answer(service.networks),
+        "command": Answer(" ".join(service.command) or None),
+        "container_name": Answer(service.container_name),
+        "profiles": Answer(service.profiles),
+        "restart": Answer(service.restart),
+    }
+    return Entity("compose_service", service.location, fields)
+
+
+def _build_fields(store: FactStore, service: Service) -> dict[str, Answer]:
+    build = service.build
+    if build is None:
+        none = Answer(None)
+        return {"has_build": _yes_no(False), "context": none, "dockerfile": none} | {
+            "dockerfile_exists": none,
+            "target": none,
+        }
+    proof = (build.location,)
+    is_there = build.inline is not None or build.dockerfile in store.repository
+    exists = UNKNOWN if "$" in build.dockerfile or "://" in build.context else YES if is_there else NO
+    return {
+        "has_build": Answer(YES, proof=proof),
+        "context": Answer(build.context, proof=proof),
+        "dockerfile": Answer(None if build.inline is not None else build.dockerfile, proof=proof),
+        "dockerfile_exists": Answer(exists, proof=proof),
+        "target": Answer(build.target, proof=proof),
+    }
+
+
+def _healthcheck(service: Service) -> Answer:
+    check = service.healthcheck
+    if check is None:
+        return Answer(NO, "the service has no healthcheck", (service.location,))
+    if check.disabled:
+        return Answer(NO, "the health check is disabled", (check.location,))
+    if not check.test:
+        return Answer(NO, "the health check has no test of its own", (check.location,))
+    return Answer(YES, "a health check is configured", (check.location,))
+
+
+def _port_fields(service: Service, environment: Mapping[str, str]) -> dict[str, Answer]:
+    proof = tuple(port.location for port in service.ports)
+    published = tuple(_expanded(port.published or "", environment) for port in service.ports)
+    targets = tuple(_expanded(port.target, environment) for port in service.ports)
+    pairs = tuple(f"{p}:{t}" if p else t for p, t in zip(published, targets, strict=True))
+    return {
+        "ports": Answer(pairs, proof=proof),
+        "published": Answer(tuple(p for p in published if p), proof=proof),
+        "container_ports": Answer(targets, proof=proof),
+    }
+
+
+def _expanded(text: str, environment: Mapping[str, str]) -> str:
+    """The text with its variables replaced where the template knows them."""
+    value = shell.expand(text, environment)
+    return text if value is None else value
+
+
+def _env_row(file: ComposeFile, service: Service, entry: EnvEntry) -> Entity:
+    found = shell.references(entry.value or "")
+    fields = {
+        "name": Answer(entry.name),
+        "service": Answer(service.name),
+        "file": Answer(entry.location.path),
+        "overlay": _yes_no(file.is_overlay),
+        "references": Answer(entry.references),
+        "source": Answer(_source(entry, found)),
+        "has_default": _yes_no(any(r.default is not None for r in found)),
+        "required": _yes_no(any(r.is_required for r in found)),
+    }
+    return Entity("compose_env", entry.location, fields)
+
+
+def _source(entry: EnvEntry, found: tuple[shell.Reference, ...]) -> Scalar:
+    if entry.value is None:
+        return "caller"
+    if not entry.value:
+        return "empty"
+    if not found:
+        return "literal"
+    only = found[0]
+    return "reference" if (only.start, only.end) == (0, len(entry.value)) else "mixed"
+
+
+def _yes_no(holds: bool) -> Answer:
+    return Answer(YES if holds else NO)

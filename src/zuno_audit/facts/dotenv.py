@@ -1,0 +1,86 @@
+"""Env files of the repository: templates that document variables, and real ones that should not be there."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from zuno_audit.facts.base import FactStore
+from zuno_audit.languages.dotenv import DotenvFile, parse_dotenv
+from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location, at_line
+
+TEMPLATE_WORDS = frozenset({"example", "examples", "sample", "template", "tmpl", "tpl", "dist", "skeleton"})
+
+_NAME = re.compile(r"\.env(?:[._-].*)?|[\w.-]+\.env(?:[._-][\w-]+)?|env\.(?:example|sample|template|dist)")
+_SEPARATOR = re.compile(r"[._-]")
+_OTHER_SUFFIXES = (".go", ".md", ".ts", ".js", ".py", ".sh", ".yaml", ".yml", ".json", ".toml")
+
+
+def is_env_file(path: str) -> bool:
+    """True for `.env`, `.env.production`, `qa.env`, `.env.example` and the like."""
+    name = posixpath.basename(path).lower()
+    return ".env" in f".{name}" and not name.endswith(_OTHER_SUFFIXES) and _NAME.fullmatch(name) is not None
+
+
+def is_template(path: str) -> bool:
+    """True when the name says that the file is to be copied and filled in."""
+    return not TEMPLATE_WORDS.isdisjoint(_SEPARATOR.split(posixpath.basename(path).lower()))
+
+
+def env_files(store: FactStore) -> tuple[DotenvFile, ...]:
+    """Every env file, templates included, sorted by path."""
+    found = []
+    for path in store.repository.files:
+        if "env" in path and is_env_file(path):
+            text = store.repository.text(path)
+            if text is None:
+                found.append(DotenvFile(path, (), (), (Problem(path, 1, "the file cannot be read"),)))
+            else:
+                found.append(parse_dotenv(path, text))
+    return tuple(found)
+
+
+def env_templates(store: FactStore) -> tuple[DotenvFile, ...]:
+    """The env files that document variables."""
+    return tuple(file for file in store.get(env_files) if is_template(file.path))
+
+
+def default_environment(store: FactStore, directory: str) -> dict[str, str]:
+    """What a developer's `.env` in a folder holds: the template there or in the nearest folder above."""
+    templates = {posixpath.dirname(file.path): file for file in reversed(store.get(env_templates))}
+    while True:
+        if directory in templates:
+            return templates[directory].values()
+        if not directory:
+            return {}
+        directory = posixpath.dirname(directory)
+
+
+def env_file(store: FactStore) -> Table:
+    """Table `env_file`: one row per env file.
+
+    Fields: `file`, `template` yes/no, `tracked` yes/no, `names` (all assigned), `empty_names` (those without
+    a value).
+    """
+    files = store.get(env_files)
+    rows = tuple(_row(store, file) for file in files)
+    problems = tuple(problem for file in files for problem in file.problems)
+    return Table("env_file", rows, tuple(file.path for file in files), problems)
+
+
+def _row(store: FactStore, file: DotenvFile) -> Entity:
+    where = file.assignments[0].location if file.assignments else _top(file)
+    values = file.values()
+    fields = {
+        "file": Answer(file.path),
+        "template": Answer(YES if is_template(file.path) else NO),
+        "tracked": Answer(YES if store.repository.is_tracked(file.path) else NO),
+        "names": Answer(tuple(values), proof=tuple(a.location for a in file.assignments)),
+        "empty_names": Answer(tuple(name for name, value in values.items() if not value)),
+    }
+    return Entity("env_file", where, fields)
+
+
+def _top(file: DotenvFile) -> Location:
+    return at_line(file.path)
