@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from zuno_audit.facts.catalog import TABLES
-from zuno_audit.model.entity import Table
+from zuno_audit.model.entity import Problem, Table
 
 if TYPE_CHECKING:
     from zuno_audit.source.repository import Repository
@@ -26,12 +26,24 @@ class FactStore:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self._facts: dict[Callable[[FactStore], Any], Any] = {}
+        self._crashes: dict[Callable[[FactStore], Any], Exception] = {}
 
     def get(self, provider: Callable[[FactStore], T]) -> T:
-        """The value of a provider; it runs at most once."""
+        """The value of a provider; it runs at most once. A provider that raised raises the same again."""
+        if provider in self._crashes:
+            raise self._crashes[provider]
         if provider not in self._facts:
-            self._facts[provider] = provider(self)
+            try:
+                self._facts[provider] = provider(self)
+            except Exception as error:
+                self._crashes[provider] = error
+                raise
         return cast("T", self._facts[provider])
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What the tables computed so far could not read."""
+        tables = [fact for fact in self._facts.values() if isinstance(fact, Table)]
+        return tuple(problem for table in tables for problem in table.problems)
 
     def table(self, kind: str) -> Table:
         """The table of entities of this kind.

@@ -30,6 +30,7 @@ class Control:
     decided_by: str
     checks: tuple[CheckRef, ...] = ()
     ask: str = ""
+    applies_when: CheckRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

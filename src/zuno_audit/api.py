@@ -1,0 +1,209 @@
+"""The whole tool on one screen: a folder goes in, a report comes out.
+
+    repository -> facts -> rules -> verdicts -> reports
+
+Nothing here prints, changes global state or exits, and separate calls may run in separate threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zuno_audit.checklist.catalog import load_checklist
+from zuno_audit.checklist.evaluate import attribute, counts, evaluate
+from zuno_audit.engine.run import Runs, run_rules
+from zuno_audit.engine.settle import settle, settle_diagnostics
+from zuno_audit.errors import RuleError, UsageError
+from zuno_audit.facts.base import FactStore
+from zuno_audit.model.control import CheckRef, Checklist, Control
+from zuno_audit.model.finding import Diagnostic, Finding, Level
+from zuno_audit.model.result import AuditResult
+from zuno_audit.model.verdict import Verdict
+from zuno_audit.resources import data_root
+from zuno_audit.rules.load import RuleFiles
+from zuno_audit.source.info import git_info
+from zuno_audit.source.walk import open_repository
+from zuno_audit.version import VERSION
+
+if TYPE_CHECKING:
+    from zuno_audit.source.repository import Repository
+
+
+class Report:
+    """The outcome of an audit. `result` holds the data, the `to_...` methods give it as text."""
+
+    def __init__(self, result: AuditResult) -> None:
+        self.result = result
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One verdict for every item, in checklist order."""
+        return self.result.verdicts
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, sorted by path, line, column, rule."""
+        return self.result.findings
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What could not be read or run."""
+        return self.result.diagnostics
+
+    @property
+    def is_complete(self) -> bool:
+        """False when a check ended in `error` or there was nothing to audit."""
+        return self.result.is_complete
+
+    def verdict(self, item: str) -> Verdict:
+        """The verdict of one item. Raises UsageError for an id that is not in the audited part of the checklist."""
+        for verdict in self.result.verdicts:
+            if verdict.control.id == item:
+                return verdict
+        raise UsageError(f"There is no item {item!r} in this report.")
+
+    def summary(self) -> dict[str, int]:
+        """How many items have each status; every status is a key."""
+        return self.result.summary()
+
+    def render(self, format: str, **options: Any) -> str:
+        """The report in a format of the command line. Raises UsageError for an unknown one."""
+        from zuno_audit.report import render
+
+        return render(format, self.result, **options)
+
+    def to_text(self) -> str:
+        """The report for a terminal."""
+        return self.render("text")
+
+    def to_json(self) -> str:
+        """The report as `zuno-audit/report/v1`."""
+        return self.render("json")
+
+    def to_sarif(self, *, full: bool = False) -> str:
+        """SARIF 2.1.0: what GitHub takes, or everything."""
+        return self.render("sarif-full" if full else "sarif")
+
+    def to_markdown(self) -> str:
+        """The report as Markdown."""
+        return self.render("markdown")
+
+    def to_html(self) -> str:
+        """The report as one self-contained HTML page."""
+        return self.render("html")
+
+    def to_github(self) -> str:
+        """Workflow commands that annotate a pull request."""
+        return self.render("github")
+
+    def to_junit(self) -> str:
+        """The report as JUnit XML."""
+        return self.render("junit")
+
+
+def audit(
+    root: str | os.PathLike[str], *, phases: Iterable[str] | None = None, strict: bool = False
+) -> Report:
+    """Audits a folder against the checklist.
+
+    `phases` restricts it to some of "1".."9", "S", "G". `strict` lets a difference in wording alone fail an item.
+    Raises UsageError for an unknown phase, SourceError when the folder cannot be read, RuleError when
+    a rule or checklist file is malformed.
+    """
+    rules = rule_files()
+    checklist = select_phases(checklist_of(rules), phases)
+    repository = open_repository(Path(root))
+    store = FactStore(repository)
+    nothing = not holds_go(repository)
+    refs = references(checklist)
+    runs = Runs({}, ()) if nothing else run_rules(refs, rules.rule, store)
+    verdicts = evaluate(checklist, runs.by_ref, strict=strict)
+    findings = settle(runs.by_ref, attribute(verdicts), (c.id for c in checklist.controls), repository.text)
+    return Report(
+        AuditResult(
+            tool_version=VERSION,
+            repository=git_info(repository),
+            checklist=checklist,
+            verdicts=verdicts,
+            findings=_strictly(findings) if strict else findings,
+            diagnostics=settle_diagnostics(runs.diagnostics, store),
+            rules=tuple(rules.rule(rule_id).info for rule_id in sorted({ref.rule for ref in refs})),
+            files=tuple(repository.files),
+            nothing_to_audit=nothing,
+            read_text=repository.text,
+        )
+    )
+
+
+def inventory(root: str | os.PathLike[str], *, include_all: bool = False) -> dict[str, Any]:
+    """What the analysis knows of any Go repository, as `zuno-audit/inventory/v1`.
+
+    `include_all` takes in test, generated and vendored code. Raises SourceError when the folder cannot be read.
+    """
+    from zuno_audit.facts.go.inventory import inventory as build
+
+    return build(FactStore(open_repository(Path(root))), include_all=include_all)
+
+
+@lru_cache(maxsize=1)
+def rule_files() -> RuleFiles:
+    """The rules that come with zuno-audit. Raises RuleError when two files claim one id."""
+    return RuleFiles([data_root() / "rules"])
+
+
+def checklist_of(rules: RuleFiles) -> Checklist:
+    """The checklist that comes with zuno-audit. Raises RuleError when it names a rule that does not exist."""
+    checklist = _checklist()
+    for control in checklist.controls:
+        for ref in control_references(control):
+            if ref.rule not in rules:
+                raise RuleError(
+                    f"item {control.id} names the rule {ref.rule!r}, which does not exist", path="checklist"
+                )
+    return checklist
+
+
+@lru_cache(maxsize=1)
+def _checklist() -> Checklist:
+    return load_checklist(data_root() / "rules" / "checklist")
+
+
+def select_phases(checklist: Checklist, phases: Iterable[str] | None) -> Checklist:
+    """The controls of these phases, or of all. Raises UsageError for a phase that is not in the checklist."""
+    if phases is None:
+        return checklist
+    wanted = {str(phase).upper() for phase in ([phases] if isinstance(phases, str) else phases)}
+    valid = checklist.phases()
+    unknown = sorted(wanted - set(valid))
+    if unknown:
+        raise UsageError(f"Unknown phase {unknown[0]!r}.", hint=f"Phases: {', '.join(valid)}.")
+    if not wanted:
+        return checklist
+    return replace(checklist, controls=tuple(c for c in checklist.controls if c.phase in wanted))
+
+
+def references(checklist: Checklist) -> tuple[CheckRef, ...]:
+    """Every check of the checklist, each once, in checklist order."""
+    return tuple(dict.fromkeys(ref for c in checklist.controls for ref in control_references(c)))
+
+
+def control_references(control: Control) -> tuple[CheckRef, ...]:
+    """The checks of one control, its condition included."""
+    return control.checks if control.applies_when is None else (*control.checks, control.applies_when)
+
+
+def holds_go(repository: Repository) -> bool:
+    """True when there is a Go file or a go.mod: without either there is nothing to audit."""
+    return any(path.endswith(".go") or path.rpartition("/")[2] == "go.mod" for path in repository.files)
+
+
+def _strictly(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings whose differences in wording count as faults."""
+    return tuple(
+        replace(f, level=Level.ERROR) if f.letter and counts(f, strict=True) else f for f in findings
+    )

@@ -1,0 +1,178 @@
+"""From finished rule runs to verdicts: pure, three-valued, the only judge.
+
+A check is false (it has a finding that counts), unknown (it failed, looked at nothing, is too dynamic to follow or
+needs the output of a run) or true. An item is as bad as its worst part, its sub-items included; parts that do
+not apply do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from zuno_audit.model.control import CheckRef, Checklist, Control
+from zuno_audit.model.finding import Finding
+from zuno_audit.model.location import Location
+from zuno_audit.model.rule_run import Outcome, RuleRun
+from zuno_audit.model.verdict import Check, Status, Verdict
+
+CHECKLIST = "checklist"  # the `rule` of a check that stems from the control itself
+MAX_EVIDENCE = 12
+WORST_FIRST = (Status.FAIL, Status.ERROR, Status.NEEDS_EVIDENCE, Status.MANUAL, Status.PASS)
+_NOTHING_DECIDES = "No rule decides this yet; a person must look."
+
+
+def evaluate(
+    checklist: Checklist, runs: Mapping[CheckRef, RuleRun], *, strict: bool = False
+) -> tuple[Verdict, ...]:
+    """A verdict for every control, in checklist order.
+
+    A check whose run is missing counts as failed. `strict` lets a difference in wording alone fail an item.
+    """
+    children: dict[str, list[str]] = {}
+    for control in checklist.controls:
+        if control.parent is not None:
+            children.setdefault(control.parent, []).append(control.id)
+    verdicts: dict[str, Verdict] = {}
+    for control in sorted(checklist.controls, key=lambda c: -c.id.count(".")):
+        parts = [verdicts[child] for child in children.get(control.id, ())]
+        verdicts[control.id] = judge(control, runs, parts, strict=strict)
+    return tuple(verdicts[control.id] for control in checklist.controls)
+
+
+def judge(
+    control: Control, runs: Mapping[CheckRef, RuleRun], parts: Iterable[Verdict], *, strict: bool = False
+) -> Verdict:
+    """The verdict of one control, given the verdicts of its direct sub-items."""
+    own = _own_checks(control, runs, strict)
+    parts = tuple(parts)
+    if not own and not parts:
+        own = [Check(CHECKLIST, Status.MANUAL, _NOTHING_DECIDES)]
+    checks = (*own, *_of_parts(parts))
+    return Verdict(control, worst(check.status for check in checks), checks)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The worst status of some parts; not-applicable when none of them applies."""
+    present = set(statuses)
+    return next((status for status in WORST_FIRST if status in present), Status.NOT_APPLICABLE)
+
+
+def counts(finding: Finding, *, strict: bool) -> bool:
+    """True when a finding makes an item fail."""
+    return finding.suppression is None and not finding.undecided and (strict or not finding.letter)
+
+
+def _own_checks(control: Control, runs: Mapping[CheckRef, RuleRun], strict: bool) -> list[Check]:
+    condition = _condition(control, runs)
+    if condition is not None and condition.status is Status.NOT_APPLICABLE:
+        return [condition]
+    checks = [check for ref in control.checks for check in check_run(ref, runs.get(ref), strict=strict)]
+    if condition is not None:
+        checks.append(condition)
+    nature = _nature(control)
+    if nature is not None and not (checks and worst(c.status for c in checks) is Status.NOT_APPLICABLE):
+        checks.append(nature)
+    return checks
+
+
+def _condition(control: Control, runs: Mapping[CheckRef, RuleRun]) -> Check | None:
+    """The check of `applies_when`: not-applicable, error or manual; None when the control applies."""
+    if control.applies_when is None:
+        return None
+    run = runs.get(control.applies_when)
+    if run is None or run.outcome is Outcome.FAILED:
+        return check_run(control.applies_when, run)[0]
+    if run.outcome is Outcome.NOT_APPLICABLE:
+        return Check(run.rule, Status.NOT_APPLICABLE, run.reason)
+    if any(finding.undecided for finding in run.findings):
+        return Check(run.rule, Status.MANUAL, run.reason, _places(run.findings))
+    return None
+
+
+def _nature(control: Control) -> Check | None:
+    """What no file can decide of this control."""
+    if control.decided_by == "evidence":
+        return Check(CHECKLIST, Status.NEEDS_EVIDENCE, control.ask)
+    if control.decided_by == "person":
+        return Check(CHECKLIST, Status.MANUAL, control.ask)
+    return None
+
+
+def check_run(ref: CheckRef, run: RuleRun | None, *, strict: bool = False) -> list[Check]:
+    """What a run means: one check, or two when a run that found faults did not get to its end."""
+    if run is None:
+        return [Check(ref.rule, Status.ERROR, "The rule was not run.")]
+    broken = [finding for finding in run.findings if counts(finding, strict=strict)]
+    checks = []
+    if broken:
+        checks.append(Check(run.rule, Status.FAIL, run.reason, _places(broken)))
+    if run.outcome is Outcome.FAILED or (not broken and _saw_nothing(run)):
+        checks.append(_error(run))
+    return checks or [_unbroken(run)]
+
+
+def _saw_nothing(run: RuleRun) -> bool:
+    return run.outcome is Outcome.RAN and run.scope_size <= 0 and not any(f.undecided for f in run.findings)
+
+
+def _error(run: RuleRun) -> Check:
+    reason = run.reason if run.outcome is Outcome.FAILED else f"Nothing was looked at: {run.reason}"
+    return Check(run.rule, Status.ERROR, reason, run.evidence[:MAX_EVIDENCE])
+
+
+def _unbroken(run: RuleRun) -> Check:
+    undecided = [f for f in run.findings if f.undecided and f.suppression is None]
+    if undecided:
+        return Check(run.rule, Status.MANUAL, run.reason, _places(undecided))
+    status = {
+        Outcome.NOT_APPLICABLE: Status.NOT_APPLICABLE,
+        Outcome.OPEN: Status.NEEDS_EVIDENCE,
+    }.get(run.outcome, Status.PASS)
+    return Check(run.rule, status, _with_suppressed(run), run.evidence[:MAX_EVIDENCE])
+
+
+def _with_suppressed(run: RuleRun) -> str:
+    reasons = [finding.suppression.reason for finding in run.findings if finding.suppression is not None]
+    if not reasons:
+        return run.reason
+    return f"{run.reason} {len(reasons)} suppressed: {reasons[0]}"
+
+
+def _places(findings: Iterable[Finding]) -> tuple[Location, ...]:
+    places = dict.fromkeys(finding.location.noted(finding.message) for finding in findings)
+    return tuple(places)[:MAX_EVIDENCE]
+
+
+def _of_parts(parts: tuple[Verdict, ...]) -> list[Check]:
+    """One check that sums up the sub-items."""
+    if not parts:
+        return []
+    status = worst(part.status for part in parts)
+    if status is Status.NOT_APPLICABLE:
+        return [Check(CHECKLIST, status, f"None of the {len(parts)} sub-items applies.")]
+    applicable = [part for part in parts if part.status is not Status.NOT_APPLICABLE]
+    named = ", ".join(part.control.id for part in applicable if part.status is status)
+    if status is Status.PASS:
+        reason = f"{len(applicable)} of {len(applicable)} sub-items hold: {named}."
+    else:
+        reason = f"Of {len(applicable)} sub-items these have the status {status.value}: {named}."
+    return [Check(CHECKLIST, status, reason)]
+
+
+def attribute(verdicts: Iterable[Verdict]) -> dict[CheckRef, tuple[str, ...]]:
+    """The items that a finding of each check accounts for, in checklist order: its own and those above."""
+    verdicts = tuple(verdicts)
+    by_id = {verdict.control.id: verdict.control for verdict in verdicts}
+    order = {item: index for index, item in enumerate(by_id)}
+    touched: dict[CheckRef, set[str]] = {}
+    for verdict in verdicts:
+        for ref in verdict.control.checks:
+            touched.setdefault(ref, set()).update(_ancestry(verdict.control, by_id))
+    return {ref: tuple(sorted(items, key=order.__getitem__)) for ref, items in touched.items()}
+
+
+def _ancestry(control: Control, by_id: Mapping[str, Control]) -> Iterable[str]:
+    current: Control | None = control
+    while current is not None:
+        yield current.id
+        current = by_id.get(current.parent) if current.parent is not None else None

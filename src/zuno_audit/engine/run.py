@@ -1,0 +1,84 @@
+"""Runs rules: each distinct (rule, arguments) once, each isolated from the crashes of the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from zuno_audit.errors import AuditError
+from zuno_audit.facts.base import FactStore
+from zuno_audit.matchers.dispatch import resolve_arguments, run_rule
+from zuno_audit.model.control import CheckRef
+from zuno_audit.model.finding import Diagnostic, Finding, Level
+from zuno_audit.model.location import Location
+from zuno_audit.model.redaction import redact
+from zuno_audit.model.rule_run import Outcome, RuleRun
+from zuno_audit.rules.rule import Rule
+
+_log = logging.getLogger(__name__)
+MAX_FINDINGS = 2000  # of one run: more says nothing new
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The finished runs by reference, and what went wrong on the way."""
+
+    by_ref: Mapping[CheckRef, RuleRun]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def run_rules(refs: Iterable[CheckRef], rule_of: Callable[[str], Rule], store: FactStore) -> Runs:
+    """Runs every reference; references that come to the same arguments share a run.
+
+    A rule that crashes yields a FAILED run and a diagnostic. Raises RuleError, before anything runs, for arguments
+    that a rule does not have or lacks.
+    """
+    planned = {ref: (rule_of(ref.rule), resolve_arguments(rule_of(ref.rule), ref)) for ref in refs}
+    finished: dict[CheckRef, RuleRun] = {}
+    by_ref: dict[CheckRef, RuleRun] = {}
+    diagnostics: list[Diagnostic] = []
+    for ref, (rule, arguments) in planned.items():
+        resolved = CheckRef(rule.id, tuple(sorted(arguments.items())))
+        if resolved not in finished:
+            run, trouble = run_isolated(rule, arguments, store)
+            finished[resolved] = _finish(run, resolved)
+            diagnostics += trouble
+        by_ref[ref] = finished[resolved]
+    return Runs(by_ref, tuple(diagnostics))
+
+
+def run_isolated(
+    rule: Rule, arguments: Mapping[str, str], store: FactStore
+) -> tuple[RuleRun, tuple[Diagnostic, ...]]:
+    """A run of one rule whatever happens inside it: a crash becomes a FAILED run and a diagnostic."""
+    try:
+        return run_rule(rule, store, arguments), ()
+    except AuditError as error:
+        message = f"Rule {rule.id} could not run: {error}"
+    except Exception as error:  # noqa: BLE001 - the one place that keeps a crash from ending the audit
+        _log.debug("rule %s crashed", rule.id, exc_info=True)
+        message = f"Rule {rule.id} crashed ({type(error).__name__}); this is a bug of zuno-audit."
+    run = RuleRun(rule.id, (), Outcome.FAILED, 0, redact(message))
+    return run, (Diagnostic(Level.ERROR, f"rules/{rule.path}", 1, redact(message)),)
+
+
+def _finish(run: RuleRun, resolved: CheckRef) -> RuleRun:
+    """A run that knows what it was run with, says nothing secret and is bounded."""
+    findings = tuple(_redacted(finding) for finding in run.findings[:MAX_FINDINGS])
+    return replace(
+        run,
+        rule=resolved.rule,
+        arguments=resolved.arguments,
+        reason=redact(run.reason),
+        evidence=_redact_notes(run.evidence),
+        findings=findings,
+    )
+
+
+def _redacted(finding: Finding) -> Finding:
+    return replace(finding, message=redact(finding.message), flow=_redact_notes(finding.flow))
+
+
+def _redact_notes(places: Iterable[Location]) -> tuple[Location, ...]:
+    return tuple(place.noted(redact(place.note)) if place.note else place for place in places)

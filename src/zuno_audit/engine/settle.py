@@ -1,0 +1,46 @@
+"""From runs to the list of findings: equal ones merged, items attached, fingerprints computed, sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from zuno_audit.engine.fingerprint import fingerprint
+from zuno_audit.facts.base import FactStore
+from zuno_audit.model.control import CheckRef
+from zuno_audit.model.entity import Problem
+from zuno_audit.model.finding import Diagnostic, Finding, Level
+from zuno_audit.model.redaction import redact
+from zuno_audit.model.rule_run import RuleRun
+
+
+def settle(
+    runs: Mapping[CheckRef, RuleRun],
+    items: Mapping[CheckRef, tuple[str, ...]],
+    order: Iterable[str],
+    read_text: Callable[[str], str | None],
+) -> tuple[Finding, ...]:
+    """Every finding once, sorted, with the items it accounts for (in `order`) and its fingerprint."""
+    position = {item: index for index, item in enumerate(order)}
+    merged: dict[Finding, set[str]] = {}
+    for ref, run in runs.items():
+        for finding in run.findings:
+            merged.setdefault(finding, set()).update(items.get(ref, ()))
+    return fingerprint(
+        (
+            replace(finding, checklist=tuple(sorted(ids, key=position.__getitem__)))
+            for finding, ids in merged.items()
+        ),
+        read_text,
+    )
+
+
+def settle_diagnostics(crashes: Iterable[Diagnostic], store: FactStore) -> tuple[Diagnostic, ...]:
+    """Crashes and everything that could not be read, each once, sorted."""
+    problems = (*store.problems(), *store.repository.problems)
+    found = {_diagnostic(problem) for problem in problems} | set(crashes)
+    return tuple(sorted(found, key=lambda d: d.sort_key))
+
+
+def _diagnostic(problem: Problem) -> Diagnostic:
+    return Diagnostic(Level.WARNING, problem.path, problem.line, redact(problem.message))

@@ -1,0 +1,66 @@
+"""From a rule and its arguments to the matcher that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+
+from zuno_audit.errors import RuleError
+from zuno_audit.facts.base import FactStore
+from zuno_audit.matchers.quantifier import run_over
+from zuno_audit.matchers.template import render
+from zuno_audit.model.control import CheckRef
+from zuno_audit.model.entity import Table
+from zuno_audit.model.finding import Finding, Level
+from zuno_audit.model.rule_run import RuleRun
+from zuno_audit.rules.load import QUERY_TABLE
+from zuno_audit.rules.rule import Rule
+
+
+def resolve_arguments(rule: Rule, ref: CheckRef) -> dict[str, str]:
+    """The value of every parameter. Raises RuleError for an unknown argument and for one that is missing.
+
+    A default may use the parameters that come before it.
+    """
+    given = dict(ref.arguments)
+    unknown = sorted(set(given) - {name for name, _ in rule.parameters})
+    if unknown:
+        raise RuleError(f"rule {rule.id} has no parameter {unknown[0]!r}", path=rule.path)
+    values: dict[str, str] = {}
+    for name, default in rule.parameters:
+        if name in given:
+            values[name] = given[name]
+        elif default is None:
+            raise RuleError(f"rule {rule.id} needs a value for its parameter {name!r}", path=rule.path)
+        else:
+            values[name] = render(default, values)
+    return values
+
+
+def run_rule(rule: Rule, store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
+    """Runs a rule. May raise anything that a fact provider or a Python check raises."""
+    if rule.quantifier == "python":
+        return _run_python(rule, store, arguments)
+    return run_over(rule, table_of(rule, store), arguments)
+
+
+def table_of(rule: Rule, store: FactStore) -> Table:
+    """The table that a rule quantifies over."""
+    if rule.table.startswith(QUERY_TABLE):
+        from zuno_audit.matchers.query import query_table
+
+        return store.get(query_table(rule.table.removeprefix(QUERY_TABLE)))
+    return store.table(rule.table)
+
+
+def _run_python(rule: Rule, store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
+    module, _, name = rule.check.partition(":")
+    run: RuleRun = getattr(import_module(module), name)(store, arguments)
+    return replace(run, findings=tuple(_owned(finding, rule) for finding in run.findings))
+
+
+def _owned(finding: Finding, rule: Rule) -> Finding:
+    """A finding of a Python check with the rule's id and level."""
+    level = Level.WARNING if finding.undecided else Level.NOTE if finding.letter else rule.info.level
+    return replace(finding, rule=rule.id, level=level)

@@ -1,0 +1,248 @@
+"""Reads rule files, checks them and makes `Rule`s.
+
+A rule file is `rules/<pack>/<id>.yaml`. Every complaint is a RuleError that names the file, the line and the key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from zuno_audit.errors import RuleError
+from zuno_audit.facts.catalog import TABLES
+from zuno_audit.model.finding import Level
+from zuno_audit.model.rule import RuleInfo
+from zuno_audit.rules.document import Path, line_of, parse_document
+from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
+from zuno_audit.rules.text import argument_text
+
+NOT_PACKS = frozenset({"checklist", "profiles"})
+QUERY_TABLE = "query:"
+_QUANTIFIERS = ("for_each", "exists", "forbid")
+_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
+_COUNTS = frozenset({"count", "total"})
+
+
+class RuleFiles:
+    """All rule files below one or more folders of packs, by rule id. Nothing is parsed before it is asked for."""
+
+    def __init__(self, roots: Iterable[Traversable]) -> None:
+        """`roots` are folders like `rules/`. Raises RuleError for an id that two files claim."""
+        self._files: dict[str, tuple[str, Traversable]] = {}
+        self._rules: dict[str, Rule] = {}
+        for root in roots:
+            for pack in sorted(root.iterdir(), key=lambda entry: entry.name):
+                if pack.name not in NOT_PACKS and not pack.name.startswith((".", "_")) and pack.is_dir():
+                    self._add_pack(pack)
+
+    def _add_pack(self, pack: Traversable) -> None:
+        for file in sorted(pack.iterdir(), key=lambda entry: entry.name):
+            stem, dot, extension = file.name.rpartition(".")
+            if not dot or extension != "yaml" or stem == "pack":
+                continue
+            where = f"{pack.name}/{file.name}"
+            if stem in self._files:
+                raise RuleError(
+                    f"duplicate rule id {stem!r}, also in pack {self._files[stem][0]}", path=where, line=1
+                )
+            self._files[stem] = (pack.name, file)
+
+    def ids(self) -> tuple[str, ...]:
+        """Every rule id, sorted."""
+        return tuple(sorted(self._files))
+
+    def __contains__(self, rule_id: str) -> bool:
+        return rule_id in self._files
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule of this id, read once.
+
+        Raises KeyError for an unknown id and RuleError for a malformed file.
+        """
+        if rule_id not in self._rules:
+            pack, file = self._files[rule_id]
+            self._rules[rule_id] = read_rule(file.read_text("utf-8"), f"{pack}/{file.name}", pack)
+        return self._rules[rule_id]
+
+    def all(self) -> tuple[Rule, ...]:
+        """Every rule, sorted by id. Raises RuleError for the first malformed file."""
+        return tuple(self.rule(rule_id) for rule_id in self.ids())
+
+
+def read_rule(text: str, path: str, pack: str) -> Rule:
+    """The rule that `text` holds; `path` is for messages and its file name must be the id. Raises RuleError."""
+    data = parse_document(text, path)
+    try:
+        _check_shape(data)
+        _check_names(data, path)
+        return _build(data, path, pack)
+    except _Wrong as wrong:
+        raise RuleError(
+            f"{wrong} (at {_key_path(wrong.where)})", path=path, line=line_of(text, path, wrong.where)
+        ) from None
+
+
+class _Wrong(Exception):
+    """A fault at a key path, before it has a line."""
+
+    def __init__(self, message: str, *where: str | int) -> None:
+        super().__init__(message)
+        self.where: Path = where
+
+
+def _key_path(where: Path) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return text.lstrip(".") or "the top"
+
+
+def _check_shape(data: Any) -> None:
+    import msgspec
+
+    from zuno_audit.rules.spec import RuleSpec
+
+    try:
+        msgspec.convert(data, RuleSpec)
+    except msgspec.ValidationError as error:
+        message, _, at = str(error).partition(" - at `")
+        raise _Wrong(message, *_shape_path(at)) from None
+
+
+def _shape_path(at: str) -> Path:
+    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]", at)
+    return tuple(int(index) if index.isdigit() else name for name, index in parts if name or index.isdigit())
+
+
+def _check_names(data: Mapping[str, Any], path: str) -> None:
+    stem = path.rpartition("/")[2].removesuffix(".yaml")
+    if data["id"] != stem:
+        raise _Wrong(f"the file name must be the id: {data['id']}.yaml", "id")
+    known = frozenset(data.get("parameters", {}))
+    if data["kind"] == "python":
+        return
+    _check_quantifier(data)
+    _check_placeholders(data, known)
+    for section in ("require", "prefer"):
+        for index, clause in enumerate(data.get(section, ())):
+            _check_clause(clause, section, index)
+    _check_patterns(data)
+
+
+def _check_quantifier(data: Mapping[str, Any]) -> None:
+    given = [name for name in _QUANTIFIERS if data.get(name)]
+    if len(given) != 1:
+        raise _Wrong("exactly one of for_each, exists and forbid must name a table")
+    quantifier = given[0]
+    table = data[quantifier]
+    if (data["kind"] == "query") != table.startswith(QUERY_TABLE):
+        raise _Wrong("kind query goes with a table `query:LANGUAGE/NAME`, and only with one", quantifier)
+    if not table.startswith(QUERY_TABLE) and table not in TABLES:
+        raise _Wrong(f"unknown table {table!r}; known: {', '.join(sorted(TABLES))}", quantifier)
+    if quantifier == "forbid":
+        if not data.get("message"):
+            raise _Wrong("forbid needs a message", "forbid")
+        if data.get("require") or data.get("prefer"):
+            raise _Wrong("forbid has no require and no prefer: put the condition in where", "forbid")
+    elif data.get("message"):
+        raise _Wrong("message belongs to forbid; clauses of require carry their own", "message")
+
+
+def _check_placeholders(data: Mapping[str, Any], known: frozenset[str]) -> None:
+    for section, names in (("where", known), ("problems", known), ("absent", known | _COUNTS)):
+        for where, text in _texts(data.get(section), (section,)):
+            for name in _PLACEHOLDER.findall(text):
+                if name not in names:
+                    raise _Wrong(f"{{{{ {name} }}}} is not a parameter of this rule", *where)
+
+
+def _texts(value: Any, where: Path) -> Iterable[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, (*where, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*where, index))
+
+
+def _check_clause(clause: Mapping[str, Any], section: str, index: int) -> None:
+    if not isinstance(clause.get("message"), str) or not clause["message"]:
+        raise _Wrong("every clause needs a message", section, index)
+    if clause.get("at", "row") not in ("row", "proof"):
+        raise _Wrong("at is `row` or `proof`", section, index, "at")
+    if not set(clause) - {"message", "at"}:
+        raise _Wrong("a clause needs at least one field", section, index)
+
+
+def _check_patterns(data: Mapping[str, Any]) -> None:
+    for section in ("where", "require", "prefer"):
+        for where, text in _texts(data.get(section), (section,)):
+            if where[-1] == "matches" and "{{" not in text:
+                try:
+                    re.compile(text)
+                except re.error as error:
+                    raise _Wrong(f"not a regular expression: {error}", *where) from None
+
+
+def _build(data: Mapping[str, Any], path: str, pack: str) -> Rule:
+    quantifier = next((name for name in _QUANTIFIERS if data.get(name)), "python")
+    count = data.get("count", {})
+    absent = data.get("absent")
+    return Rule(
+        info=_info(data, pack),
+        kind=data["kind"],
+        quantifier=quantifier,
+        table=data.get(quantifier, ""),
+        check=data.get("check", ""),
+        parameters=tuple(
+            (name, None if value is None else argument_text(value))
+            for name, value in data.get("parameters", {}).items()
+        ),
+        where=_condition(data.get("where", {})),
+        problems=data.get("problems", ""),
+        at_least=argument_text(count.get("at_least", 1)),
+        at_most=argument_text(count["at_most"]) if count.get("at_most") is not None else "",
+        absent=Absent(**absent) if absent else Absent(),
+        has_absent=absent is not None,
+        require=_clauses(data.get("require", ())),
+        prefer=_clauses(data.get("prefer", ())),
+        message=data.get("message", ""),
+        at=data.get("at", "row"),
+        passes=data.get("pass", ""),
+        path=path,
+    )
+
+
+def _info(data: Mapping[str, Any], pack: str) -> RuleInfo:
+    return RuleInfo(
+        id=data["id"],
+        title=data["title"],
+        level=Level(data["severity"]),
+        precision=data["precision"],
+        why=data["why"].strip(),
+        fix=data["fix"].strip(),
+        bad=data.get("bad", "").rstrip(),
+        good=data.get("good", "").rstrip(),
+        limits=data.get("limits", "").strip(),
+        security_severity=data.get("security-severity") or "",
+        cwe=tuple(data.get("cwe", ())),
+        tags=tuple(data.get("tags", ())),
+        pack=pack,
+    )
+
+
+def _condition(fields: Mapping[str, Any]) -> Condition:
+    return tuple(fields.items())
+
+
+def _clauses(clauses: Iterable[Mapping[str, Any]]) -> tuple[Clause, ...]:
+    return tuple(
+        Clause(
+            condition=tuple((k, v) for k, v in clause.items() if k not in ("message", "at")),
+            message=clause["message"],
+            at=clause.get("at", "row"),
+        )
+        for clause in clauses
+    )
