@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 TABLES: dict[str, str] = {
+    "dockerfile": "zuno_audit.facts.dockerfile:dockerfile",
+    "dockerfile_stage": "zuno_audit.facts.dockerfile:dockerfile_stage",
     "compose_env": "zuno_audit.facts.compose_tables:compose_env",
     "compose_service": "zuno_audit.facts.compose_tables:compose_service",
     "env_file": "zuno_audit.facts.dotenv:env_file",
