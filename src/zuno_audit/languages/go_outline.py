@@ -1,0 +1,210 @@
+"""The outline of a Go file from its tokens: functions, strings, blocks, imports. No tree is built.
+
+For questions that names and nesting answer (what does this test call, where is this method) a masked text is enough
+and ten times cheaper than a syntax tree: comments and the inside of strings become blanks, so that a bracket is a
+bracket and a name is code. Offsets are offsets of the original text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+_OPAQUE = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL
+)
+_NOT_NEWLINE = re.compile(r"[^\n]")
+_BRACKET = re.compile(r"[(){}\[\]]")
+_FUNC = re.compile(r"^func\b[ \t]*(?:\(([^()]*)\)[ \t]*)?(\w+)[ \t]*(?=[\[(])", re.MULTILINE)
+_PACKAGE = re.compile(r"^\s*package[ \t]+(\w+)")
+_IMPORT_SPEC = re.compile(r"(?:^|[\n;(])[ \t]*(?:import[ \t]+)?([\w.]+[ \t]+)?(\")")
+_TOP_LEVEL = re.compile(r"package|import|func|var|const|type|\)|\}|;")
+_CLOSER = {"(": ")", "{": "}", "[": "]"}
+
+
+@dataclass(frozen=True, slots=True)
+class GoString:
+    """A string literal: where it starts and ends, and its content (escapes as written)."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoFunction:
+    """A function with a body. Offsets: `start` of `func`, `opening` and `closing` of the body's braces."""
+
+    name: str
+    receiver: str  # the type's name without the star, or nothing
+    receiver_name: str
+    start: int
+    signature: str
+    opening: int
+    closing: int
+
+
+@dataclass(slots=True)
+class GoOutline:
+    """One file. `problem` is empty, or says why the text is not Go."""
+
+    path: str
+    text: str
+    masked: str
+    package: str
+    imports: dict[str, str] = field(default_factory=dict)  # local name -> import path
+    functions: list[GoFunction] = field(default_factory=list)
+    strings: list[GoString] = field(default_factory=list)
+    pairs: dict[int, int] = field(default_factory=dict)  # opening bracket -> closing bracket
+    problem: str = ""
+    problem_line: int = 1
+    _lines: list[int] = field(default_factory=list)
+
+    def line(self, offset: int) -> int:
+        """The 1-based line of an offset."""
+        if not self._lines:
+            self._lines = [0, *(m.end() for m in re.finditer("\n", self.text))]
+        return bisect_right(self._lines, offset)
+
+    def strings_in(self, start: int, end: int) -> list[str]:
+        """The string literals between two offsets."""
+        return [s.text for s in self.strings if start <= s.start < end]
+
+
+def outline(path: str, text: str) -> GoOutline:
+    """The outline of a Go file. Never fails: what is wrong with the text stands in `problem`."""
+    strings: list[GoString] = []
+    masked = _mask(text, strings)
+    package = _PACKAGE.match(masked)
+    found = GoOutline(path, text, masked, package.group(1) if package else "", strings=strings)
+    if package is None:
+        found.problem = "no package clause"
+        return found
+    _pair_brackets(found)
+    found.imports = _imports(found)
+    found.functions = list(_functions(found))
+    if not found.problem:
+        _check_top_level(found)
+    return found
+
+
+def _mask(text: str, strings: list[GoString]) -> str:
+    """The text with comments and string contents blanked; the quotes stay."""
+
+    def blank(match: re.Match[str]) -> str:
+        token = match.group()
+        if token[0] == "/":
+            return _NOT_NEWLINE.sub(" ", token) if "\n" in token else " " * len(token)
+        if token[0] != "'":
+            strings.append(GoString(match.start(), match.end(), token[1:-1]))
+        inner = token[1:-1]
+        return '"' + (_NOT_NEWLINE.sub(" ", inner) if "\n" in inner else " " * len(inner)) + '"'
+
+    return _OPAQUE.sub(blank, text)
+
+
+def _pair_brackets(found: GoOutline) -> None:
+    stack: list[tuple[str, int]] = []
+    for match in _BRACKET.finditer(found.masked):
+        bracket = match.group()
+        if bracket in _CLOSER:
+            stack.append((_CLOSER[bracket], match.start()))
+        elif not stack or stack[-1][0] != bracket:
+            found.problem = f"unexpected {bracket!r}"
+            found.problem_line = found.line(match.start())
+            return
+        else:
+            found.pairs[stack.pop()[1]] = match.start()
+    if stack:
+        found.problem = "a bracket is not closed"
+        found.problem_line = found.line(stack[0][1])
+
+
+def _check_top_level(found: GoOutline) -> None:
+    """Every line outside of brackets must begin with a keyword of a declaration."""
+    outside = []
+    position = 0
+    for opening in sorted(found.pairs):
+        if opening >= position:
+            outside.append((position, found.masked[position:opening]))
+            position = found.pairs[opening]
+    outside.append((position, found.masked[position:]))
+    for start, piece in outside:
+        for match in re.finditer(r"\n[ \t]*([^\s])", piece):
+            at = start + match.start(1)
+            if match.group(1) in "\"`" or _TOP_LEVEL.match(found.masked, at):
+                continue
+            if re.search(r"[=,+\-*/|&.<>:]\s*$", piece[: match.start()]) or match.group(1) in ".":
+                continue
+            found.problem = "text outside of a declaration"
+            found.problem_line = found.line(at)
+            return
+
+
+def _imports(found: GoOutline) -> dict[str, str]:
+    first = re.search(r"^(?:func|var|const|type)\b", found.masked, re.MULTILINE)
+    end = first.start() if first else len(found.masked)
+    by_start = {s.start: s.text for s in found.strings if s.start < end}
+    imports = {}
+    for match in _IMPORT_SPEC.finditer(found.masked, 0, end):
+        path = by_start.get(match.start(2))
+        if path is not None:
+            imports[(match.group(1) or "").strip() or default_name(path)] = path
+    return imports
+
+
+def default_name(import_path: str) -> str:
+    """The name a package most likely has: the last element of its path without version and `go-` prefix."""
+    parts = import_path.split("/")
+    last = parts[-1]
+    if len(parts) > 1 and re.fullmatch(r"v\d+", last):
+        last = parts[-2]
+    last = re.sub(r"\.v\d+$", "", last)
+    return re.sub(r"^go-|-go$|\.go$", "", last).replace("-", "_")
+
+
+def _functions(found: GoOutline) -> list[GoFunction]:
+    functions = []
+    for match in _FUNC.finditer(found.masked):
+        opening = _body(found, match.end())
+        if opening is None or opening not in found.pairs:
+            continue
+        receiver_name, receiver = _receiver(match.group(1) or "")
+        signature = found.masked[match.end() : opening]
+        functions.append(
+            GoFunction(
+                match.group(2), receiver, receiver_name, match.start(), signature, opening, found.pairs[opening]
+            )
+        )
+    return functions
+
+
+def _receiver(text: str) -> tuple[str, str]:
+    words = re.findall(r"\w+", text.split("[")[0])
+    if not words:
+        return "", ""
+    return (words[0], words[1]) if len(words) > 1 else ("", words[0])
+
+
+def _body(found: GoOutline, at: int) -> int | None:
+    """The brace that opens the body of the function whose parameters start at `at`."""
+    masked, pairs = found.masked, found.pairs
+    while at < len(masked):
+        character = masked[at]
+        if character in "([":
+            if at not in pairs:
+                return None
+            at = pairs[at] + 1
+        elif character == "{":
+            if re.search(r"\b(?:interface|struct)[ \t]*$", masked[max(0, at - 12) : at]):
+                if at not in pairs:
+                    return None
+                at = pairs[at] + 1
+            else:
+                return at
+        elif character == "\n":
+            return None
+        else:
+            at += 1
+    return None

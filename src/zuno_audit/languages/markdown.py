@@ -1,0 +1,232 @@
+"""Markdown as far as facts about documents need it: headings, fences, task lists, links, code spans.
+
+A line scanner, not a renderer: what it says about each line is what CommonMark says for the documents that people
+write (ATX and setext headings, fenced code also inside list items, HTML comments, reference links). Time is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_FENCE = re.compile(r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])?[ \t]*(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_SETEXT = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
+_ITEM = re.compile(r"^[ \t>]*(?:[-*+•]|\d{1,9}[.)])[ \t]+(.*)$")
+_TASK = re.compile(r"^\[([ xX])\](?:[ \t]+|$)(.*)$")
+_LINK = re.compile(
+    r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\]){0,500})\]\(\s*(<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()\n]*\)"
+)
+_REFERENCE = re.compile(r"^ {0,3}\[([^\]\n]+)\]:[ \t]*(<[^<>\n]+>|\S+)")
+_HTML_LINK = re.compile(
+    r"""<(?:a|img)\b[^<>]{0,500}?\b(?:href|src)\s*=\s*["']([^"'<>]+)["']""", re.IGNORECASE
+)
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_TABLE_RULE = re.compile(r"^[\s|:+-]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading: its level (1 to 6), its text without markup, its line."""
+
+    level: int
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A fenced code block. `line` is the line of its first line of code."""
+
+    language: str
+    line: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link or an image: its text, its target as written, its line."""
+
+    text: str
+    target: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An item of a task list."""
+
+    is_done: bool
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line with its role: blank heading text item task table code comment."""
+
+    number: int
+    role: str
+    text: str
+
+
+@dataclass(slots=True)
+class Section:
+    """A heading with everything below it, sub-sections included. `trail` holds the headings above it."""
+
+    heading: Heading
+    trail: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(slots=True)
+class Markdown:
+    """One document."""
+
+    lines: list[Line] = field(default_factory=list)
+    headings: list[Heading] = field(default_factory=list)
+    fences: list[Fence] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The text of the first heading, or nothing."""
+        return self.headings[0].text if self.headings else ""
+
+    def sections(self) -> list[Section]:
+        """Every heading with its lines, in document order."""
+        found = []
+        open_headings: list[Heading] = []
+        for index, heading in enumerate(self.headings):
+            while open_headings and open_headings[-1].level >= heading.level:
+                open_headings.pop()
+            below = (h.line for h in self.headings[index + 1 :] if h.level <= heading.level)
+            end = next(below, len(self.lines) + 1)
+            found.append(
+                Section(
+                    heading, tuple(h.text for h in open_headings), tuple(self.lines[heading.line : end - 1])
+                )
+            )
+            open_headings.append(heading)
+        return found
+
+    def anchors(self) -> set[str]:
+        """The fragment identifiers of the headings, as the usual renderers make them."""
+        seen: dict[str, int] = {}
+        found = set()
+        for heading in self.headings:
+            slug = slugify(heading.text)
+            count = seen.get(slug, 0)
+            seen[slug] = count + 1
+            found.add(slug if count == 0 else f"{slug}-{count}")
+        return found
+
+
+def slugify(heading: str) -> str:
+    """The anchor of a heading: lower case, punctuation dropped, blanks as hyphens."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def plain(text: str) -> str:
+    """Inline text without markup: emphasis, code marks, link targets."""
+    text = _LINK.sub(lambda m: m.group(1), text)
+    return re.sub(r"[*`]|(?<!\w)__?|__?(?!\w)", "", text).strip()
+
+
+def parse_markdown(text: str) -> Markdown:
+    """The document. Never fails: every text is Markdown."""
+    return _Scanner().scan(text)
+
+
+class _Scanner:
+    """The state of a pass over the lines."""
+
+    def __init__(self) -> None:
+        self.found = Markdown()
+        self.fence: tuple[str, str, int] | None = None
+        self.code: list[str] = []
+        self.in_comment = False
+
+    def scan(self, text: str) -> Markdown:
+        for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+            role = self._role(number, raw)
+            self.found.lines.append(Line(number, role, raw))
+            if role in ("text", "item", "task", "table", "heading"):
+                self._inline(number, raw)
+        self._close()
+        return self.found
+
+    def _role(self, number: int, raw: str) -> str:
+        if self.fence is not None:
+            return self._in_fence(raw)
+        if self.in_comment or raw.lstrip().startswith("<!--"):
+            self.in_comment = "-->" not in raw
+            return "comment"
+        if (opening := _FENCE.match(raw)) is not None:
+            self.fence = (opening.group(1), opening.group(2).lower(), number + 1)
+            return "code"
+        if not raw.strip():
+            return "blank"
+        if (heading := _HEADING.match(raw)) is not None:
+            self._heading(Heading(len(heading.group(1)), plain(heading.group(2) or ""), number))
+            return "heading"
+        return self._setext(number, raw) or self._block(number, raw)
+
+    def _in_fence(self, raw: str) -> str:
+        assert self.fence is not None
+        marker = self.fence[0]
+        stripped = raw.strip()
+        if len(stripped) >= len(marker) and stripped.strip(marker[0]) == "":
+            self._close()
+        else:
+            self.code.append(raw)
+        return "code"
+
+    def _close(self) -> None:
+        if self.fence is not None:
+            self.found.fences.append(Fence(self.fence[1], self.fence[2], tuple(self.code)))
+        self.fence, self.code = None, []
+
+    def _heading(self, heading: Heading) -> None:
+        self.found.headings.append(heading)
+
+    def _setext(self, number: int, raw: str) -> str | None:
+        underline = _SETEXT.match(raw)
+        if underline is None or not self.found.lines or self.found.lines[-1].role != "text":
+            return None
+        above = self.found.lines[-1]
+        self.found.lines[-1] = Line(above.number, "heading", above.text)
+        self._heading(Heading(1 if raw.strip()[0] == "=" else 2, plain(above.text), above.number))
+        return "blank"
+
+    def _block(self, number: int, raw: str) -> str:
+        if (item := _ITEM.match(raw)) is not None:
+            if (task := _TASK.match(item.group(1))) is not None:
+                self.found.tasks.append(Task(task.group(1) != " ", plain(task.group(2)), number))
+                return "task"
+            return "item"
+        if raw.lstrip().startswith("|"):
+            return "blank" if _TABLE_RULE.match(raw) else "table"
+        if re.fullmatch(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*", raw):
+            return "blank"
+        return "text"
+
+    def _inline(self, number: int, raw: str) -> None:
+        masked = _SPAN.sub(lambda m: " " * len(m.group()), raw)
+        for link in _LINK.finditer(masked):
+            self.found.links.append(Link(link.group(1), link.group(2).strip("<>"), number))
+        if (reference := _REFERENCE.match(masked)) is not None and not reference.group(1).startswith("^"):
+            self.found.links.append(Link(reference.group(1), reference.group(2).strip("<>"), number))
+        if "<" in masked:
+            for target in _HTML_LINK.findall(masked):
+                self.found.links.append(Link("", target, number))
+
+
+def code_spans(line: str) -> list[str]:
+    """The inline code of a line."""
+    return [m.group(2).strip() for m in _SPAN.finditer(line)]
