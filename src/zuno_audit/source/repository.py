@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
-import re
 
 from zuno_audit.model.entity import Problem
-from zuno_audit.source.git import Git
+from zuno_audit.model.finding import Diagnostic, Level
+from zuno_audit.source.classify import HEAD_BYTES, FileKind, classify, kind_by_path
+from zuno_audit.source.git import Git, GitError
+from zuno_audit.source.gitignore import IgnoreMatch, IgnoreRules
+from zuno_audit.source.glob import compile_glob, is_plain, plain_prefix
+from zuno_audit.source.reader import Reader, Unreadable, blob_ids
 
-MAX_FILE_BYTES = 4 * 1024 * 1024  # larger files are not source code; they leave a problem
+__all__ = ["CODE_ONLY", "FileKind", "IgnoreMatch", "Repository", "SourceFile", "compile_glob"]
+
+CACHE_BYTES = (
+    96 * 1024 * 1024
+)  # what is kept of file contents; holds all Go code of the largest repository tried
+BINARY_HEAD_BYTES = 8000  # git's own measure of "binary": a NUL in the first 8000 bytes
+CODE_ONLY = frozenset({FileKind.CODE})
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A regular file inside the tree. `path` is relative to the root, with `/`."""
+    """A file inside the tree. `path` is relative to the root, with `/`; bytes that are not UTF-8 are escaped.
+
+    `disk_name` is the path on disk if it differs, `blob` git's id of the tracked content ("" if untracked).
+    """
 
     path: str
     tracked: bool
+    is_link: bool = False
+    blob: str = ""
+    disk_name: bytes = b""
+
+    @property
+    def name_on_disk(self) -> bytes:
+        return self.disk_name or os.fsencode(self.path)
 
 
 class Repository:
-    """A read-only view of a directory tree. Nothing in it is ever executed.
+    """A read-only view of a directory tree. Nothing in it is ever executed, nothing outside of it is read.
 
     `files` holds tracked files and untracked ones that git does not ignore (without git: every file that
-    `.gitignore` files do not ignore), sorted by path. `problems` collects what could not be read.
+    `.gitignore` files do not ignore), sorted by path, and only files that are there. Symbolic links are
+    listed, and `read` gives what a link inside the tree leads to, but `grep` passes them over: their target is
+    a file of its own.
+    `missing` are tracked paths that are not on disk.
+    `problems` collects what could not be read, `diagnostics` what else a person should know of the tree.
     """
 
-    def __init__(self, root: Path, files: Iterable[SourceFile], git: Git | None) -> None:
+    def __init__(
+        self, root: Path, files: Iterable[SourceFile], git: Git | None, missing: Iterable[str] = ()
+    ) -> None:
         self.root = root
         self.git = git
         self.files: dict[str, SourceFile] = {f.path: f for f in sorted(files, key=lambda f: f.path)}
+        self.missing = frozenset(missing)
         self.problems: list[Problem] = []
+        self.diagnostics: list[Diagnostic] = []
+        self.reader = Reader(root)
         self._bytes: dict[str, bytes | None] = {}
+        self._kept = 0
+        self._globs: dict[str, tuple[str, ...]] = {}
+        self._kinds: dict[str, FileKind] = {}
 
     def __contains__(self, path: str) -> bool:
         return path in self.files
@@ -42,70 +76,174 @@ class Repository:
     def is_tracked(self, path: str) -> bool:
         """True when git has the file in its index (without git: when the file is there)."""
         file = self.files.get(path)
-        return file is not None and file.tracked
+        return path in self.missing if file is None else file.tracked
 
     def glob(self, pattern: str) -> Iterator[str]:
-        """Paths that match a pattern: `*` and `?` inside a segment, `**` over any number of segments."""
+        """Paths that match, sorted: `*` and `?` inside a segment, `**` over any number of segments."""
+        if pattern not in self._globs:
+            self._globs[pattern] = tuple(self._matching(pattern))
+        return iter(self._globs[pattern])
+
+    def _matching(self, pattern: str) -> Iterator[str]:
+        if is_plain(pattern):
+            return iter((pattern,) if pattern in self.files else ())
         match = compile_glob(pattern).fullmatch
-        return (path for path in self.files if match(path))
+        return (path for path in self._below(plain_prefix(pattern)) if match(path))
+
+    def _below(self, prefix: str) -> Iterator[str]:
+        """The paths that begin with this text."""
+        paths = self._sorted_paths
+        for position in range(bisect_left(paths, prefix), len(paths)):
+            if not paths[position].startswith(prefix):
+                return
+            yield paths[position]
+
+    @cached_property
+    def _sorted_paths(self) -> list[str]:
+        return list(self.files)
 
     def is_directory(self, path: str) -> bool:
         """True when some file lies below this folder."""
-        prefix = path.rstrip("/") + "/"
-        return any(p.startswith(prefix) for p in self.files)
+        prefix = path.strip("/") + "/"
+        return bool(self.files) if prefix in ("/", "./") else any(True for _ in self._below(prefix))
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, or None (with a problem recorded) when it cannot be read or is too large."""
-        if path not in self._bytes:
-            self._bytes[path] = self._load(path)
-        return self._bytes[path]
+        if path in self._bytes:
+            return self._bytes[path]
+        data = self._load(path)
+        if data is None or self._kept + len(data) <= CACHE_BYTES:
+            self._bytes[path] = data
+            self._kept += len(data or b"")
+        return data
 
     def _load(self, path: str) -> bytes | None:
-        target = self.root / path
+        file = self.files.get(path)
+        if file is None and not self._is_inside(path):
+            return self._refuse(path, "not a path inside the tree")
         try:
-            if target.stat().st_size > MAX_FILE_BYTES:
-                self.problems.append(Problem(path, 1, f"not read: larger than {MAX_FILE_BYTES} bytes"))
-                return None
-            return target.read_bytes()
-        except OSError as error:
-            self.problems.append(Problem(path, 1, f"not read: {error.strerror}"))
-            return None
+            data = self.reader.read(file.name_on_disk if file else os.fsencode(path))
+        except Unreadable as error:
+            return self._refuse(path, str(error))
+        if path.endswith(".go") and b"\0" in data[:BINARY_HEAD_BYTES]:
+            return self._refuse(path, "binary data in a Go file")
+        return data
+
+    def is_changed(self, file: SourceFile) -> bool:
+        """True when a tracked file is not what the index says. CRLF for LF is no change, nor is the file mode."""
+        algorithm = "sha256" if len(file.blob) == 64 else "sha1"
+        data = None if file.is_link else self._bytes.get(file.path)
+        if data is not None:
+            return file.blob not in blob_ids(data, algorithm)
+        return file.blob not in self.reader.blob_ids(file.name_on_disk, algorithm, file.is_link)
+
+    def _is_inside(self, path: str) -> bool:
+        parts = path.split("/")
+        return not ({"..", ".", "", ".git"} & set(parts) or "\0" in path)
+
+    def _refuse(self, path: str, why: str) -> bytes | None:
+        self.problems.append(Problem(path, 1, f"not read: {why}"))
+        return None
 
     def text(self, path: str) -> str | None:
-        """The file decoded as UTF-8; bad bytes become U+FFFD. None like `read`."""
+        """The file decoded as UTF-8 without byte order mark; bad bytes become U+FFFD. None like `read`."""
         data = self.read(path)
-        return None if data is None else data.decode("utf-8", "replace")
+        return None if data is None else data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
-    def grep(self, *literals: bytes, suffix: str = "") -> list[str]:
-        """Paths with this suffix whose bytes hold all literals. The prefilter of every question."""
-        found = []
-        for path in self.files:
-            if path.endswith(suffix):
-                data = self.read(path)
-                if data is not None and all(literal in data for literal in literals):
-                    found.append(path)
-        return found
+    def kind(self, path: str) -> FileKind:
+        """Whether a file is code, test, generated or vendored. A file that cannot be read counts as code."""
+        if path not in self._kinds:
+            by_path = kind_by_path(path)
+            self._kinds[path] = by_path or classify(path, (self.read(path) or b"")[:HEAD_BYTES])
+        return self._kinds[path]
 
+    def grep(
+        self, *literals: bytes, suffix: str = "", kinds: Collection[FileKind] = frozenset(FileKind)
+    ) -> list[str]:
+        """Paths with this suffix and kind whose bytes hold all literals. The prefilter of every question."""
+        return [
+            path
+            for path, data in self._contents(suffix, kinds)
+            if all(literal in data for literal in literals) and self.kind_is_among(path, kinds)
+        ]
 
-@lru_cache(maxsize=4096)
-def compile_glob(pattern: str) -> re.Pattern[str]:
-    """A path pattern as a regular expression; see `Repository.glob`."""
-    out = []
-    i = 0
-    while i < len(pattern):
-        if pattern.startswith("**/", i):
-            out.append("(?:[^/]+/)*")
-            i += 3
-        elif pattern.startswith("**", i):
-            out.append(".*")
-            i += 2
-        elif pattern[i] == "*":
-            out.append("[^/]*")
-            i += 1
-        elif pattern[i] == "?":
-            out.append("[^/]")
-            i += 1
-        else:
-            out.append(re.escape(pattern[i]))
-            i += 1
-    return re.compile("".join(out), re.DOTALL)
+    def grep_any(
+        self, *literals: bytes, suffix: str = "", kinds: Collection[FileKind] = frozenset(FileKind)
+    ) -> list[str]:
+        """Paths with this suffix and kind whose bytes hold at least one of the literals."""
+        return [
+            path
+            for path, data in self._contents(suffix, kinds)
+            if any(literal in data for literal in literals) and self.kind_is_among(path, kinds)
+        ]
+
+    def kind_is_among(self, path: str, kinds: Collection[FileKind]) -> bool:
+        """True when the file's kind is one of these; costs nothing when they are all kinds."""
+        return len(kinds) == len(FileKind) or self.kind(path) in kinds
+
+    def _contents(self, suffix: str, kinds: Collection[FileKind]) -> Iterator[tuple[str, bytes]]:
+        """Readable files with this suffix; those whose path shows another kind are not read at all."""
+        every_kind = len(kinds) == len(FileKind)
+        possible = {*kinds, FileKind.CODE}  # what the path does not show may be code or generated
+        cache, read = self._bytes, self.read
+        for path in self._with_suffix(suffix):
+            if not every_kind and (kind_by_path(path) or FileKind.CODE) not in possible:
+                continue
+            data = cache.get(path) or read(path)
+            if data is not None:
+                yield path, data
+
+    def _with_suffix(self, suffix: str) -> tuple[str, ...]:
+        key = "\0" + suffix  # cannot be a pattern of `glob`
+        if key not in self._globs:
+            self._globs[key] = tuple(
+                path for path, file in self.files.items() if path.endswith(suffix) and not file.is_link
+            )
+        return self._globs[key]
+
+    def ignored(self, paths: Iterable[str]) -> dict[str, IgnoreMatch | None]:
+        """The ignore pattern that decides about each path, or None.
+
+        The paths need not exist; one that ends in `/`, or is a folder on disk, is judged as a folder. Tracked
+        files are judged by the patterns too (like `git check-ignore --no-index`).
+        """
+        return {path: self._ignore_match(path) for path in paths}
+
+    def is_ignored(self, path: str) -> bool | None:
+        """True when ignore files leave this path out of git, whether or not it is tracked.
+
+        None when the path lies outside of the tree.
+        """
+        if not self._is_inside(path.rstrip("/")):
+            return None
+        match = self._ignore_match(path)
+        return match is not None and not match.negated
+
+    def _ignore_match(self, path: str) -> IgnoreMatch | None:
+        file = self.files.get(path)
+        raw = file.name_on_disk if file else os.fsencode(path.rstrip("/"))
+        is_folder = file is None and (
+            path.endswith("/") or self.is_directory(path) or self._is_folder_on_disk(raw)
+        )
+        return self.ignore_rules.match(raw, is_folder)
+
+    def _is_folder_on_disk(self, raw: bytes) -> bool:
+        full = os.path.join(os.fsencode(self.root), raw)  # noqa: PTH118 - bytes
+        return os.path.isdir(full) and not os.path.islink(full)  # noqa: PTH112, PTH114 - bytes
+
+    @cached_property
+    def ignore_rules(self) -> IgnoreRules:
+        """What the ignore files of this tree say."""
+        if self.git is None:
+            return IgnoreRules(self.root, self.root)
+        return IgnoreRules(self.root, self.git.top, self._exclude_file(self.git))
+
+    def _exclude_file(self, git: Git) -> Path | None:
+        if (git.top / ".git").is_dir():
+            return git.top / ".git" / "info" / "exclude"
+        try:
+            raw = git.run("rev-parse", "--git-path", "info/exclude").removesuffix(b"\n")
+        except GitError as error:
+            self.diagnostics.append(Diagnostic(Level.NOTE, ".", 1, f"info/exclude is not read: {error}"))
+            return None
+        return git.root / os.fsdecode(raw)

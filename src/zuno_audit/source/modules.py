@@ -1,0 +1,268 @@
+"""Go modules and workspaces: what the go.mod and go.work files of the tree say, with line numbers.
+
+Grammar: https://go.dev/ref/mod#go-mod-file and #workspaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+from typing import TYPE_CHECKING
+
+from zuno_audit.model.entity import Problem
+from zuno_audit.source.classify import FileKind, is_left_out_by_go
+
+if TYPE_CHECKING:
+    from zuno_audit.source.repository import Repository
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (//.*)                              # a comment
+      | ("(?:[^"\\]|\\.)*" | `[^`]*`)       # a string
+      | (=> | [()\[\],])                    # a mark
+      | ((?:(?!//)[^\s()\[\],"`])+)         # a word; a comment may follow it without a space
+    )""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One required (or excluded) module."""
+
+    path: str
+    version: str
+    line: int
+    indirect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """One `replace`. `version` is empty when it is for all versions, `new_version` when `new` is a folder."""
+
+    path: str
+    version: str
+    new: str
+    new_version: str
+    line: int
+
+    @property
+    def is_local(self) -> bool:
+        """True when `new` is a folder."""
+        return self.new in (".", "..") or self.new.startswith(("./", "../", "/"))
+
+
+@dataclass(frozen=True, slots=True)
+class GoModule:
+    """One go.mod. `directory` is "" for the root; `go` and `toolchain` are empty when it does not say.
+
+    `line`, `go_line`, `toolchain_line` are where the directives stand, 0 for those that are not there.
+    """
+
+    file: str
+    directory: str
+    path: str = ""
+    line: int = 0
+    go: str = ""
+    go_line: int = 0
+    toolchain: str = ""
+    toolchain_line: int = 0
+    requires: tuple[Requirement, ...] = ()
+    replaces: tuple[Replacement, ...] = ()
+    excludes: tuple[Requirement, ...] = ()
+    retracts: tuple[tuple[str, int], ...] = ()  # the versions as they are written, and the line
+
+    def requirement(self, path: str) -> Requirement | None:
+        """The `require` of this module path."""
+        return next((r for r in self.requires if r.path == path), None)
+
+    def import_path(self, directory: str) -> str:
+        """The import path of the package in a folder of this module."""
+        inside = directory[len(self.directory) :].strip("/")
+        return f"{self.path}/{inside}" if inside else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class GoWorkspace:
+    """One go.work. `uses` are folders relative to the root of the audit, each with its line."""
+
+    file: str
+    go: str = ""
+    go_line: int = 0
+    toolchain: str = ""
+    uses: tuple[tuple[str, int], ...] = ()
+    replaces: tuple[Replacement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Directive:
+    verb: str
+    arguments: tuple[str, ...]
+    comment: str
+    line: int
+
+
+def modules(repository: Repository) -> tuple[GoModule, ...]:
+    """All modules of the tree, sorted by folder; not those in `vendor`, `testdata` and the like.
+
+    A file that cannot be read or is malformed leaves a problem; what could be understood of it is given.
+    """
+    found = []
+    for file in (*repository.glob("go.mod"), *repository.glob("**/go.mod")):
+        if repository.kind(file) is FileKind.VENDORED or is_left_out_by_go(file):
+            continue
+        text = repository.text(file)
+        if text is not None:
+            module, problems = parse_go_mod(file, text)
+            _add_problems(repository, problems)
+            found.append(module)
+    return tuple(sorted({module.file: module for module in found}.values(), key=lambda m: m.directory))
+
+
+def workspace(repository: Repository, file: str = "go.work") -> GoWorkspace | None:
+    """The workspace at the root, or None. A malformed file leaves a problem."""
+    text = repository.text(file) if file in repository else None
+    if text is None:
+        return None
+    work, problems = parse_go_work(file, text)
+    _add_problems(repository, problems)
+    return work
+
+
+def module_of(path: str, among: tuple[GoModule, ...]) -> GoModule | None:
+    """The module that a file belongs to: the one in the nearest folder upwards."""
+    by_folder = {module.directory: module for module in among}
+    folder = dirname(path)
+    while folder and folder not in by_folder:
+        folder = dirname(folder)
+    return by_folder.get(folder)
+
+
+def parse_go_mod(file: str, text: str) -> tuple[GoModule, tuple[Problem, ...]]:
+    """A go.mod as data, and what is malformed in it."""
+    directives, problems = _directives(file, text)
+    single = {
+        d.verb: d for d in reversed(directives) if d.verb in ("module", "go", "toolchain") and d.arguments
+    }
+    module = GoModule(
+        file=file,
+        directory=dirname(file),
+        path=_first(single, "module"),
+        line=_line(single, "module"),
+        go=_first(single, "go"),
+        go_line=_line(single, "go"),
+        toolchain=_first(single, "toolchain"),
+        toolchain_line=_line(single, "toolchain"),
+        requires=tuple(_requirements(file, directives, "require", problems)),
+        replaces=tuple(_replacements(file, directives, problems)),
+        excludes=tuple(_requirements(file, directives, "exclude", problems)),
+        retracts=tuple((" ".join(d.arguments), d.line) for d in directives if d.verb == "retract"),
+    )
+    if not module.path:
+        problems.append(Problem(file, 1, "there is no module directive"))
+    return module, tuple(problems)
+
+
+def parse_go_work(file: str, text: str) -> tuple[GoWorkspace, tuple[Problem, ...]]:
+    """A go.work as data, and what is malformed in it."""
+    directives, problems = _directives(file, text)
+    single = {d.verb: d for d in reversed(directives) if d.verb in ("go", "toolchain") and d.arguments}
+    uses = []
+    for directive in directives:
+        if directive.verb == "use" and len(directive.arguments) == 1:
+            folder = normpath(join(dirname(file), directive.arguments[0]))
+            uses.append(("" if folder == "." else folder, directive.line))
+        elif directive.verb == "use":
+            problems.append(Problem(file, directive.line, "`use` takes one folder"))
+    work = GoWorkspace(
+        file=file,
+        go=_first(single, "go"),
+        go_line=_line(single, "go"),
+        toolchain=_first(single, "toolchain"),
+        uses=tuple(uses),
+        replaces=tuple(_replacements(file, directives, problems)),
+    )
+    return work, tuple(problems)
+
+
+def _add_problems(repository: Repository, problems: tuple[Problem, ...]) -> None:
+    repository.problems += [problem for problem in problems if problem not in repository.problems]
+
+
+def _first(single: dict[str, _Directive], verb: str) -> str:
+    return single[verb].arguments[0] if verb in single else ""
+
+
+def _line(single: dict[str, _Directive], verb: str) -> int:
+    return single[verb].line if verb in single else 0
+
+
+def _requirements(
+    file: str, directives: list[_Directive], verb: str, problems: list[Problem]
+) -> Iterator[Requirement]:
+    for d in directives:
+        if d.verb == verb and len(d.arguments) == 2:
+            indirect = re.match(r"//\s*indirect(?:\s*;|\s*$)", d.comment) is not None
+            yield Requirement(d.arguments[0], d.arguments[1], d.line, indirect)
+        elif d.verb == verb:
+            problems.append(Problem(file, d.line, f"`{verb}` takes a module path and a version"))
+
+
+def _replacements(file: str, directives: list[_Directive], problems: list[Problem]) -> Iterator[Replacement]:
+    for d in directives:
+        if d.verb != "replace":
+            continue
+        arrow = d.arguments.index("=>") if "=>" in d.arguments else 0
+        old, new = d.arguments[:arrow], d.arguments[arrow + 1 :]
+        if len(old) in (1, 2) and len(new) in (1, 2):
+            yield Replacement(old[0], "".join(old[1:]), new[0], "".join(new[1:]), d.line)
+        else:
+            problems.append(Problem(file, d.line, "`replace` takes a module path, `=>` and what replaces it"))
+
+
+def _directives(file: str, text: str) -> tuple[list[_Directive], list[Problem]]:
+    found: list[_Directive] = []
+    problems: list[Problem] = []
+    block, opened = "", 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        words, comment, complete = _words(line)
+        if not complete:
+            problems.append(Problem(file, number, "this line cannot be read: a string is not closed"))
+        elif block and words == [")"]:
+            block = ""
+        elif block and words:
+            found.append(_Directive(block, tuple(words), comment, number))
+        elif len(words) == 2 and words[1] == "(":
+            block, opened = words[0], number
+        elif len(words) == 3 and words[1:] == ["(", ")"]:
+            continue
+        elif words and not re.fullmatch(r"[a-z]+", words[0]):
+            problems.append(Problem(file, number, "this line is not a directive"))
+        elif words:
+            found.append(_Directive(words[0], tuple(words[1:]), comment, number))
+    if block:
+        problems.append(Problem(file, opened, f"the block `{block} (` is not closed"))
+    return found, problems
+
+
+def _words(line: str) -> tuple[list[str], str, bool]:
+    """The words of a line, its comment, and whether all of it could be read."""
+    words: list[str] = []
+    position = 0
+    line = line.rstrip()
+    while position < len(line):
+        token = _TOKEN.match(line, position)
+        if token is None:
+            return words, "", False
+        comment, string, mark, word = token.groups()
+        if comment is not None:
+            return words, comment, True
+        words.append(_unquote(string) if string is not None else mark or word)
+        position = token.end()
+    return words, "", True
+
+
+def _unquote(string: str) -> str:
+    return string[1:-1] if string[0] == "`" else re.sub(r"\\(.)", r"\1", string[1:-1])
