@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TABLES: dict[str, str] = {
+    "k8s_object": "zuno_audit.facts.kubernetes:k8s_object",
     "dockerfile": "zuno_audit.facts.dockerfile:dockerfile",
     "dockerfile_stage": "zuno_audit.facts.dockerfile:dockerfile_stage",
     "compose_env": "zuno_audit.facts.compose_tables:compose_env",

@@ -214,8 +214,8 @@ def dockerfile(store: FactStore) -> Table:
 
     Fields: `file`, `stages` (their number), `final_image`, `final_repository` and `final_tag` (what the last
     stage stands on, through earlier stages), `images` (all FROM images), `healthcheck` yes/no, `ports`,
-    `env_names`, `user`, `entrypoint`, `command`, `services` (compose services that build it). All but `stages`
-    and `images` are about the last stage; None where the file does not say or a build argument decides.
+    `env_names`, `user`, `entrypoint`, `command`, `services` (compose services that build it). All but
+    `stages` and `images` are about the last stage; None where the file does not say or an ARG decides.
     """
     read = store.get(dockerfiles)
     builders: dict[str, list[str]] = {}
