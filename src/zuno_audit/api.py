@@ -8,7 +8,7 @@ Nothing here prints, changes global state or exits, and separate calls may run i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
 from zuno_audit.errors import RuleError, UsageError
 from zuno_audit.facts.base import FactStore
-from zuno_audit.model.control import CheckRef, Checklist, Control
+from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.model.finding import Diagnostic, Finding, Level
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.verdict import Verdict
@@ -61,7 +61,7 @@ class Report:
         return self.result.is_complete
 
     def verdict(self, item: str) -> Verdict:
-        """The verdict of one item. Raises UsageError for an id that is not in the audited part of the checklist."""
+        """The verdict of one item. Raises UsageError for an id that was not audited."""
         for verdict in self.result.verdicts:
             if verdict.control.id == item:
                 return verdict
@@ -111,7 +111,7 @@ def audit(
 ) -> Report:
     """Audits a folder against the checklist.
 
-    `phases` restricts it to some of "1".."9", "S", "G". `strict` lets a difference in wording alone fail an item.
+    `phases` restricts it to some of "1".."9", "S", "G". `strict` lets a difference in wording fail an item.
     Raises UsageError for an unknown phase, SourceError when the folder cannot be read, RuleError when
     a rule or checklist file is malformed.
     """
@@ -143,11 +143,12 @@ def audit(
 def inventory(root: str | os.PathLike[str], *, include_all: bool = False) -> dict[str, Any]:
     """What the analysis knows of any Go repository, as `zuno-audit/inventory/v1`.
 
-    `include_all` takes in test, generated and vendored code. Raises SourceError when the folder cannot be read.
+    `include_all` takes in test, generated and vendored code. Raises SourceError for an unreadable folder.
     """
     from zuno_audit.facts.go.inventory import inventory as build
 
-    return build(FactStore(open_repository(Path(root))), include_all=include_all)
+    report: dict[str, Any] = build(FactStore(open_repository(Path(root))), include_all=include_all)
+    return report
 
 
 @lru_cache(maxsize=1)

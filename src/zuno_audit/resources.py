@@ -14,9 +14,9 @@ from zuno_audit.errors import ConfigError
 def data_root() -> Traversable:
     """The folder that holds `rules` and `queries`.
 
-    An installed wheel carries it as `zuno_audit/_data`; a checkout has it beside `pyproject.toml`. The package is
-    asked first, because an editable install can leave a stale copy elsewhere.
-    Raises ConfigError when neither is there.
+    An installed wheel carries it as `zuno_audit/_data`; a checkout has it beside `pyproject.toml`. The
+    package is asked first, because an editable install can leave a stale copy elsewhere. Raises ConfigError
+    when neither is there.
     """
     packaged = files("zuno_audit") / "_data"
     if packaged.is_dir():

@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from zuno_audit.errors import RuleError
-from zuno_audit.model.control import CheckRef, Checklist, Control
+from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.rules.document import Path, line_of, parse_document
 from zuno_audit.rules.text import argument_text
 

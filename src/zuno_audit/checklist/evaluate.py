@@ -1,15 +1,15 @@
 """From finished rule runs to verdicts: pure, three-valued, the only judge.
 
-A check is false (it has a finding that counts), unknown (it failed, looked at nothing, is too dynamic to follow or
-needs the output of a run) or true. An item is as bad as its worst part, its sub-items included; parts that do
-not apply do not count.
+A check is false (it has a finding that counts), unknown (it failed, looked at nothing, is too dynamic to
+follow or needs the output of a run) or true. An item is as bad as its worst part, its sub-items included;
+parts that do not apply do not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from zuno_audit.model.control import CheckRef, Checklist, Control
+from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.model.finding import Finding
 from zuno_audit.model.location import Location
 from zuno_audit.model.rule_run import Outcome, RuleRun

@@ -1,7 +1,7 @@
 """What a Python rule answers with.
 
-A check is `def check(store: FactStore, arguments: Mapping[str, str]) -> RuleRun`. It builds its answer with the
-functions below and leaves out who it is: the engine fills in rule, arguments and level.
+A check is `def check(store: FactStore, arguments: Mapping[str, str]) -> RuleRun`. It builds its answer with
+the functions below and leaves out who it is: the engine fills in rule, arguments and level.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def letter(message: str, location: Location) -> Finding:
 def ran(
     reason: str, scope_size: int, *, findings: Iterable[Finding] = (), evidence: Iterable[Location] = ()
 ) -> RuleRun:
-    """A run that saw all of its scope. `reason` is one sentence with the count; zero scope is never a pass."""
+    """A run that saw all of its scope. `reason` is a sentence with the count; no scope is never a pass."""
     proof = tuple(dict.fromkeys(evidence))[:MAX_EVIDENCE]
     return RuleRun("", (), Outcome.RAN, scope_size, reason, proof, tuple(findings))
 
@@ -44,7 +44,7 @@ def not_applicable(reason: str) -> RuleRun:
 
 
 def could_not_run(reason: str, *, scope_size: int = 0, findings: Iterable[Finding] = ()) -> RuleRun:
-    """The rule could not see all it needed: never a pass. Findings that are certain all the same still count."""
+    """The rule could not see all it needed: never a pass. Findings that are certain still count."""
     return RuleRun("", (), Outcome.FAILED, scope_size, reason, (), tuple(findings))
 
 

@@ -31,8 +31,8 @@ class Runs:
 def run_rules(refs: Iterable[CheckRef], rule_of: Callable[[str], Rule], store: FactStore) -> Runs:
     """Runs every reference; references that come to the same arguments share a run.
 
-    A rule that crashes yields a FAILED run and a diagnostic. Raises RuleError, before anything runs, for arguments
-    that a rule does not have or lacks.
+    A rule that crashes yields a FAILED run and a diagnostic. Raises RuleError, before anything runs, for
+    arguments that a rule does not have or lacks.
     """
     planned = {ref: (rule_of(ref.rule), resolve_arguments(rule_of(ref.rule), ref)) for ref in refs}
     finished: dict[CheckRef, RuleRun] = {}

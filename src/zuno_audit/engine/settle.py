@@ -36,9 +36,9 @@ def settle(
 
 
 def settle_diagnostics(crashes: Iterable[Diagnostic], store: FactStore) -> tuple[Diagnostic, ...]:
-    """Crashes and everything that could not be read, each once, sorted."""
+    """Crashes, what could not be read and what is odd about the tree, each once, sorted."""
     problems = (*store.problems(), *store.repository.problems)
-    found = {_diagnostic(problem) for problem in problems} | set(crashes)
+    found = {*map(_diagnostic, problems), *store.repository.diagnostics, *crashes}
     return tuple(sorted(found, key=lambda d: d.sort_key))
 
 

@@ -51,4 +51,5 @@ class FactStore:
         Raises KeyError when no provider knows the kind.
         """
         module, _, name = TABLES[kind].partition(":")
-        return self.get(getattr(import_module(module), name))
+        provider: Callable[[FactStore], Table] = getattr(import_module(module), name)
+        return self.get(provider)

@@ -48,7 +48,7 @@ def run_rule(rule: Rule, store: FactStore, arguments: Mapping[str, str]) -> Rule
 def table_of(rule: Rule, store: FactStore) -> Table:
     """The table that a rule quantifies over."""
     if rule.table.startswith(QUERY_TABLE):
-        from zuno_audit.matchers.query import query_table
+        from zuno_audit.facts.query import query_table
 
         return store.get(query_table(rule.table.removeprefix(QUERY_TABLE)))
     return store.table(rule.table)

@@ -1,7 +1,7 @@
 """Three-valued predicates over answers.
 
-A predicate is plain data: a scalar (equality) or a mapping of operators that must all hold. An answer that is not
-known makes it UNKNOWN, unless the predicate asks for exactly that; a failed answer is always UNKNOWN.
+A predicate is plain data: a scalar (equality) or a mapping of operators that must all hold. An answer that is
+not known makes it UNKNOWN, unless the predicate asks for exactly that; a failed answer is always UNKNOWN.
 """
 
 from __future__ import annotations

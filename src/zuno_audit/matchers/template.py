@@ -1,8 +1,8 @@
 """Placeholders in the sentences and patterns of rules.
 
-`{{ name }}` and `{{ name.because }}` are replaced directly; anything richer goes to Jinja2's sandbox, which is loaded
-only then. Both show values in the same way, and neither lets a value from the audited tree carry control
-characters or line breaks into a report.
+`{{ name }}` and `{{ name.because }}` are replaced directly; anything richer goes to Jinja2's sandbox, which
+is loaded only then. Both show values in the same way, and neither lets a value from the audited tree carry
+control characters or line breaks into a report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x9f\u200b-\u200f\u202a-\u202e\
 
 
 class View:
-    """A value in a template: prints as a person would write it; `because`, `value` and `proof` as attributes."""
+    """A value in a template: prints as a person would write it, and has `because`, `value` and `proof`."""
 
     __slots__ = ("_answer",)
 
@@ -127,7 +127,7 @@ def _by_jinja(text: str, names: Mapping[str, Any]) -> str:
 
     views = {k: View(v) if isinstance(v, Answer) else v for k, v in names.items()}
     try:
-        return _compiled(text).render(views)
+        return str(_compiled(text).render(views))
     except jinja2.TemplateError as error:
         raise RuleError(f"the template {neutral(text)!r} cannot be filled in: {error}") from error
 

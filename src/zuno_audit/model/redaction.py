@@ -1,7 +1,7 @@
 """Hides secrets before any text leaves the audit: the first four characters at most, then `****`.
 
-Two strengths: `redact` for sentences that may quote something, `redact_source` for text cut out of files, where the
-value beside a secret-sounding name is hidden as well.
+Two strengths: `redact` for sentences and Go code, `redact_source` for text cut out of other files, where the
+unquoted value beside a secret-sounding name is hidden as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ SHORTEST_SHOWN = 16  # of a shorter secret nothing is shown
 
 _TOKENS = re.compile(
     r"""
-    -----BEGIN[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY-----[^-]{0,20000}(?:-----END[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY-----)?
+    -----BEGIN[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY-----
+      [^-]{0,20000}(?:-----END[ ][A-Z0-9 ]{0,30}PRIVATE[ ]KEY-----)?
     | \beyJ[\w-]{8,4096}\.[\w-]{4,8192}(?:\.[\w-]{0,4096})?
     | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
     | \bgh[pousr]_[A-Za-z0-9]{20,255}
@@ -51,7 +52,7 @@ def mask(secret: str) -> str:
 
 
 def redact(text: str) -> str:
-    """A sentence without well-known token shapes, user info in URLs and quoted values of secret-named keys."""
+    """Text without well-known token shapes, user info in URLs and quoted values of secret-named keys."""
     text = _TOKENS.sub(lambda m: mask(m.group()), text)
     text = _USER_INFO.sub(rf"\1{HIDDEN}@", text)
     return _QUOTED.sub(_hide_quoted, text)

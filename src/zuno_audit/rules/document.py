@@ -1,14 +1,14 @@
 """YAML as plain data, read once and strictly.
 
-Rules and checklist files use a small YAML: no anchors, no tags, no duplicate keys. `yes` and `no` are text, because
-they are answers of facts; `true` and `false` are booleans. Positions are only worked out when there is
+Rules and checklist files use a small YAML: no anchors, no tags, no duplicate keys. `yes` and `no` are text,
+because they are answers of facts; `true` and `false` are booleans. Positions are only asked for when there is
 something to complain about.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -20,14 +20,10 @@ _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None,
 Path = tuple[str | int, ...]
 
 
-class _Mark(Protocol):
-    line: int
-
-
 def parse_document(text: str, path: str) -> Any:
     """The content of a YAML document: dicts, lists, text, numbers, booleans, None.
 
-    Raises RuleError with path and line for a syntax error, a duplicate key or anything outside the small YAML.
+    Raises RuleError (path, line) for a syntax error, a duplicate key or anything outside the small YAML.
     """
     return _Builder(text, path, {}).document()
 
@@ -72,7 +68,7 @@ class _Builder:
     def _expect_end(self) -> None:
         self.loader.get_event()
         event = self.loader.get_event()
-        if not isinstance(event, yaml.StreamEndEvent):
+        if type(event) is not yaml.StreamEndEvent:
             raise self._wrong("more than one document in a file", event.start_mark)
 
     def _value(self, event: Any, where: Path) -> Any:
@@ -109,7 +105,7 @@ class _Builder:
             result.append(self._value(event, (*where, len(result))))
         return result
 
-    def _wrong(self, message: str, mark: _Mark) -> RuleError:
+    def _wrong(self, message: str, mark: Any) -> RuleError:
         return RuleError(message, path=self.path, line=mark.line + 1)
 
 

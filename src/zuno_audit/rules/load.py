@@ -1,6 +1,6 @@
 """Reads rule files, checks them and makes `Rule`s.
 
-A rule file is `rules/<pack>/<id>.yaml`. Every complaint is a RuleError that names the file, the line and the key.
+A rule file is `rules/<pack>/<id>.yaml`. Every complaint is a RuleError with file, line and key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COUNTS = frozenset({"count", "total"})
 
 
 class RuleFiles:
-    """All rule files below one or more folders of packs, by rule id. Nothing is parsed before it is asked for."""
+    """All rule files below one or more folders of packs, by rule id, parsed when they are asked for."""
 
     def __init__(self, roots: Iterable[Traversable]) -> None:
         """`roots` are folders like `rules/`. Raises RuleError for an id that two files claim."""
@@ -72,7 +72,7 @@ class RuleFiles:
 
 
 def read_rule(text: str, path: str, pack: str) -> Rule:
-    """The rule that `text` holds; `path` is for messages and its file name must be the id. Raises RuleError."""
+    """The rule that `text` holds; `path` is for messages, its file name must be the id. Raises RuleError."""
     data = parse_document(text, path)
     try:
         _check_shape(data)
