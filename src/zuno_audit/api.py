@@ -8,7 +8,7 @@ Nothing here prints, changes global state or exits, and separate calls may run i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -107,7 +107,11 @@ class Report:
 
 
 def audit(
-    root: str | os.PathLike[str], *, phases: Iterable[str] | None = None, strict: bool = False
+    root: str | os.PathLike[str],
+    *,
+    phases: Iterable[str] | None = None,
+    strict: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Audits a folder against the checklist.
 
@@ -121,7 +125,7 @@ def audit(
     store = FactStore(repository)
     nothing = not holds_go(repository)
     refs = references(checklist)
-    runs = Runs({}, ()) if nothing else run_rules(refs, rules.rule, store)
+    runs = Runs({}, ()) if nothing else run_rules(refs, rules.rule, store, progress)
     verdicts = evaluate(checklist, runs.by_ref, strict=strict)
     findings = settle(runs.by_ref, attribute(verdicts), (c.id for c in checklist.controls), repository.text)
     return Report(

@@ -28,8 +28,15 @@ class Runs:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def run_rules(refs: Iterable[CheckRef], rule_of: Callable[[str], Rule], store: FactStore) -> Runs:
+def run_rules(
+    refs: Iterable[CheckRef],
+    rule_of: Callable[[str], Rule],
+    store: FactStore,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Runs:
     """Runs every reference; references that come to the same arguments share a run.
+
+    `progress` is told before each run how many are done, how many there are and which rule is next.
 
     A rule that crashes yields a FAILED run and a diagnostic. Raises RuleError, before anything runs, for
     arguments that a rule does not have or lacks.
@@ -38,7 +45,9 @@ def run_rules(refs: Iterable[CheckRef], rule_of: Callable[[str], Rule], store: F
     finished: dict[CheckRef, RuleRun] = {}
     by_ref: dict[CheckRef, RuleRun] = {}
     diagnostics: list[Diagnostic] = []
-    for ref, (rule, arguments) in planned.items():
+    for done, (ref, (rule, arguments)) in enumerate(planned.items()):
+        if progress is not None:
+            progress(done, len(planned), rule.id)
         resolved = CheckRef(rule.id, tuple(sorted(arguments.items())))
         if resolved not in finished:
             run, trouble = run_isolated(rule, arguments, store)
