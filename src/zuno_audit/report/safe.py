@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from zuno_audit.model import redaction
+
 _REPLACEMENT = 0xFFFD
 
 
@@ -35,32 +37,24 @@ def visible(text: str) -> str:
     return text.translate(_SPACES).translate(_VISIBLE)
 
 
+Edit = tuple[int, int, int]  # start, end, length of the replacement
+
+
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A line without its secrets. `column` maps a 0-based column of the original into `text`."""
+    """A line without its secrets, and the edits that made it, one stage after the other."""
 
     text: str
-    edits: tuple[tuple[int, int, int], ...] = ()  # start, end, length of the replacement
+    stages: tuple[tuple[Edit, ...], ...] = ()
 
     def column(self, original: int) -> int:
-        """Where a column of the original line is now; columns inside a mask are moved to its edge."""
-        shift = 0
-        for start, end, length in self.edits:
-            if original >= end:
-                shift += length - (end - start)
-            elif original > start:
-                return start + shift + length
-            else:
-                break
-        return original + shift
+        """Where a 0-based column of the original line is now; columns inside a mask move to its end."""
+        for edits in self.stages:
+            original = _moved(original, edits)
+        return original
 
 
-_TOKENS = re.compile(
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
-    r"|xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{30,}|[rs]k_(?:live|test)_[0-9A-Za-z]{10,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}|(?<=://)[^/\s:@\"']*:[^/\s@\"']+(?=@)"
-    r"|\b0x[0-9a-fA-F]{64}\b|\b[0-9a-fA-F]{64}\b|[A-Za-z0-9+/_-]{60,}={0,2}"
-)
+_LONG_BLOB = re.compile(r"\b(?:0x)?[0-9a-fA-F]{64}\b|[A-Za-z0-9+/_-]{60,}={0,2}")
 _SECRET_WORD = re.compile(
     r"secret|passw|pwd|token|api_?key|private_?key|credential|signing|mnemonic|dsn", re.I
 )
@@ -70,18 +64,20 @@ _NAME_ONLY = re.compile(r"[A-Z][A-Z0-9_]*|[\w.-]*[./_-]?(?:env|go|md|ya?ml|json|
 
 
 def redact(line: str, *, secret_rule: bool = False, is_code: bool = True) -> Redacted:
-    """`line` with whatever may be a secret cut to its first four characters (none below 16) and `****`.
+    """A source line with whatever may be a secret masked.
 
-    Token shapes are always masked. On a line that speaks of a secret (or for a rule about secrets) literals
-    are masked too: all of them for such a rule, else those that are no sentence. `is_code` False adds what
-    follows an unquoted `=` or `:`, as in environment files and YAML.
+    Stricter than the redaction of sentences, because a whole line is shown: on a line that speaks of a secret
+    (or for a rule about secrets) literals are masked, all of them for such a rule, else those that are no
+    sentence. `is_code` False adds what follows an unquoted `=` or `:`, as in environment files and YAML.
     """
-    spans = [m.span() for m in _TOKENS.finditer(line)]
+    spans = [m.span() for m in _LONG_BLOB.finditer(line)]
     if secret_rule or _SECRET_WORD.search(line):
         spans += _literal_spans(line, secret_rule)
         if not is_code:
             spans += [m.span(1) for m in _ASSIGNED.finditer(line) if not _is_name(m.group(1))]
-    return _mask(line, spans)
+    masked, edits = _mask(line, spans)
+    text = redaction.redact(masked) if is_code else redaction.redact_source(masked)
+    return Redacted(text, (edits, _difference(masked, text)))
 
 
 def _literal_spans(line: str, secret_rule: bool) -> list[tuple[int, int]]:
@@ -100,16 +96,38 @@ def _is_name(text: str) -> bool:
     return len(text) < 3 or _NAME_ONLY.fullmatch(text) is not None
 
 
-def _mask(line: str, spans: list[tuple[int, int]]) -> Redacted:
+def _mask(line: str, spans: list[tuple[int, int]]) -> tuple[str, tuple[Edit, ...]]:
     parts: list[str] = []
-    edits: list[tuple[int, int, int]] = []
+    edits: list[Edit] = []
     at = 0
     for start, end in sorted(spans):
         if end <= at:
             continue
         start = max(start, at)
-        shown = line[start : start + 4] if end - start >= 16 else ""
-        parts += [line[at:start], shown + "****"]
-        edits.append((start, end, len(shown) + 4))
+        masked = redaction.mask(line[start:end])
+        parts += [line[at:start], masked]
+        edits.append((start, end, len(masked)))
         at = end
-    return Redacted("".join(parts) + line[at:], tuple(edits))
+    return "".join(parts) + line[at:], tuple(edits)
+
+
+def _difference(before: str, after: str) -> tuple[Edit, ...]:
+    """What changed between two texts, as at most one edit."""
+    if before == after:
+        return ()
+    shorter = min(len(before), len(after))
+    head = next((i for i in range(shorter) if before[i] != after[i]), shorter)
+    tail = next((i for i in range(shorter - head) if before[-1 - i] != after[-1 - i]), shorter - head)
+    return ((head, len(before) - tail, len(after) - tail - head),)
+
+
+def _moved(column: int, edits: tuple[Edit, ...]) -> int:
+    shift = 0
+    for start, end, length in edits:
+        if column >= end:
+            shift += length - (end - start)
+        elif column > start:
+            return start + shift + length
+        else:
+            break
+    return column + shift

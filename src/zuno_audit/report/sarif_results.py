@@ -114,7 +114,9 @@ class ResultWriter:
         if finding.undecided:
             return "review"
         rule = self._rules.get(finding.rule)
-        is_wording = finding.letter and rule is not None and finding.level is not rule.level
+        is_wording = (
+            finding.letter and finding.level is Level.NOTE and (rule is None or rule.level is not Level.NOTE)
+        )
         return "informational" if is_wording else "fail"
 
     def _is_hint(self, finding: Finding) -> bool:

@@ -30,8 +30,8 @@ def explanation(result: AuditResult) -> str:
     """One paragraph when most of what the checklist names is not there, else ""."""
     if result.nothing_to_audit:
         return (
-            "There is nothing here that this audit can look at: no Go module, no Compose file, no other file "
-            "that the checklist asks about. Is this the root of the repository?"
+            "There is nothing here that this audit can look at: no go.mod and no Go file. "
+            "Is this the root of the repository?"
         )
     missing = missing_places(result)
     if len(missing) < MIN_MISSING or not _mostly_missing(result):

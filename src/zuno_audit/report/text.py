@@ -34,7 +34,7 @@ from zuno_audit.report.wrap import LINK, Line, Segment, cells, coloured, plain, 
 MIN_WIDTH = 40
 MAX_WIDTH = 120  # longer lines are hard to read
 MAX_FINDINGS = 100  # shown with their source unless -v asks for all
-COMPRESSED_RUN = 3  # so many items in a row that only a person decides are listed in one paragraph
+COMPRESSED_RUN = 3  # so many items in a row that only a person decides are listed without reasons
 
 STYLES = {
     Status.PASS: "green",
@@ -117,21 +117,22 @@ class _Page:
             return
         yield []
         yield from wrap([("  ", ""), (visible(title), "underline")], self.width, 2)
-        for is_manual, group in groupby(shown, key=lambda v: v.status is Status.MANUAL):
+        for is_person, group in groupby(shown, key=_is_for_a_person):
             run = list(group)
-            if is_manual and len(run) >= COMPRESSED_RUN and not self.verbose:
+            if is_person and len(run) >= COMPRESSED_RUN and not self.verbose:
                 yield from self.manual_run(run)
             else:
                 for verdict in run:
                     yield from self.item(verdict)
 
-    def manual_run(self, run: list[Verdict]) -> list[Line]:
-        head = f"  {MARKS[Status.MANUAL]} manual, {plural(len(run), 'item')}: "
-        pieces: list[Segment] = [(head, STYLES[Status.MANUAL])]
-        for i, verdict in enumerate(run):
-            end = "" if i == len(run) - 1 else "; "
-            pieces += [(verdict.control.id, "bold"), (f" {visible(verdict.control.title)}{end}", "")]
-        return wrap(pieces, self.width, 4)
+    def manual_run(self, run: list[Verdict]) -> Iterator[Line]:
+        head = f"  manual: {len(run)} items for a person (-v says what to look at)"
+        yield from wrap([(head, STYLES[Status.MANUAL])], self.width, 4)
+        for verdict in run:
+            label = f"  {MARKS[Status.MANUAL]} {verdict.control.id}"
+            gap = " " * max(2, 13 - cells(label))
+            title = visible(verdict.control.title)
+            yield from wrap([(label + gap, STYLES[Status.MANUAL]), (title, "")], self.width, 6)
 
     def item(self, verdict: Verdict) -> Iterator[Line]:
         status, style = verdict.status, STYLES[verdict.status]
@@ -141,7 +142,7 @@ class _Page:
         hang = cells(label) + len(gap)
         title_style = "bold" if status in (Status.FAIL, Status.ERROR) else ""
         title = (visible(verdict.control.title), title_style)
-        lone = status is Status.MANUAL and not self.verbose
+        lone = _is_for_a_person(verdict) and not self.verbose
         tail = [(f" ({WORDS[status]})", style)] if lone else []
         yield from wrap([(label, style), (gap, ""), title, *tail], self.width, min(hang, self.width // 3))
         if not lone:
@@ -257,6 +258,10 @@ class _Page:
         total = f"{plural(decision.tally.total, 'item')}: {decision.tally.words()}; {counts}"
         go = wrap([(decision.word, style), (": " + decision.why, "bold")], self.width, 2)
         return [[], *go, *wrap([(total, "")], self.width, 2)]
+
+
+def _is_for_a_person(verdict: Verdict) -> bool:
+    return verdict.status is Status.MANUAL and verdict.control.decided_by == "person"
 
 
 def _excerpt(excerpt: Excerpt, style: str) -> list[Line]:

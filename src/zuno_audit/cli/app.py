@@ -1,0 +1,140 @@
+"""The commands and their options. `check` is the default: `zuno-audit PATH` is `zuno-audit check PATH`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from zuno_audit.cli.exits import Session
+from zuno_audit.cli.help import DefaultGroup, GroupedCommand, GroupedOption
+from zuno_audit.cli.outputs import Output, parse_output
+from zuno_audit.report import FORMATS
+from zuno_audit.version import VERSION
+
+PHASES = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "S", "G")
+LEVELS = ("error", "warning", "note", "never")
+
+CHECK_EXAMPLES = """
+zuno-audit                               audit this folder, report to the terminal
+zuno-audit ../zuno -v                    with every proof and every finding
+zuno-audit --phase 1 --phase 4           only code and security
+zuno-audit -o sarif=out.sarif -o html=report.html
+zuno-audit -f json --fail-on never > audit.json
+zuno-audit inventory -f json ../service  what the analysis knows of a repository
+"""
+
+
+def _output(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[Output, ...]:
+    outputs = tuple(parse_output(value, param) for value in values)
+    files = [output.file for output in outputs]
+    twice = next((file for file in files if files.count(file) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"{str(twice)!r} is given twice.", param=param)
+    return outputs
+
+
+@click.group(cls=DefaultGroup, default="check", examples=CHECK_EXAMPLES)
+@click.version_option(VERSION, "--version", prog_name="zuno-audit", message="%(prog)s %(version)s")
+def app() -> None:
+    """Checks a Go monorepo against a production checklist and proves every verdict with file and line."""
+
+
+REPORTS: dict[str, Any] = {"cls": GroupedOption, "group": "Reports"}
+SCOPE: dict[str, Any] = {"cls": GroupedOption, "group": "What is audited"}
+RUNNING: dict[str, Any] = {"cls": GroupedOption, "group": "Running"}
+TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
+
+
+@app.command(cls=GroupedCommand, examples=CHECK_EXAMPLES)
+@click.argument("path", default=".", type=click.Path())
+@click.option(
+    *("-f", "--format", "format_"),
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="Report on standard output.",
+    **REPORTS,
+)
+@click.option(
+    *("-o", "--output", "outputs"),
+    multiple=True,
+    metavar="FORMAT=FILE",
+    callback=_output,
+    help="Write one more report to a file; may be repeated.",
+    **REPORTS,
+)
+@click.option(
+    "--category", default="zuno-audit", show_default=True, help="Category of the SARIF upload.", **REPORTS
+)
+@click.option(
+    *("--phase", "phases"),
+    multiple=True,
+    type=click.Choice(PHASES, case_sensitive=False),
+    metavar="1..9|S|G",
+    help="Audit only this phase; may be repeated.",
+    **SCOPE,
+)
+@click.option(
+    "--strict", is_flag=True, help="Fail items that hold by meaning but not by the letter.", **SCOPE
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(LEVELS),
+    default="error",
+    show_default=True,
+    help="Exit with 1 for findings of this level or worse.",
+    **SCOPE,
+)
+@click.option(
+    "--no-cache", is_flag=True, help="Read and write no cache (this version keeps none).", **RUNNING
+)
+@click.option(
+    *("-j", "--jobs"),
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Upper limit of workers (this version needs one).",
+    **RUNNING,
+)
+@click.option("-q", "--quiet", is_flag=True, help="Only what fails; no diagnostics.", **TERMINAL)
+@click.option(
+    "-v", "--verbose", count=True, help="Every proof and finding; -vv also debugging messages.", **TERMINAL
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours; NO_COLOR and FORCE_COLOR are respected.",
+    **TERMINAL,
+)
+@click.pass_obj
+def check(session: Session, /, **options: Any) -> int:
+    """Audit PATH (default: this folder) against the checklist.
+
+    Exit status: 0 nothing to report, 1 findings, 2 wrong usage, 3 audit incomplete.
+    """
+    from zuno_audit.cli.check import CheckOptions, run_check
+
+    session.verbosity = options["verbose"]
+    return run_check(CheckOptions(**options))
+
+
+@app.command(cls=GroupedCommand)
+@click.argument("path", default=".", type=click.Path())
+@click.option(
+    *("-f", "--format", "format_"),
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format on standard output.",
+)
+@click.option("--all", "include_all", is_flag=True, help="Take in test, generated and vendored code.")
+@click.option("-v", "--verbose", count=True, help="-vv shows debugging messages.")
+@click.pass_obj
+def inventory(session: Session, path: str, format_: str, include_all: bool, verbose: int) -> int:
+    """List what the analysis knows of PATH: servers, clients, decoders, variables, metrics."""
+    from zuno_audit.cli.inventory import run_inventory
+
+    session.verbosity = verbose
+    return run_inventory(path, format_, include_all=include_all)

@@ -1,0 +1,31 @@
+"""What the terminal can do and what the user wants of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+WIDTH = 100  # where there is no terminal
+
+
+def wants_color(choice: str, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """`--color` decides, then NO_COLOR (no-color.org), then FORCE_COLOR, then whether it is a terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR"):
+        return True
+    return is_terminal and environment.get("TERM") != "dumb"
+
+
+def stdout_color(choice: str) -> bool:
+    """Whether the report on standard output is coloured."""
+    return wants_color(choice, os.environ, is_terminal=sys.stdout.isatty())
+
+
+def width() -> int:
+    """Columns of the terminal; COLUMNS wins."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
