@@ -1,0 +1,206 @@
+"""Scripts that build binaries: which package each `go build` names, and whether that package can be built.
+
+Table `build_script`: one row per package that a script builds. Batch, shell and PowerShell scripts and
+Makefile targets are read as `languages.script` reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import basename, dirname, normpath
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go_packages import GoPackages, go_packages, module_of, module_roots
+from zuno_audit.languages.script import (
+    REPO_ROOT,
+    SCRIPT_DIR,
+    Command,
+    commands,
+    dialect_of,
+    is_dynamic,
+    places,
+    resolve,
+)
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import Location, at_line
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+# `go help build`: the flags that take a value as a word of their own.
+_VALUE_FLAGS = frozenset(
+    re.findall(
+        r"-\w+",
+        """-o -p -C -asmflags -buildmode -compiler -covermode -coverpkg -gccgoflags -gcflags -installsuffix
+        -ldflags -mod -modfile -overlay -pgo -pkgdir -tags -toolexec""",
+    )
+)
+_MAIN = re.compile(rb"^func\s+main\s*\(\s*\)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildTarget:
+    """One argument of a `go build`, with the folders it can mean."""
+
+    script: str
+    line: int
+    text: str
+    folders: tuple[str, ...]
+    make_target: str = ""
+
+
+def build_targets(path: str, text: str) -> Iterator[BuildTarget]:
+    """Everything that a script builds with `go build` or `go install`."""
+    dialect = dialect_of(path)
+    if dialect is None:
+        return
+    for command in commands(text, dialect):
+        arguments = go_build_arguments(command.words)
+        if arguments is None:
+            continue
+        folder, targets = arguments
+        start = command.folder if not folder else resolve(command.folder, folder)
+        for target in targets or ["."]:
+            if not _is_other_module(target):
+                yield _target(path, command, start, target)
+
+
+def _is_other_module(target: str) -> bool:
+    """True for an import path: it names a package of some module, not a folder."""
+    return "@" in target or ("." in target.split("/", 1)[0] and not target.startswith(".") and "/" in target)
+
+
+def _target(path: str, command: Command, start: str | None, target: str) -> BuildTarget:
+    plain = target.replace("\\", "/")
+    if plain.endswith(".go"):
+        plain = dirname(plain) or "."
+    marked = None if is_dynamic(plain) else resolve(start, plain)
+    shown = target.replace(SCRIPT_DIR, ".").replace(REPO_ROOT, ".").replace("//", "/")
+    return BuildTarget(path, command.line, shown, places(marked, path), command.target)
+
+
+def go_build_arguments(words: tuple[str, ...]) -> tuple[str, list[str]] | None:
+    """The `-C` folder and the packages of a `go build` among these words; None when there is none."""
+    for i in range(len(words) - 1):
+        name = words[i].replace("\\", "/").rsplit("/", 1)[-1].lower().removesuffix(".exe")
+        if name == "go" and words[i + 1] in ("build", "install"):
+            return _packages(words[i + 2 :])
+    return None
+
+
+def _packages(words: tuple[str, ...]) -> tuple[str, list[str]]:
+    folder = ""
+    found: list[str] = []
+    skip = ""
+    for word in words:
+        if skip:
+            folder = word if skip == "-C" else folder
+            skip = ""
+        elif word.startswith("-"):
+            flag = "-" + word.lstrip("-").partition("=")[0]
+            if flag in _VALUE_FLAGS and "=" not in word:
+                skip = flag
+        elif word in (">", ">>", "2>", "2>&1", "<") or word.startswith((">", "2>")):
+            break
+        else:
+            found.append(word)
+    return folder, found
+
+
+def build_script_table(store: FactStore) -> Table:
+    """Table `build_script`: name, target, package (folder), works, from (where it has to be started)."""
+    repository = store.repository
+    looked = [p for p in repository.files if dialect_of(p) and not _is_foreign(p)]
+    rows: list[Entity] = []
+    for path in looked:
+        data = repository.read(path)
+        if data is not None and b"go" in data and (b"build" in data or b"install" in data):
+            rows.extend(_row(store, t) for t in build_targets(path, data.decode("utf-8", "replace")))
+    return Table("build_script", tuple(rows), tuple(looked))
+
+
+def _is_foreign(path: str) -> bool:
+    return any(p in ("vendor", "node_modules", "testdata") for p in path.split("/"))
+
+
+def _row(store: FactStore, target: BuildTarget) -> Entity:
+    here = at_line(target.script, target.line)
+    package, works = _judge(store, target, here)
+    own = dirname(target.script)
+    fields = {
+        "name": Answer(basename(target.script)),
+        "make_target": Answer(target.make_target),
+        "target": Answer(target.text),
+        "package": Answer(package, proof=(here,)),
+        "works": works,
+        "tracked": Answer(YES if store.repository.is_tracked(target.script) else NO, "git does not track it"),
+        "from_own_folder": _from_own_folder(target, package, own, here),
+    }
+    return Entity("build_script", here, fields)
+
+
+def _from_own_folder(target: BuildTarget, package: str | None, own: str, here: Location) -> Answer:
+    """Whether the script works when it is started from its own folder."""
+    if package is None:
+        return Answer(UNKNOWN, "the target depends on a variable", (here,))
+    if target.folders and (len(target.folders) == 1 or target.folders[-1] == package or not own):
+        return Answer(YES, "", (here,))
+    return Answer(NO, f"{target.text} is relative to the repository's root", (here,))
+
+
+def _judge(store: FactStore, target: BuildTarget, here: Location) -> tuple[str | None, Answer]:
+    """The package that a target means, and whether it is a main package that can be linked."""
+    if not target.folders:
+        return None, Answer(UNKNOWN, f"{target.text} depends on a variable or leaves the repository", (here,))
+    if _is_std_path(target.text):
+        reason = f"the go tool looks for {target.text} in the standard library: ./ is missing before it"
+        return target.folders[0], Answer(NO, reason, (here,))
+    if target.text.replace("\\", "/").endswith("..."):
+        return normpath(target.folders[0]), Answer(YES, f"{target.text} is a pattern", (here,))
+    packages = store.get(go_packages)
+    for folder in target.folders:
+        if folder in packages.by_directory:
+            return folder, builds(store, folder, here)
+    return target.folders[0], Answer(NO, f"there is no Go package in {target.folders[0] or '.'}", (here,))
+
+
+def _is_std_path(target: str) -> bool:
+    """True for `services/x/cmd`: without a dot in front the go tool takes it for a standard package."""
+    plain = target.replace("\\", "/")
+    return re.match(r"[\w-]+(/|$)", plain) is not None and not plain.endswith(".go")
+
+
+def builds(store: FactStore, folder: str, here: Location) -> Answer:
+    """Whether the package in a folder is a main package all of whose own imports exist."""
+    packages = store.get(go_packages)
+    package = packages.by_directory.get(folder)
+    if package is None:
+        return Answer(NO, f"there is no Go package in {folder or '.'}", (here,))
+    first = at_line(package.files[0].path)
+    if not package.is_main:
+        return Answer(NO, f"{folder or '.'} is package {package.name}, not main", (here, first))
+    if not any(_MAIN.search(store.repository.read(f.path) or b"") for f in package.files):
+        return Answer(NO, f"package main in {folder or '.'} has no func main", (here, first))
+    missing = missing_import(store, packages, folder)
+    if missing is not None:
+        return Answer(NO, missing.note, (here, missing))
+    return Answer(YES, f"{folder or '.'} is a main package", (here, first))
+
+
+def missing_import(store: FactStore, packages: GoPackages, main: str) -> Location | None:
+    """A place, in what a binary links, that imports a package of its own module that does not exist."""
+    roots = store.get(module_roots)
+    names = sorted(roots.values(), key=len, reverse=True)
+    if module_of(main, roots) is None:
+        return None
+    for folder in sorted(packages.linked.get(main, ())):
+        for head in packages.by_directory[folder].files:
+            for imported in head.imports:
+                own = next(
+                    (n for n in names if imported.path == n or imported.path.startswith(n + "/")), None
+                )
+                if own and imported.path not in packages.by_import:
+                    return at_line(head.path, imported.line, f"package {imported.path} does not exist")
+    return None

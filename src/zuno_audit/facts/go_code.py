@@ -1,0 +1,280 @@
+"""Go functions by name, and which binaries can reach them: a cheap call graph, walked backwards on demand.
+
+It is made for questions about few places ("is this route registered by a function that main calls?") and only
+parses files that mention the names on the way. A method counts as called wherever a method of that name is
+called, so the answer "reached" may be too wide, "not reached" is certain up to reflection.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.program import program
+from zuno_audit.facts.go_packages import GoPackage, GoPackages, go_packages
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, walk
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as TreeNode
+
+    from zuno_audit.facts.base import FactStore
+
+MAX_STEPS = 400  # functions visited for one question
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function or method of the repository. `decl` is its syntax, lowered when it is asked for."""
+
+    file: GoFile
+    name: str
+    is_method: bool
+    start: int
+    end: int
+
+    @property
+    def directory(self) -> str:
+        return dirname(self.file.path)
+
+    @property
+    def decl(self) -> FuncDecl:
+        return next(d for d in self.file.functions() if d.start == self.start)
+
+    @property
+    def location(self) -> Location:
+        return self.file.location(self.start, self.start + 4, f"func {self.name}")
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.file.path, self.start)
+
+
+class GoCode:
+    """Parsed files and functions of the packages that binaries link; tests and vendored code left out."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.repository = store.repository
+        self.packages: GoPackages = store.get(go_packages)
+        self.linked_files = {
+            head.path: directory
+            for directory, package in self.packages.by_directory.items()
+            if self.packages.is_linked(directory)
+            for head in package.files
+        }
+        self._program = store.get(program)
+        self._functions: dict[str, list[Function]] = {}
+        self._callers: dict[tuple[str, int], list[Function | None]] = {}
+        self._mains: dict[tuple[str, int], frozenset[str]] = {}
+
+    def file(self, path: str) -> GoFile | None:
+        """The parsed file, or None when it cannot be read."""
+        return self._program.file(path)
+
+    def functions(self, file: GoFile) -> list[Function]:
+        """The functions and methods of a file in source order."""
+        found = self._functions.get(file.path)
+        if found is None:
+            found = [f for node in file._tree.root_node.named_children if (f := _function(file, node))]
+            self._functions[file.path] = found
+        return found
+
+    def files_with(self, *literals: bytes, directory: str | None = None) -> Iterator[GoFile]:
+        """Linked files (of one package folder, if given) whose bytes hold all literals."""
+        for path, folder in self.linked_files.items():
+            if directory is not None and folder != directory:
+                continue
+            data = self.repository.read(path)
+            if data is not None and all(literal in data for literal in literals):
+                file = self.file(path)
+                if file is not None:
+                    yield file
+
+    def enclosing(self, file: GoFile, offset: int) -> Function | None:
+        """The top-level function around a byte offset."""
+        functions = self.functions(file)
+        index = bisect_right(functions, offset, key=lambda f: f.start) - 1
+        return functions[index] if index >= 0 and offset < functions[index].end else None
+
+    def import_path(self, file: GoFile, name: str) -> str | None:
+        """The import that a file-level name stands for: by alias, package clause or last element."""
+        for spec in file.imports:
+            if spec.name:
+                if spec.name == name:
+                    return spec.path
+                continue
+            package = self.packages.by_import.get(spec.path)
+            if (package.name if package else default_name(spec.path)) == name:
+                return spec.path
+        return None
+
+    def is_package(self, file: GoFile, expression: Expr, path: str) -> bool:
+        """True when an expression is the name under which the file imports this package."""
+        return isinstance(expression, Ident) and self.import_path(file, expression.name) == path
+
+    def resolve(self, file: GoFile, fun: Expr) -> list[Function]:
+        """The functions of the repository that a call's operand can mean (all methods of that name)."""
+        if isinstance(fun, Ident):
+            return self._in_package(dirname(file.path), fun.name)
+        if not isinstance(fun, Selector):
+            return []
+        if isinstance(fun.x, Ident):
+            path = self.import_path(file, fun.x.name)
+            if path is not None:
+                package = self.packages.by_import.get(path)
+                return self._in_package(package.directory, fun.sel) if package else []
+        return self._methods(fun.sel)
+
+    def _in_package(self, directory: str, name: str) -> list[Function]:
+        found = []
+        for file in self.files_with(name.encode(), directory=directory):
+            found += [f for f in self.functions(file) if f.name == name and not f.is_method]
+        return found
+
+    def _methods(self, name: str) -> list[Function]:
+        return [
+            function
+            for file in self.files_with(b") " + name.encode())
+            for function in self.functions(file)
+            if function.is_method and function.name == name
+        ]
+
+    # ------------------------------------------------------------ reachability
+
+    def mains_reaching(self, file: GoFile, offset: int) -> frozenset[str]:
+        """Folders of the main packages from whose main or init this place can be reached."""
+        folder = dirname(file.path)
+        if not self.packages.is_linked(folder):
+            return frozenset()
+        start = self.enclosing(file, offset)
+        if start is None:
+            return frozenset(self.packages.binaries_of(folder))
+        if start.key not in self._mains:
+            self._mains[start.key] = frozenset(self._search(start))
+        return self._mains[start.key] & frozenset(self.packages.binaries_of(folder))
+
+    def _search(self, start: Function) -> Iterator[str]:
+        seen = {start.key}
+        todo = [start]
+        while todo and len(seen) < MAX_STEPS:
+            function = todo.pop()
+            folder = function.directory
+            name = function.name
+            if not function.is_method and name == "main" and folder in self.packages.linked:
+                yield folder
+                continue
+            if not function.is_method and name == "init":
+                yield from self.packages.binaries_of(folder)
+                continue
+            for caller in self.callers(function):
+                if caller is None:
+                    yield from self.packages.binaries_of(folder)
+                elif caller.key not in seen:
+                    seen.add(caller.key)
+                    todo.append(caller)
+
+    def callers(self, function: Function) -> list[Function | None]:
+        """The functions that mention this one; None for the initializer of a package variable."""
+        if function.key not in self._callers:
+            found: dict[tuple[str, int], Function | None] = {}
+            for file, offset in self.mentions(function):
+                around = self.enclosing(file, offset)
+                if around is None or around.key != function.key:
+                    found.setdefault(around.key if around else (file.path, -1), around)
+            self._callers[function.key] = list(found.values())
+        return self._callers[function.key]
+
+    def _imports(self, path: str, package: GoPackage | None) -> bool:
+        head = self.packages.heads[path]
+        return package is not None and any(i.path == package.import_path for i in head.imports)
+
+    def mentions(self, function: Function) -> Iterator[tuple[GoFile, int]]:
+        """Every place (file, byte offset) in linked code that names the function, declaration left out."""
+        name = function.name
+        is_method = function.is_method
+        own = self.packages.by_directory.get(function.directory)
+        literal = name.encode()
+        word = re.compile(re.escape(literal) + rb"(?![\w])")
+        for path, folder in self.linked_files.items():
+            same = folder == function.directory
+            if not same and not name[:1].isupper():
+                continue
+            if not same and not is_method and not self._imports(path, own):
+                continue
+            data = self.repository.read(path)
+            if data is None or literal not in data:
+                continue
+            file = self.file(path)
+            if file is None:
+                continue
+            for match in word.finditer(data):
+                if _is_word_byte(data[match.start() - 1]):
+                    continue
+                kind, operand = _role(file, match.start(), match.end())
+                if kind == "selector":
+                    path_of = self.import_path(file, operand) if operand else None
+                    if path_of is None if is_method else own is not None and path_of == own.import_path:
+                        yield file, match.start()
+                elif kind == "name" and same and not is_method:
+                    yield file, match.start()
+
+
+def _is_word_byte(byte: int) -> bool:
+    return byte == 0x5F or byte >= 0x80 or chr(byte).isalnum()
+
+
+def _function(file: GoFile, node: TreeNode) -> Function | None:
+    if node.type not in ("function_declaration", "method_declaration"):
+        return None
+    name = node.child_by_field_name("name")
+    if name is None or name.text is None:
+        return None
+    return Function(
+        file, name.text.decode(), node.type == "method_declaration", node.start_byte, node.end_byte
+    )
+
+
+def _role(file: GoFile, start: int, end: int) -> tuple[str, str]:
+    """What an occurrence of a word is: ("selector", operand), ("name", ""), or ("", "") for anything else."""
+    node = file._tree.root_node.descendant_for_byte_range(start, end)
+    parent = node.parent if node is not None else None
+    if node is None or parent is None:
+        return "", ""
+    if node.type == "field_identifier" and parent.type == "selector_expression":
+        operand = parent.child_by_field_name("operand")
+        if operand is None or operand.type != "identifier" or operand.text is None:
+            return "selector", ""
+        return "selector", operand.text.decode()
+    if node.type != "identifier" or parent.type in ("function_declaration", "parameter_declaration"):
+        return "", ""
+    above = parent.parent
+    if parent.type == "literal_element" and above is not None and above.type == "keyed_element":
+        return ("", "") if above.named_children[0] == parent else ("name", "")
+    return "name", ""
+
+
+def default_name(path: str) -> str:
+    """The package name that an import path suggests: its last element without a version or `go-`."""
+    parts = path.split("/")
+    last = parts[-1]
+    if re.fullmatch(r"v\d+", last) and len(parts) > 1:
+        last = parts[-2]
+    last = re.sub(r"\.v\d+$", "", last)
+    return last.removeprefix("go-").removesuffix("-go").replace("-", "_")
+
+
+def calls(node: Node) -> Iterator[Call]:
+    """Every call at or below a node."""
+    for found in walk(node):
+        if isinstance(found, Call):
+            yield found
+
+
+def go_code(store: FactStore) -> GoCode:
+    """The Go code of the repository; files are parsed when they are asked for."""
+    return GoCode(store)

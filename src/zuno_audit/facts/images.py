@@ -1,0 +1,507 @@
+"""Images that compose builds, and whether the builds can work as far as the files tell.
+
+Table `image_build`: one row per compose service with a `build`. The Dockerfile is followed far enough to know
+what lies where in the builder: which Go version compiles, whether every COPY has a source, and whether all
+packages that the binary links have been copied in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from posixpath import basename, dirname, join, normpath
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.build_scripts import builds, go_build_arguments
+from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
+from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
+from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
+from zuno_audit.facts.go_packages import go_packages, module_of, module_roots
+from zuno_audit.facts.gomod import go_mods, go_version
+from zuno_audit.languages import shell
+from zuno_audit.languages.dockerfile import Instruction
+from zuno_audit.languages.script import START, commands, resolve
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import Location, at_line
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+_GO_COMMAND = re.compile(r"\bgo\s+(?:build|install|mod|run|test|generate|vet|get|tool|list)\b")
+_GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)*[^\s;&|]+@\S+")
+_SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
+_SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
+_OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A file or folder of the build context (relative to it) and where it lies in the stage."""
+
+    source: str
+    target: str
+    is_folder: bool
+
+
+@dataclass(slots=True)
+class StageState:
+    """What is known of a stage while its instructions are followed."""
+
+    folder: str = "/"
+    toolchain: str = ""  # GOTOOLCHAIN
+    copied: list[Copied] = field(default_factory=list)
+    everything_known: bool = True
+
+    def original(self, path: str) -> str | None:
+        """The path in the build context of what lies at an absolute path of the stage."""
+        for copy in reversed(self.copied):
+            if path == copy.target:
+                return copy.source
+            prefix = copy.target.rstrip("/") + "/"
+            if copy.is_folder and path.startswith(prefix):
+                return normpath(join(copy.source, path[len(prefix) :]))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuild:
+    """A build with everything that is needed to judge it."""
+
+    file: ComposeFile
+    service: Service
+    build: Build
+    dockerfile: Dockerfile | None
+    ignore: DockerIgnore
+    arguments: Mapping[str, str]
+
+    def stages(self) -> list[Stage]:
+        """The stages that the build runs, in order: the wanted one and all that it needs."""
+        file = self.dockerfile
+        if file is None or not file.stages:
+            return []
+        wanted = file.stage(self.build.target) if self.build.target else file.final
+        needed: set[int] = set()
+        todo = [wanted] if wanted is not None else []
+        while todo:
+            stage = todo.pop()
+            if stage.index in needed:
+                continue
+            needed.add(stage.index)
+            if stage.base_stage is not None:
+                todo.append(file.stages[stage.base_stage])
+            for copy in stage.copies:
+                if copy.stage is not None and (source := file.stage(copy.stage)) is not None:
+                    todo.append(source)
+        return [s for s in file.stages if s.index in needed]
+
+    def final(self) -> Stage | None:
+        """The stage that becomes the image."""
+        if self.dockerfile is None:
+            return None
+        return self.dockerfile.stage(self.build.target) if self.build.target else self.dockerfile.final
+
+    def image_of(self, stage: Stage) -> Image | None:
+        """The image a stage stands on, build arguments of compose put in."""
+        if self.dockerfile is None:
+            return None
+        base = self.dockerfile.lineage(stage)[-1].base
+        text = shell.expand(base, self.arguments)
+        return parse_image(text) if text else None
+
+
+def image_builds(store: FactStore) -> tuple[ImageBuild, ...]:
+    """Every build of every compose file; an overlay's services count with their base."""
+    files = store.get(compose_files)
+    known = store.get(dockerfiles)
+    found = []
+    for file, service in files.services():
+        build = service.build
+        if build is None:
+            continue
+        dockerfile = known.file(build.dockerfile)
+        arguments = {n: v for n, v in (dockerfile.arguments if dockerfile else ()) if v is not None}
+        arguments |= {e.name: e.value for e in build.args if e.value is not None and "$" not in e.value}
+        ignore = docker_ignore(store.repository, build.context, build.dockerfile)
+        found.append(ImageBuild(file, service, build, dockerfile, ignore, arguments))
+    return tuple(found)
+
+
+def image_build_table(store: FactStore) -> Table:
+    """Table `image_build`: see `_row` for the fields; all of them yes/no/unknown but the names."""
+    read = store.get(compose_files)
+    known = store.get(dockerfiles)
+    rows = tuple(_row(store, image) for image in store.get(image_builds))
+    paths = {path for row in rows for path in (str(row.fields["dockerfile"].value),)}
+    problems = (*read.problems, *(p for p in known.problems if p.path in paths))
+    return Table("image_build", rows, read.paths, problems)
+
+
+def _row(store: FactStore, image: ImageBuild) -> Entity:
+    service = image.service
+    answers = {
+        "dockerfile_exists": _dockerfile_exists(store, image),
+        "sources": _sources(store, image),
+        "toolchain": _toolchain(store, image),
+        "links": _links(store, image),
+    }
+    fields = {
+        "name": Answer(service.name),
+        "file": Answer(image.file.path),
+        "overlay": Answer(YES if image.file.is_overlay else NO),
+        "dockerfile": Answer(image.build.dockerfile),
+        "image": _image_name(image),
+        "package": Answer(_package(store, image)),
+        **answers,
+        "buildable": _all_of(answers),
+        "multi_stage": _multi_stage(image),
+        "small": _small(image),
+    }
+    return Entity("image_build", image.build.location, fields)
+
+
+def _all_of(answers: Mapping[str, Answer]) -> Answer:
+    """The worst of the answers with its reason."""
+    for value in (NO, UNKNOWN):
+        for answer in answers.values():
+            if answer.value == value:
+                return answer
+    proof = tuple(p for a in answers.values() for p in a.proof[:1])
+    return Answer(YES, "Dockerfile, sources, Go version and packages fit", proof)
+
+
+def _image_name(image: ImageBuild) -> Answer:
+    """The name of the image that compose makes; without `image:` it begins with the project's name."""
+    here = (image.service.location,)
+    if image.service.image:
+        return Answer(image.service.image, "the service names its image", here)
+    if image.file.name:
+        return Answer(f"{image.file.name}-{image.service.name}", "the project has a name", here)
+    return Answer(None, "the project is called after the folder of the checkout", here)
+
+
+def _dockerfile_exists(store: FactStore, image: ImageBuild) -> Answer:
+    build = image.build
+    proof = (build.location,)
+    if build.inline is not None:
+        return Answer(UNKNOWN, "the Dockerfile is written inside the compose file", proof)
+    if "$" in build.dockerfile or "://" in build.context:
+        return Answer(UNKNOWN, "the build context is not a folder of this repository", proof)
+    if build.dockerfile not in store.repository:
+        return Answer(NO, f"{build.dockerfile} does not exist", proof)
+    if image.dockerfile is None or not image.dockerfile.stages:
+        return Answer(NO, f"{build.dockerfile} has no FROM", proof)
+    if build.target and image.dockerfile.stage(build.target) is None:
+        return Answer(NO, f"{build.dockerfile} has no stage called {build.target}", proof)
+    return Answer(YES, f"{build.dockerfile} is there", (at_line(build.dockerfile),))
+
+
+def _sources(store: FactStore, image: ImageBuild) -> Answer:
+    """Whether every COPY finds its source."""
+    if image.dockerfile is None:
+        return Answer(UNKNOWN, "there is no Dockerfile to follow", (image.build.location,))
+    looked = 0
+    for stage in image.stages():
+        for copy in stage.copies:
+            if copy.stage is not None:
+                if not _stage_exists(image, stage, copy.stage):
+                    reason = f"no earlier stage is called {copy.stage}"
+                    return Answer(NO, reason, (copy.location,))
+                continue
+            for source in copy.sources:
+                looked += 1
+                missing = _missing_source(store, image, source)
+                if missing:
+                    return Answer(NO, missing, (copy.location,))
+    return Answer(YES, f"{looked} COPY sources exist", (at_line(image.dockerfile.path),))
+
+
+def _stage_exists(image: ImageBuild, stage: Stage, name: str) -> bool:
+    """True for an earlier stage or for what must be an image (it has a registry, a tag or a path)."""
+    if "$" in name or any(c in name for c in "/:@."):
+        return True
+    found = image.dockerfile.stage(name) if image.dockerfile else None
+    return found is not None and found.index < stage.index
+
+
+def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:
+    """Why a COPY source is not in the build context; empty when it is or cannot be known."""
+    if re.search(r"[*?\[$]|<<|://|^git@", source):
+        return ""
+    inside = normpath(source.lstrip("/") or ".")
+    if inside.startswith(".."):
+        return f"{source} lies outside the build context"
+    path = normpath(join(image.build.context, inside))
+    if path == ".":
+        return ""
+    if path not in store.repository and not store.repository.is_directory(path):
+        return f"{source} does not exist in {image.build.context}"
+    pattern = image.ignore.excluded_by(inside)
+    if pattern is not None and not any(p.negated for p in image.ignore.patterns):
+        return f"{source} is left out of the build by {image.ignore.path}:{pattern.line}"
+    return ""
+
+
+# ---------------------------------------------------------------- what happens inside the builder
+
+
+def _followed(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, StageState, Instruction]]:
+    """Every RUN of the build with the state of its stage."""
+    states: dict[int, StageState] = {}
+    for stage in image.stages():
+        below = states.get(stage.base_stage) if stage.base_stage is not None else None
+        state = StageState()
+        if below is not None:
+            state = StageState(below.folder, below.toolchain, list(below.copied), below.everything_known)
+        states[stage.index] = state
+        for instruction in stage.instructions:
+            if instruction.name == "WORKDIR":
+                words = instruction.words
+                state.folder = normpath(join(state.folder, words[0])) if words else state.folder
+            elif instruction.name in ("ENV", "ARG"):
+                for name, value in instruction.pairs():
+                    if name == "GOTOOLCHAIN":
+                        given = image.arguments.get(name) if instruction.name == "ARG" else None
+                        state.toolchain = given or value or state.toolchain
+            elif instruction.name in ("COPY", "ADD"):
+                _take_in(store, image, state, instruction, states)
+            elif instruction.name == "RUN":
+                yield stage, state, instruction
+
+
+def _take_in(
+    store: FactStore,
+    image: ImageBuild,
+    state: StageState,
+    instruction: Instruction,
+    states: dict[int, StageState],
+) -> None:
+    words = instruction.words
+    if len(words) < 2 or any("$" in w for w in words):
+        state.everything_known = False
+        return
+    target = normpath(join(state.folder, words[-1]))
+    into = words[-1].endswith("/") or len(words) > 2 or words[-1] in (".", "./")
+    origin = instruction.flag("from")
+    if origin is not None:
+        source = image.dockerfile.stage(origin) if image.dockerfile else None
+        if source is not None and source.index in states:
+            for word in words[:-1]:
+                if (path := states[source.index].original(normpath(word))) is not None:
+                    state.copied.append(Copied(path, target, True))
+        return
+    for word in words[:-1]:
+        _take_in_one(store, image, state, word, target, into)
+
+
+def _take_in_one(
+    store: FactStore, image: ImageBuild, state: StageState, word: str, target: str, into: bool
+) -> None:
+    inside = normpath(word.lstrip("/") or ".")
+    if re.search(r"[*?\[]", inside):
+        folder = dirname(inside)
+        state.copied.append(Copied(folder or ".", target, True))
+        return
+    is_folder = store.repository.is_directory(normpath(join(image.build.context, inside))) or inside == "."
+    place = join(target, basename(inside)) if into and not is_folder else target
+    state.copied.append(Copied(inside, place, is_folder))
+
+
+def _toolchain(store: FactStore, image: ImageBuild) -> Answer:
+    """Whether the Go version of the builder satisfies the go directive of the module."""
+    wanted = _wanted_go(store, image)
+    compiles = False
+    for stage, state, run in _followed(store, image):
+        compiles_here = _GO_COMMAND.search(_GO_TOOL_OF_OTHERS.sub("", run.arguments)) is not None
+        base = image.image_of(stage)
+        makes = _uses_make(run) and base is not None and base.repository == "golang"
+        if not compiles_here and not makes:
+            continue
+        compiles = True
+        answer = _stage_toolchain(base, stage, state, run, wanted)
+        if answer.value != YES:
+            return answer
+    if not compiles:
+        return Answer(YES, "the image compiles no Go code", (image.build.location,))
+    return Answer(YES, f"the builder's Go is at least {wanted[0]}", (image.build.location, wanted[1]))
+
+
+def _uses_make(run: Instruction) -> bool:
+    return re.search(r"\b(?:make|mage|task|just)\b", run.arguments) is not None
+
+
+def _wanted_go(store: FactStore, image: ImageBuild) -> tuple[str, Location]:
+    """The go directive of the module that is built, with its place."""
+    mods = {m.directory: m for m in store.get(go_mods)}
+    package = _package(store, image)
+    folder = module_of(
+        package if package is not None else normpath(image.build.context), store.get(module_roots)
+    )
+    mod = mods.get(folder if folder is not None else "") or (next(iter(mods.values())) if mods else None)
+    if mod is None:
+        return "", at_line("go.mod")
+    return mod.go, at_line(mod.path, mod.go_line, f"go {mod.go}")
+
+
+def _stage_toolchain(
+    base: Image | None, stage: Stage, state: StageState, run: Instruction, wanted: tuple[str, Location]
+) -> Answer:
+    proof = (stage.location, wanted[1])
+    need = go_version(wanted[0])
+    if base is None:
+        return Answer(UNKNOWN, f"the image behind FROM {stage.base} is decided by a build argument", proof)
+    have = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:(rc|beta)\d+)?(?=$|[-.@_])", base.tag)
+    if base.repository != "golang" or have is None:
+        return Answer(UNKNOWN, f"{base.text} does not say which Go version it holds", proof)
+    if need is None:
+        return Answer(UNKNOWN, "go.mod does not say which Go version it needs", proof)
+    major, minor, patch, _stage = have.groups()
+    version = (int(major), int(minor), int(patch) if patch else 10**6)
+    if version >= need[:3]:
+        return Answer(YES, f"{base.text} has Go {major}.{minor}", proof)
+    inline = re.search(r"\bGOTOOLCHAIN=(\S+)", run.arguments)
+    toolchain = (inline.group(1) if inline else state.toolchain).strip("\"'")
+    if toolchain and toolchain != "local" and _SWITCHES.fullmatch(toolchain):
+        return Answer(YES, f"GOTOOLCHAIN={toolchain} lets go fetch version {wanted[0]}", proof)
+    if not _OFFICIAL_GO.fullmatch(base.name):
+        return Answer(UNKNOWN, f"{base.text} is older, but may be set up to fetch Go {wanted[0]}", proof)
+    needs = f"{wanted[1].path} needs {wanted[0]}, and the image sets GOTOOLCHAIN=local"
+    reason = f"{base.text} has Go {major}.{minor}, {needs}"
+    return Answer(NO, reason, proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A `go build` inside a builder: the package (context folder, None if unknown) and its place."""
+
+    package: str | None
+    text: str
+    state: StageState
+    location: Location
+
+
+def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
+    for _stage, state, run in _followed(store, image):
+        script = "\n".join((run.arguments, *run.heredocs))
+        for command in commands(script, "shell"):
+            arguments = go_build_arguments(command.words)
+            if arguments is None:
+                continue
+            start = command.folder if not arguments[0] else resolve(command.folder, arguments[0])
+            for target in arguments[1] or ["."]:
+                if "@" not in target:
+                    yield Compiled(_inside(state, start, target), target, state, run.location)
+
+
+def _inside(state: StageState, start: str | None, target: str) -> str | None:
+    """The folder of the build context that a `go build` argument means inside a builder."""
+    plain = target.rstrip("/") or "/"
+    if plain.endswith(".go"):
+        plain = dirname(plain) or "."
+    if plain.startswith("/"):
+        return None if "$" in plain else state.original(normpath(plain))
+    marked = resolve(start, plain)
+    if marked is None or not marked.startswith(START):
+        return None
+    return state.original(normpath(join(state.folder, marked[len(START) :].lstrip("/"))))
+
+
+def _package(store: FactStore, image: ImageBuild) -> str | None:
+    """The package (repository folder) of the binary in the image, when the Dockerfile names it."""
+    for compiled in _compiled(store, image):
+        if compiled.package is not None:
+            path = normpath(join(image.build.context, compiled.package))
+            return "" if path == "." else path
+    return None
+
+
+def _links(store: FactStore, image: ImageBuild) -> Answer:
+    """Whether what the Dockerfile compiles is a main package and all it links has been copied in."""
+    if image.dockerfile is None:
+        return Answer(UNKNOWN, "there is no Dockerfile to follow", (image.build.location,))
+    seen = False
+    for compiled in _compiled(store, image):
+        seen = True
+        answer = _linked(store, image, compiled)
+        if answer.value != YES:
+            return answer
+    if not seen:
+        return Answer(YES, "the Dockerfile names no Go package", (at_line(image.dockerfile.path),))
+    return Answer(YES, "all packages that the binary links are copied in", (at_line(image.dockerfile.path),))
+
+
+def _linked(store: FactStore, image: ImageBuild, compiled: Compiled) -> Answer:
+    proof = (compiled.location,)
+    if compiled.package is None:
+        if "$" in compiled.text or not compiled.state.everything_known or compiled.text.endswith("..."):
+            return Answer(UNKNOWN, f"{compiled.text} cannot be followed", proof)
+        return Answer(NO, f"{compiled.text} has not been copied into the builder", proof)
+    path = normpath(join(image.build.context, compiled.package))
+    folder = "" if path == "." else path
+    answer = builds(store, folder, compiled.location)
+    if answer.value != YES:
+        return answer
+    missing = _missing_package(store, image, compiled.state, folder)
+    return Answer(NO, missing, proof) if missing else answer
+
+
+def _missing_package(store: FactStore, image: ImageBuild, state: StageState, main: str) -> str:
+    """What a binary links but the builder does not have; empty when it has everything."""
+    module = module_of(main, store.get(module_roots))
+    if module is None or not state.everything_known:
+        return ""
+    have = [normpath(join(image.build.context, c.source)) for c in state.copied]
+    if normpath(join(module, "go.mod")) not in have and not any(_covers(h, module) for h in have):
+        return f"{join(module, 'go.mod')} has not been copied into the builder"
+    packages = store.get(go_packages)
+    for folder in sorted(packages.linked.get(main, ())):
+        if not any(_covers(h, folder) for h in have):
+            return (
+                f"package {folder}, which {main or 'the binary'} links, has not been copied into the builder"
+            )
+        for head in packages.by_directory[folder].files:
+            inside = head.path[len(image.build.context) + 1 :] if image.build.context != "." else head.path
+            pattern = image.ignore.excluded_by(inside)
+            if pattern is not None:
+                return f"{head.path} is left out of the build by {image.ignore.path}:{pattern.line}"
+    return ""
+
+
+def _covers(source: str, folder: str) -> bool:
+    return source == "." or folder == source or folder.startswith(source + "/")
+
+
+# ---------------------------------------------------------------- size
+
+
+def _multi_stage(image: ImageBuild) -> Answer:
+    stages = image.stages()
+    if not stages:
+        return Answer(UNKNOWN, "there is no Dockerfile to follow", (image.build.location,))
+    proof = tuple(s.location for s in stages)
+    final = stages[-1]
+    compiles = any(_GO_COMMAND.search(i.arguments) for i in final.all("RUN"))
+    if len(stages) < 2 and compiles:
+        return Answer(NO, "the only stage compiles, so the compiler ships with the image", proof)
+    if compiles:
+        return Answer(NO, "the last stage compiles, so the compiler ships with the image", (final.location,))
+    return Answer(YES, f"{len(stages)} stages", proof)
+
+
+def _small(image: ImageBuild) -> Answer:
+    """Whether the image stands on a base that is small enough for 100 MB."""
+    final = image.final()
+    base = image.image_of(final) if final is not None else None
+    proof = (final.location,) if final is not None else (image.build.location,)
+    if base is None:
+        return Answer(UNKNOWN, "the base of the last stage is decided by a build argument", proof)
+    tag = base.tag.lower()
+    if base.text == "scratch" or base.repository in _SMALL or "distroless" in base.name:
+        return Answer(YES, f"it stands on {base.text}", proof)
+    if "alpine" in tag and base.repository != "golang":
+        return Answer(YES, f"it stands on {base.text}", proof)
+    if base.repository in ("debian", "ubuntu") and ("slim" in tag or base.repository == "ubuntu"):
+        return Answer(YES, f"it stands on {base.text}", proof)
+    if base.repository in ("golang", "debian", "node", "python", "buildpack-deps", "fedora", "centos"):
+        return Answer(NO, f"it stands on {base.text}, which alone is larger than 100 MB", proof)
+    return Answer(UNKNOWN, f"the size of {base.text} is not known", proof)
