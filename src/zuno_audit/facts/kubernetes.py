@@ -1,6 +1,6 @@
 """Kubernetes manifests: the objects of plain YAML files as records and as the table `k8s_object`.
 
-Helm templates are not YAML before they are rendered and are left out; so are files without a document that has
+Helm templates are not YAML before they are rendered and are left out; so are files without a document with
 an `apiVersion` and a `kind`.
 """
 

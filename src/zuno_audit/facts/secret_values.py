@@ -1,0 +1,237 @@
+"""Is a text a secret, or only stands where one will be? Judgement of names and values, without any file.
+
+A value counts as real when it is random (long, mixed, without a pattern) or made like a password that
+somebody chose, and does not say of itself that it is a placeholder or a well-known development default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+
+RANDOM = "random value"
+PASSWORD = "password"
+
+MIN_RANDOM_LENGTH = 20
+MIN_RANDOM_ENTROPY = 3.0  # bits a character; hexadecimal digits have at most 4, words about 2.5 to 3
+MIN_PASSWORD_LENGTH = 8
+MAX_LENGTH = 4096  # longer values are data
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SECRET_WORDS = frozenset(
+    {"secret", "secrets", "password", "passwd", "passphrase", "passwort", "pwd", "token", "credential"}
+    | {"credentials", "mnemonic", "apikey", "privatekey", "secretkey", "accesskey", "pass", "requirepass"}
+)
+_KEY_KINDS = frozenset(
+    {
+        "api",
+        "private",
+        "secret",
+        "access",
+        "signing",
+        "encryption",
+        "auth",
+        "jwt",
+        "master",
+        "refresh",
+        "session",
+    }
+    | {"deployer", "wallet", "account", "hmac", "cipher", "aes"}
+)
+# a name that ends in one of these speaks about a secret and does not hold it
+_ABOUT = frozenset(
+    {"id", "ids", "name", "names", "path", "file", "dir", "url", "uri", "host", "port", "ttl", "expiry"}
+    | {"expiration", "expires", "duration", "length", "len", "size", "type", "header", "address", "contract"}
+    | {"count", "limit", "hash", "standard", "symbol", "decimals", "ref", "algorithm", "issuer", "policy"}
+    | {"enabled", "required", "number", "balance", "prefix", "suffix", "format", "field", "column", "label"}
+    | {"env", "var", "lifetime", "rotation", "cookie", "audience", "public", "min", "max", "bytes", "digest"}
+)
+
+_LONG_PLACEHOLDERS = (
+    *("example", "change", "replace", "placeholder", "dummy", "sample", "insert", "redacted", "default"),
+    *("fixme", "generate", "foobar", "changeit", "password-here", "-here", "_here", "enter-", "put-your"),
+    *("your-", "your_", "yourkey", "yoursecret", "yourpass", "supersecret", "super-secret", "super_secret"),
+)
+_SHORT_PLACEHOLDERS = frozenset(
+    {
+        "your",
+        "my",
+        "test",
+        "testing",
+        "tests",
+        "dev",
+        "development",
+        "local",
+        "localhost",
+        "demo",
+        "fake",
+        "todo",
+    }
+    | {"mock", "stub", "qa", "ci", "staging", "foo", "bar", "abc", "none", "null", "nil", "tbd", "na", "not"}
+    | {"secret", "secrets", "password", "passwd", "pass", "token", "key", "jwt", "apikey", "value", "string"}
+    | {
+        "xxx",
+        "xxxx",
+        "xxxxx",
+        "something",
+        "some",
+        "random",
+        "long",
+        "here",
+        "min",
+        "chars",
+        "unsafe",
+        "insecure",
+    }
+)
+# accounts and passwords that every image and tutorial has
+_DEFAULTS = frozenset(
+    {
+        "postgres",
+        "postgresql",
+        "guest",
+        "root",
+        "admin",
+        "administrator",
+        "password",
+        "passwd",
+        "pass",
+        "user",
+    }
+    | {"mysql", "mongo", "mongodb", "redis", "rabbitmq", "minio", "minioadmin", "rabbit", "secret", "test"}
+    | {
+        "username",
+        "changeme",
+        "letmein",
+        "qwerty",
+        "welcome",
+        "hello",
+        "master",
+        "sa",
+        "app",
+        "db",
+        "grafana",
+    }
+)
+_NOT_A_VALUE = re.compile(
+    r"\$\{|\$\(|\{\{|\}\}|<[^>]*>|\w\(|^\$|^%|^[&*@!](?=\w)|^(?:\.{0,2}|~)/|^[A-Za-z]:\\|://|^arn:|^vault:|^sha\d+:"
+    r"|^(?:os|process|config|cfg|env|var|data|local|secrets|this|self)\."
+)
+_RANDOM_CHARACTERS = re.compile(r"[A-Za-z0-9+/=]+")
+_SEPARATORS = re.compile(r"[-_.:|,;#@!]+")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_LEET = str.maketrans("0134578@$!", "oieastbasi")
+# sha256 of the private keys of the first accounts of every local test chain (public in its documentation)
+_PUBLIC_TEST_KEYS = frozenset(
+    {
+        "bc1a50966c9e6486bc4ebf880b51611a2a97fcb8e7a6976e9b81a9e3e8ca0e3c",
+        "8335c55334821eefd4334369ff9c04a8594f161013cf9d87f58802d87297837e",
+        "b26ab6529d20ebebb4192256f202984754f785481c64b1a1aed58cac93b3617e",
+    }
+)
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The words of an identifier in lower case: `jwtKey`, `JWT_KEY` and `jwt-key` alike."""
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def names_a_secret(name: str) -> bool:
+    """True when something of this name holds a secret, judged by its words."""
+    parts = words(name)
+    if not parts or parts[-1] in _ABOUT:
+        return False
+    if not _SECRET_WORDS.isdisjoint(parts):
+        return True
+    return any(b in ("key", "keys") and a in _KEY_KINDS for a, b in pairwise(parts))
+
+
+def real_kind(value: str) -> str | None:
+    """RANDOM or PASSWORD for a value that looks real, None for placeholders, defaults and anything else."""
+    text = value.strip()
+    if not MIN_PASSWORD_LENGTH <= len(text) <= MAX_LENGTH or _NOT_A_VALUE.search(text):
+        return None
+    if _is_random(text):
+        return RANDOM
+    if is_placeholder(text) or any(character.isspace() for character in text):
+        return None
+    return PASSWORD if _is_chosen_password(text) else None
+
+
+def is_placeholder(value: str) -> bool:
+    """True for values that say of themselves that they are none, and for development defaults."""
+    lowered = value.strip().lower()
+    if not lowered or len(set(lowered)) <= 3 or _NOT_A_VALUE.search(lowered):
+        return True
+    if any(word in lowered for word in _LONG_PLACEHOLDERS):
+        return True
+    parts = words(value)
+    if not _SHORT_PLACEHOLDERS.isdisjoint(parts) or not _DEFAULTS.isdisjoint(parts):
+        return True
+    stem = lowered.translate(_LEET).strip("0123456789!?.#*-_ aeiost") or lowered
+    return lowered.rstrip("0123456789!?.#*-_") in _DEFAULTS or stem in _DEFAULTS
+
+
+def _is_random(text: str) -> bool:
+    """A long run of letters and digits without a pattern, alone or between separators."""
+    if _UUID.fullmatch(text):
+        return entropy(text) >= MIN_RANDOM_ENTROPY
+    if hashlib.sha256(text.lower().removeprefix("0x").encode()).hexdigest() in _PUBLIC_TEST_KEYS:
+        return False
+    if any(word in text.lower() for word in ("example", "placeholder", "changeme", "replace")):
+        return False
+    return any(_is_random_run(part) for part in _SEPARATORS.split(text)) or _is_random_url_safe(text)
+
+
+def _is_random_run(run: str) -> bool:
+    if len(run) < MIN_RANDOM_LENGTH or _RANDOM_CHARACTERS.fullmatch(run) is None:
+        return False
+    return _changes(run) >= 4 and entropy(run) >= MIN_RANDOM_ENTROPY and not _is_sequence(run)
+
+
+def _is_random_url_safe(text: str) -> bool:
+    """Base64 of the URL alphabet has `-` and `_` at random places; words joined by them do not count."""
+    parts = [part for part in re.split(r"[-_]", text) if part]
+    if re.fullmatch(r"[A-Za-z0-9_-]{24,}={0,2}", text) is None or not parts:
+        return False
+    mixed = [part for part in parts if len(part) > 3 and _changes(part) >= 2]
+    return sum(map(len, mixed)) * 2 > len(text) and entropy(text) >= 3.5 and not _is_sequence(text)
+
+
+def _is_chosen_password(text: str) -> bool:
+    """What a person types when a password must be good: kinds of characters mixed."""
+    digits = sum(c.isdigit() for c in text)
+    kinds = (
+        any(c.islower() for c in text)
+        + any(c.isupper() for c in text)
+        + (digits > 0)
+        + any(not c.isalnum() for c in text)
+    )
+    if digits == 0 or len(set(text)) < 6:
+        return False
+    if not _SEPARATORS.sub("", text).isalnum() and kinds < 3:
+        return False
+    return kinds >= 3 or (len(text) >= 12 and _changes(text) >= 4)
+
+
+def _changes(text: str) -> int:
+    """How often letters and digits take turns."""
+    flags = [c.isdigit() for c in text if c.isalnum()]
+    return sum(a != b for a, b in pairwise(flags))
+
+
+def _is_sequence(text: str) -> bool:
+    """True for `0123456789abcdef...`, repeated blocks and the like."""
+    steps = sum(ord(b) - ord(a) in (0, 1) for a, b in pairwise(text))
+    if steps * 2 > len(text):
+        return True
+    return any(text[n:] == text[:-n] for n in range(1, min(len(text) // 2, 16) + 1))
+
+
+def entropy(text: str) -> float:
+    """Shannon entropy in bits a character."""
+    total = len(text)
+    return -sum(n / total * math.log2(n / total) for n in Counter(text).values()) if total else 0.0
