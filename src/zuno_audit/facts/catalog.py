@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 TABLES: dict[str, str] = {
+    "env_var": "zuno_audit.facts.environment:env_var",
+    "tracked_env_file": "zuno_audit.facts.gitignore:tracked_env_file",
+    "env_protection": "zuno_audit.facts.gitignore:env_protection",
+    "secret_in_file": "zuno_audit.facts.secrets:secret_in_file",
     "build_script": "zuno_audit.facts.build_scripts:build_script_table",
     "compose_env": "zuno_audit.facts.compose_tables:compose_env",
     "compose_service": "zuno_audit.facts.compose_tables:compose_service",

@@ -1,7 +1,7 @@
 """Do `.gitignore` files keep env files out of git? Tables `env_protection` and `tracked_env_file`.
 
-Only a pattern in a tracked ignore file protects everybody: `.git/info/exclude` and a global ignore file protect
-one clone.
+Only a pattern in a tracked ignore file protects everybody: `.git/info/exclude` and a global ignore file
+protect one clone.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def env_protection(store: FactStore) -> Table:
     """Table `env_protection`: one row per path where an env file with real values is expected.
 
     These are `.env` at the root and what the services of compose files name as `env_file`. Fields: `file`,
-    `protected` yes/no (ignored by a pattern in a tracked ignore file, and not tracked itself), `ignored` yes/no
-    (by any pattern), `tracked` yes/no, `pattern`, `wanted_by` (`root` or the compose file).
+    `protected` yes/no (ignored by a pattern in a tracked ignore file, and not tracked itself), `ignored`
+    yes/no (by any pattern), `tracked` yes/no, `pattern`, `wanted_by` (`root` or the compose file).
     """
     expected = dict(_expected(store))
     matches = store.repository.ignored(expected)
