@@ -44,6 +44,7 @@ class GoFile:
         self.error_line = _first_error_line(tree.root_node) if tree.root_node.has_error else 0
         self.package = ""
         self.imports: list[syntax.ImportSpec] = []
+        self.bound_imports: dict[str, str] | None = None  # filled by whoever can resolve package names
         self._functions: dict[str, list[TreeNode]] = {}
         self._methods: dict[tuple[str, str], TreeNode] = {}
         self._specs: dict[str, TreeNode] = {}
@@ -86,6 +87,29 @@ class GoFile:
         """All functions and methods in source order."""
         nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
         return [self._function(n) for n in sorted(nodes, key=lambda n: n.start_byte)]
+
+    def functions_with(self, literal: bytes) -> list[syntax.FuncDecl]:
+        """The functions and methods whose text holds a literal, in source order."""
+        nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
+        nodes = [n for n in nodes if self.data.find(literal, n.start_byte, n.end_byte) >= 0]
+        return [self._function(n) for n in sorted(nodes, key=lambda n: n.start_byte)]
+
+    def values_with(self, literal: bytes) -> list[syntax.ValueSpec]:
+        """The var and const specs whose text holds a literal, in source order."""
+        nodes = {n.start_byte: n for n in self._specs.values() if n.type != "type_declaration"}
+        return [
+            spec
+            for start in sorted(nodes)
+            if self.data.find(literal, start, nodes[start].end_byte) >= 0
+            for spec in self._specs_of(nodes[start])
+            if isinstance(spec, syntax.ValueSpec)
+        ]
+
+    def function_at(self, offset: int) -> syntax.FuncDecl | None:
+        """The function or method around a byte offset."""
+        nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
+        node = next((n for n in nodes if n.start_byte <= offset < n.end_byte), None)
+        return self._function(node) if node is not None else None
 
     def function(self, name: str) -> syntax.FuncDecl | None:
         """The function called `name` (not a method)."""

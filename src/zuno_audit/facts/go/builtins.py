@@ -1,0 +1,167 @@
+"""The predeclared functions (specification, "Built-in functions")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.values import (
+    NIL,
+    Const,
+    Extern,
+    Input,
+    Map,
+    MapData,
+    Nil,
+    Pointer,
+    Rest,
+    Seq,
+    Site,
+    State,
+    Unknown,
+    Val,
+    Value,
+    union,
+)
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.evaluate import Evaluator, Scope
+
+
+def call(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State) -> Value:
+    """The result of calling the predeclared function `name`."""
+    if name in ("make", "new"):
+        return _allocate(ev, name, expr, scope, state)
+    if name == "recover":
+        return ev.recover(state)
+    args = [ev.eval(a, scope, state) for a in expr.args]
+    if state.dead:
+        return (Unknown("not reached"),)
+    site = Site(scope.frame.file, expr.start, expr.end)
+    if name == "append":
+        return append(ev, args, expr.ellipsis, state, site)
+    if name == "panic":
+        ev.raise_panic(args[0] if args else NIL, state)
+        return (Unknown("a call that does not return", site),)
+    if name in ("len", "cap"):
+        return _length(ev, args[0], state) if args else (Unknown("length"),)
+    if name in ("min", "max"):
+        return _extreme(ev, name, args)
+    if name == "delete" and len(args) == 2:
+        _delete(ev, args, state)
+    if name == "copy" and len(args) == 2:
+        _copy(ev, expr, args, scope, state)
+    return (Unknown(f"result of {name}"),)
+
+
+def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State) -> Value:
+    if not expr.args:
+        return (Unknown(name),)
+    site = Site(scope.frame.file, expr.start, expr.end)
+    frame = scope.frame
+    type_ = ev.types.resolve(expr.args[0], frame.file, frame.package, scope)
+    if name == "new":
+        initial = ev.zero(type_) if type_ is not None else ev.eval(expr.args[0], scope, state)
+        return (ev.allocate(initial, state, site),)
+    under = ev.types.underlying(type_) if type_ is not None else None
+    if under is not None and under.kind == "map" or isinstance(expr.args[0], s.MapType):
+        cell = ev.new_cell()
+        state.cells[cell] = (MapData({}),)
+        frame.escapes = True
+        return (Map(cell, type_, site),)
+    if under is not None and under.kind == "slice":
+        size = ev.force(ev.eval(expr.args[1], scope, state)) if len(expr.args) > 1 else (Const(0),)
+        n = size[0].value if len(size) == 1 and isinstance(size[0], Const) else None
+        if isinstance(n, int) and 0 <= n <= 256:
+            return (Seq(tuple(ev.zero(under.elem) for _ in range(n)), False, type_, site),)
+        return (Seq((), True, type_, site),)
+    return (Extern("builtin", "make", (), site=site),)
+
+
+def append(ev: Evaluator, args: list[Value], spread: bool, state: State, site: Site) -> Value:
+    """Every combination of the slices that are appended to and the elements that are appended."""
+    if not args:
+        return (Unknown("append"),)
+    tails: list[tuple[Value, ...]]
+    if spread and len(args) > 1:
+        tails = [_items(v, state) for v in ev.force(args[1])]
+    else:
+        tails = [tuple(args[1:])]
+    out: Value = ()
+    for base in ev.force(args[0]):
+        for tail in tails:
+            items = (*_items(base, state), *tail)
+            open_ = any(isinstance(v, Rest) for item in items for v in item)
+            out = union(out, (Seq(items, open_, getattr(base, "type", None), site),))
+    return out
+
+
+def _items(v: Val, state: State) -> tuple[Value, ...]:
+    if isinstance(v, Seq):
+        has_rest = any(isinstance(x, Rest) for item in v.items for x in item)
+        if v.open and not has_rest:
+            return (*v.items, (Rest(Unknown("elements that are not known")),))
+        return v.items
+    if isinstance(v, Nil):
+        return ()
+    return ((Rest(v),),)
+
+
+def _length(ev: Evaluator, value: Value, state: State) -> Value:
+    out: Value = ()
+    for v in ev.force(value):
+        if isinstance(v, Pointer):
+            loaded = ev.force(ev.load(v, state))
+            v = loaded[0] if len(loaded) == 1 else v
+        if isinstance(v, Seq) and not v.open:
+            out = union(out, (Const(len(v.items)),))
+        elif isinstance(v, Const) and isinstance(v.value, str):
+            out = union(out, (Const(len(v.value.encode())),))
+        elif isinstance(v, Nil):
+            out = union(out, (Const(0),))
+        elif isinstance(v, Map):
+            data = ev.read(v.cell, state)
+            known = len(data) == 1 and isinstance(data[0], MapData) and not data[0].open
+            size = len(data[0].entries) if known and isinstance(data[0], MapData) else 0
+            out = union(out, (Const(size),) if known else (Unknown("length"),))
+        elif isinstance(v, Input):
+            out = union(out, (Input(f"len({v.origin})", None, (v.key, "len"), v.site),))
+        else:
+            out = union(out, (Extern("builtin", "len", ((v,),)),))
+    return out
+
+
+def _extreme(ev: Evaluator, name: str, args: list[Value]) -> Value:
+    values = [ev.force(a) for a in args]
+    if values and all(len(v) == 1 and isinstance(v[0], Const) for v in values):
+        consts = [v[0] for v in values if isinstance(v[0], Const)]
+        chosen = (min if name == "min" else max)(consts, key=lambda c: c.value)
+        typed = next((c.type for c in consts if c.type is not None), None)
+        return (Const(chosen.value, typed),)
+    return (Unknown(f"result of {name}"),)
+
+
+def _delete(ev: Evaluator, args: list[Value], state: State) -> None:
+    keys = ev.force(args[1])
+    at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+    for v in ev.force(args[0]):
+        if isinstance(v, Map):
+            out: list[Val] = []
+            for data in ev.read(v.cell, state):
+                if isinstance(data, MapData):
+                    entries = {k: x for k, x in data.entries.items() if k != at}
+                    out.append(MapData(entries, data.open or at is None))
+                else:
+                    out.append(data)
+            state.cells[v.cell] = tuple(out)
+
+
+def _copy(ev: Evaluator, expr: s.Call, args: list[Value], scope: Scope, state: State) -> None:
+    target = ev._address(expr.args[0], scope, state)
+    source = ev.force(args[1])
+    if target is None or len(source) != 1 or not isinstance(source[0], Seq):
+        return
+    old = ev.force(ev.load(target, state))
+    if len(old) == 1 and isinstance(old[0], Seq):
+        items = (*source[0].items[: len(old[0].items)], *old[0].items[len(source[0].items) :])
+        ev.store(target.cell, target.path, (Seq(items, old[0].open, old[0].type, old[0].site),), state)

@@ -1,0 +1,268 @@
+"""What a function may change beyond its own variables, decided from its text alone.
+
+The evaluator postpones calls that change nothing. "May change" is safe to say too often: it only costs time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.program import Declaration, Package, Program
+    from zuno_audit.facts.go.types import Type, Types
+    from zuno_audit.languages.go.parse import GoFile
+
+_CHANGING_METHODS = frozenset(
+    "Add And Broadcast CompareAndDelete CompareAndSwap Decode Delete Do LoadAndDelete LoadOrStore Or Parse "
+    "Push Put Register Reset Scan Set Signal Store Swap Unmarshal Write".split()
+)
+
+
+class Effects:
+    """Answers per function, remembered."""
+
+    def __init__(self, program: Program, types: Types) -> None:
+        self.program, self.types = program, types
+        self._writes: dict[int, bool] = {}
+        self._captured: dict[int, bool] = {}
+        self._assignments: dict[tuple[str, str], list[tuple[Declaration, s.Assign]]] = {}
+
+    def writes(self, node: s.FuncDecl | s.FuncLit, file: GoFile, package: Package) -> bool:
+        """True when a call may change memory that its caller can see."""
+        known = self._writes.get(id(node))
+        if known is None:
+            self._writes[id(node)] = False  # recursion adds nothing of its own
+            known = self._writes[id(node)] = _Scan(self, node, file, package).writes()
+        return known
+
+    def assigns_captured(self, node: s.FuncLit) -> bool:
+        """True when a function literal assigns to variables of the functions around it."""
+        known = self._captured.get(id(node))
+        if known is None:
+            local = local_names(node)
+            known = self._captured[id(node)] = any(
+                root is None or root not in local for root in _assigned_roots(node)
+            )
+        return known
+
+    def assignments_to_global(self, package: Package, name: str) -> list[tuple[Declaration, s.Assign]]:
+        """Assignments to a package-level variable outside its declaration."""
+        key = (package.path, name)
+        if key not in self._assignments:
+            self._assignments[key] = list(self._find_assignments(package, name))
+        return self._assignments[key]
+
+    def _find_assignments(self, package: Package, name: str) -> list[tuple[Declaration, s.Assign]]:
+        from zuno_audit.facts.go.program import Declaration
+
+        found: list[tuple[Declaration, s.Assign]] = []
+        pattern = re.compile(rb"\b" + name.encode() + rb"\s*(?:,[^=\n]*)?=[^=]")
+        for path in self._candidates(package, name):
+            data = self.program.repository.read(path)
+            if data is None or not pattern.search(data):
+                continue
+            owner = self.program.package_of(path)
+            file = self.program.file(path)
+            if owner is None or file is None:
+                continue
+            alias = next(
+                (a for a, p in self.program.imported(file).items() if p == package.path), None
+            )
+            for function in file.functions():
+                for node in s.walk(function.body):
+                    if isinstance(node, s.Assign) and node.op == "=":
+                        if any(self._is_global(x, name, alias, owner is package, function) for x in node.lhs):
+                            found.append((Declaration(owner, file, function), node))
+        return found
+
+    def _candidates(self, package: Package, name: str) -> list[str]:
+        if not name[:1].isupper():
+            return list(package.files)
+        others = self.program.repository.grep(package.path.encode(), b"." + name.encode(), suffix=".go")
+        return [*package.files, *(p for p in others if not p.endswith("_test.go") and p not in package.files)]
+
+    @staticmethod
+    def _is_global(lhs: s.Expr, name: str, alias: str | None, inside: bool, function: s.FuncDecl) -> bool:
+        if isinstance(lhs, s.Ident):
+            return inside and lhs.name == name and name not in local_names(function)
+        if isinstance(lhs, s.Selector) and isinstance(lhs.x, s.Ident):
+            return lhs.sel == name and lhs.x.name == alias
+        return False
+
+
+def local_names(node: s.FuncDecl | s.FuncLit) -> set[str]:
+    """All names that a function declares anywhere inside it."""
+    names = {p.name for p in [*node.params, *node.results] if p.name}
+    if isinstance(node, s.FuncDecl) and node.receiver is not None and node.receiver.name:
+        names.add(node.receiver.name)
+    for inner in s.walk(node.body):
+        if isinstance(inner, s.Assign) and inner.op == ":=":
+            names.update(x.name for x in inner.lhs if isinstance(x, s.Ident))
+        elif isinstance(inner, s.ValueSpec):
+            names.update(n.name for n in inner.names)
+        elif isinstance(inner, s.Range) and inner.define:
+            names.update(x.name for x in (inner.key, inner.value) if isinstance(x, s.Ident))
+        elif isinstance(inner, s.TypeSwitch) and inner.name:
+            names.add(inner.name)
+        elif isinstance(inner, s.FuncLit):
+            names.update(p.name for p in [*inner.params, *inner.results] if p.name)
+    return names
+
+
+def root_name(expr: s.Expr) -> str | None:
+    """The variable at the bottom of `x.f[i].g`, or None for calls and literals."""
+    while True:
+        match expr:
+            case s.Ident(name=name):
+                return name
+            case s.Selector(x=x) | s.Index(x=x) | s.Star(x=x) | s.SliceExpr(x=x) | s.TypeAssert(x=x):
+                expr = x
+            case s.Unary(op="&", x=x):
+                expr = x
+            case _:
+                return None
+
+
+def _assigned_roots(node: s.FuncDecl | s.FuncLit) -> list[str | None]:
+    roots: list[str | None] = []
+    for inner in s.walk(node.body):
+        if isinstance(inner, s.Assign) and inner.op != ":=":
+            roots.extend(root_name(x) for x in inner.lhs)
+        elif isinstance(inner, s.IncDec):
+            roots.append(root_name(inner.x))
+    return roots
+
+
+class _Scan:
+    """One pass over one function."""
+
+    def __init__(self, effects: Effects, node: s.FuncDecl | s.FuncLit, file: GoFile, package: Package) -> None:
+        self.effects, self.node, self.file, self.package = effects, node, file, package
+        self.types = effects.types
+        self.locals = local_names(node)
+        self.fresh = _fresh_names(node)
+        self.params: dict[str, Type | None] = {}
+        params = list(node.params)
+        if isinstance(node, s.FuncDecl) and node.receiver is not None:
+            params.append(node.receiver)
+        for param in params:
+            if param.name:
+                self.params[param.name] = self.types.resolve(param.type, file, package)
+
+    def writes(self) -> bool:
+        if isinstance(self.node, s.FuncDecl) and not self.node.has_body:
+            return False
+        return any(self._changes(inner) for inner in s.walk(self.node.body))
+
+    def _changes(self, inner: s.Node) -> bool:
+        if isinstance(inner, s.Assign) and inner.op != ":=":
+            return any(self._is_outside(x) for x in inner.lhs)
+        if isinstance(inner, s.IncDec):
+            return self._is_outside(inner.x)
+        if isinstance(inner, s.Call):
+            return self._call_changes(inner)
+        return False
+
+    def _is_outside(self, lhs: s.Expr) -> bool:
+        if isinstance(lhs, s.Ident):
+            return lhs.name != "_" and lhs.name not in self.locals
+        root = root_name(lhs)
+        return root is None or root not in self.fresh
+
+    def _call_changes(self, call: s.Call) -> bool:
+        fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
+        if isinstance(fun, s.Ident):
+            return self._named_call_changes(fun.name, call)
+        if isinstance(fun, s.Selector):
+            alias = fun.x.name if isinstance(fun.x, s.Ident) and fun.x.name not in self.locals else None
+            path = self.effects.program.imported(self.file).get(alias) if alias else None
+            if path is not None:
+                return self._package_call_changes(path, fun.sel, call)
+            return self._method_changes(fun, call)
+        return not isinstance(fun, s.FuncLit | s.ArrayType | s.MapType | s.FuncType | s.Star | s.InterfaceType)
+
+    def _named_call_changes(self, name: str, call: s.Call) -> bool:
+        if name in self.locals:
+            return True  # a function value: a closure may change anything
+        declared = self.package.declaration(name)
+        if declared is not None:
+            if isinstance(declared.node, s.FuncDecl):
+                return self.effects.writes(declared.node, declared.file, declared.package)
+            return isinstance(declared.node, s.ValueSpec)
+        if name in ("copy", "delete", "clear", "close"):
+            return bool(call.args) and root_name(call.args[0]) not in self.fresh
+        return False
+
+    def _package_call_changes(self, path: str, name: str, call: s.Call) -> bool:
+        package = self.effects.program.package(path)
+        if package is not None:
+            declared = package.declaration(name)
+            if declared is not None and isinstance(declared.node, s.FuncDecl):
+                return self.effects.writes(declared.node, declared.file, declared.package)
+            return declared is None or isinstance(declared.node, s.ValueSpec)
+        return any(
+            isinstance(a, s.Unary) and a.op == "&" and root_name(a) not in self.fresh for a in call.args
+        ) or (name in _CHANGING_METHODS and any(root_name(a) in self.params for a in call.args))
+
+    def _method_changes(self, fun: s.Selector, call: s.Call) -> bool:
+        type_ = self._static_type(fun.x)
+        if type_ is None:
+            root = root_name(fun.x)
+            if root is not None and root in self.params:
+                return True
+            return any(root_name(a) in self.params for a in call.args) and fun.sel in _CHANGING_METHODS
+        base = type_.elem if type_.kind == "pointer" and type_.elem else type_
+        if base.kind == "extern":
+            return fun.sel in _CHANGING_METHODS and base.path in ("sync/atomic", "sync")
+        found = self.types.find_method(type_, fun.sel)
+        if found is None:
+            return self.types.find_field(type_, fun.sel) is not None  # a function in a field
+        target = found[1]
+        if hasattr(target, "node") and isinstance(target.node, s.FuncDecl) and hasattr(target, "package"):
+            return self.effects.writes(target.node, target.file, target.package)  # type: ignore[union-attr,arg-type]
+        return getattr(target, "kind", "") != "extern" and any(root_name(a) in self.params for a in call.args)
+
+    def _static_type(self, expr: s.Expr) -> Type | None:
+        match expr:
+            case s.Ident(name=name):
+                return self.params.get(name)
+            case s.Selector(x=x, sel=sel):
+                owner = self._static_type(x)
+                return self.types.field_type(owner, sel) if owner is not None else None
+            case s.Star(x=x):
+                owner = self._static_type(x)
+                return owner.elem if owner is not None and owner.kind == "pointer" else None
+        return None
+
+
+def _fresh_names(node: s.FuncDecl | s.FuncLit) -> set[str]:
+    """Variables that hold nothing but objects made inside the function."""
+    fresh: set[str] = set()
+    stale: set[str] = set()
+    for inner in s.walk(node.body):
+        if isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
+            for lhs, rhs in zip(inner.lhs, inner.rhs, strict=True):
+                if isinstance(lhs, s.Ident):
+                    (fresh if _is_fresh(rhs, lhs.name) else stale).add(lhs.name)
+        elif isinstance(inner, s.Assign):
+            stale.update(x.name for x in inner.lhs if isinstance(x, s.Ident))
+        elif isinstance(inner, s.ValueSpec):
+            simple = not inner.values or all(_is_fresh(v, "") for v in inner.values)
+            pointer = isinstance(inner.type, s.Star)
+            (fresh if simple and not pointer else stale).update(n.name for n in inner.names)
+    return fresh - stale
+
+
+def _is_fresh(rhs: s.Expr, name: str) -> bool:
+    if isinstance(rhs, s.Unary) and rhs.op == "&":
+        rhs = rhs.x
+    if isinstance(rhs, s.CompositeLit | s.BasicLit):
+        return True
+    if isinstance(rhs, s.Call) and isinstance(rhs.fun, s.Ident):
+        if rhs.fun.name in ("make", "new"):
+            return True
+        return rhs.fun.name == "append" and bool(rhs.args) and root_name(rhs.args[0]) == name
+    return False

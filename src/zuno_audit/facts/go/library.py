@@ -1,0 +1,530 @@
+"""What code outside the repository does: the project's only list of library knowledge for the evaluator.
+
+`CONSTANTS` are values of exported constants. `MODELS` are functions and methods (a leading dot) whose effect
+matters: they end the process, touch memory, measure time or take errors apart. Everything else is an
+`Extern` value, which the questions interpret.
+Sources: the documentation of the Go standard library and of google.golang.org/grpc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from zuno_audit.facts.go.values import (
+    FALSE,
+    NIL,
+    TRUE,
+    Const,
+    Extern,
+    Func,
+    Nil,
+    Opaque,
+    Pointer,
+    Seq,
+    Site,
+    State,
+    Struct,
+    Unknown,
+    Val,
+    Value,
+    union,
+)
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.evaluate import Evaluator
+    from zuno_audit.facts.go.types import Type
+
+Model = Callable[["Evaluator", Extern, list[Value], State, Site], "Iterable[Value] | None"]
+
+STATUS = "google.golang.org/grpc/status"
+CODES = "google.golang.org/grpc/codes"
+# google.golang.org/grpc/codes, in the order of their numbers
+CODE_NAMES = (
+    "OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied "
+    "ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss "
+    "Unauthenticated"
+).split()
+ZERO_TIME = -62_135_596_800 * 1_000_000_000  # January 1, year 1, in nanoseconds of Unix time
+
+CONSTANTS: dict[tuple[str, str], tuple[Any, str, str]] = {
+    ("time", "Nanosecond"): (1, "time", "Duration"),
+    ("time", "Microsecond"): (1_000, "time", "Duration"),
+    ("time", "Millisecond"): (1_000_000, "time", "Duration"),
+    ("time", "Second"): (1_000_000_000, "time", "Duration"),
+    ("time", "Minute"): (60_000_000_000, "time", "Duration"),
+    ("time", "Hour"): (3_600_000_000_000, "time", "Duration"),
+    ("math", "MaxInt"): (2**63 - 1, "", ""),
+    ("math", "MaxInt8"): (2**7 - 1, "", ""),
+    ("math", "MaxInt16"): (2**15 - 1, "", ""),
+    ("math", "MaxInt32"): (2**31 - 1, "", ""),
+    ("math", "MaxInt64"): (2**63 - 1, "", ""),
+    ("math", "MaxUint8"): (2**8 - 1, "", ""),
+    ("math", "MaxUint16"): (2**16 - 1, "", ""),
+    ("math", "MaxUint32"): (2**32 - 1, "", ""),
+    ("math", "MaxUint64"): (2**64 - 1, "", ""),
+    ("net/http", "StatusOK"): (200, "", ""),
+    ("net/http", "StatusCreated"): (201, "", ""),
+    ("net/http", "StatusNoContent"): (204, "", ""),
+    ("net/http", "StatusBadRequest"): (400, "", ""),
+    ("net/http", "StatusNotFound"): (404, "", ""),
+    ("net/http", "StatusInternalServerError"): (500, "", ""),
+    ("net/http", "StatusServiceUnavailable"): (503, "", ""),
+    ("net/http", "MethodGet"): ("GET", "", ""),
+    ("net/http", "MethodPost"): ("POST", "", ""),
+    **{(CODES, name): (number, CODES, "Code") for number, name in enumerate(CODE_NAMES)},
+}
+
+# Types from elsewhere whose zero value is a number.
+_SCALARS: dict[tuple[str, str], Any] = {
+    ("time", "Duration"): 0,
+    ("time", "Time"): ZERO_TIME,
+    ("time", "Month"): 0,
+    ("time", "Weekday"): 0,
+    (CODES, "Code"): 0,
+    ("net/http", "ConnState"): 0,
+    ("os", "FileMode"): 0,
+}
+# Types from elsewhere that are interfaces or functions: their zero value is nil.
+_NILLABLE = frozenset(
+    {
+        ("context", "Context"),
+        ("net/http", "Handler"),
+        ("net/http", "HandlerFunc"),
+        ("google.golang.org/grpc", "UnaryServerInterceptor"),
+        ("google.golang.org/grpc", "StreamServerInterceptor"),
+        ("google.golang.org/grpc", "UnaryClientInterceptor"),
+        ("google.golang.org/grpc", "StreamClientInterceptor"),
+        ("google.golang.org/grpc", "UnaryHandler"),
+        ("google.golang.org/grpc", "StreamHandler"),
+        ("google.golang.org/grpc", "UnaryInvoker"),
+        ("google.golang.org/grpc", "Streamer"),
+        ("google.golang.org/grpc", "ServerOption"),
+        ("google.golang.org/grpc", "DialOption"),
+        ("google.golang.org/grpc", "ClientConnInterface"),
+        ("google.golang.org/grpc", "ClientStream"),
+        ("google.golang.org/grpc", "ServerStream"),
+        ("google.golang.org/grpc/credentials", "TransportCredentials"),
+        ("github.com/prometheus/client_golang/prometheus", "Registerer"),
+        ("github.com/prometheus/client_golang/prometheus", "Gatherer"),
+        ("io", "Reader"),
+        ("io", "Writer"),
+    }
+)
+_NEVER_NIL = frozenset(
+    {
+        ("errors", "New"),
+        ("errors", "Join"),
+        ("fmt", "Errorf"),
+        ("github.com/pkg/errors", "New"),
+        ("github.com/pkg/errors", "Errorf"),
+        ("context", "Background"),
+        ("context", "TODO"),
+    }
+)
+
+
+def extern_zero(type_: Type) -> Val:
+    """The zero value of a type from elsewhere."""
+    key = (type_.path, type_.name)
+    if key in _SCALARS:
+        return Const(_SCALARS[key], type_)
+    if key in _NILLABLE:
+        return Nil()
+    return Struct(type_, {})
+
+
+def is_nil(v: Extern) -> bool | None:
+    """Whether the result of a call from elsewhere is nil, or None when it is not known."""
+    key = (v.path, v.name)
+    if v.args is None:
+        return False if v.recv is None and v.name[:1].isupper() and not v.name.startswith("Default") else None
+    if key in _NEVER_NIL and v.index == 0:
+        return False
+    if v.path == STATUS and v.name in ("Error", "Errorf") and v.index == 0:
+        code = v.args[0] if v.args else ()
+        if code and all(isinstance(c, Const) and c.value != 0 for c in code):
+            return False
+    if v.path == "text":
+        return False
+    return None
+
+
+# ---------------------------------------------------------------- processes
+
+
+def _exit(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    ev.end_process(Extern(v.path, v.name, tuple(args), recv=v.recv, site=site), state)
+    return [(Unknown("a call that does not return", site),)]
+
+
+def _panic(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    ev.raise_panic(args[0] if args else NIL, state)
+    return [(Unknown("a call that does not return", site),)]
+
+
+def _log_event(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """zerolog: an event is sent. `Fatal()` events end the process, `Panic()` events panic."""
+    names = chain_names(v)
+    if "Fatal" in names:
+        return _exit(ev, v, args, state, site)
+    if "Panic" in names:
+        return _panic(ev, v, args, state, site)
+    return None
+
+
+def chain_names(v: Val) -> list[str]:
+    """The method names of a fluent chain, outermost first: `log.Fatal().Err(e).Msg` -> Msg, Err, Fatal."""
+    names: list[str] = []
+    current: Val | None = v
+    while isinstance(current, Extern) and len(names) < 64:
+        names.append(current.name)
+        current = current.recv[0] if current.recv else None
+    return names
+
+
+# ---------------------------------------------------------------- memory: sync and sync/atomic
+
+
+def _nothing(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    return [(Unknown("no value"),)]
+
+
+def _true(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    return [(Unknown("lock"),)] if ev.lazy else [(TRUE,)]
+
+
+def _once(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """sync.Once.Do: calls its argument unless this Once has done so before."""
+    pointer = _pointer(v.recv)
+    if pointer is None:
+        return None
+    done = Pointer(pointer.cell, (*pointer.path, "done"))
+    before = ev.truth(_peek(ev, done, state, FALSE))
+    if before is not True:
+        ev.store(done.cell, done.path, (TRUE,), state)
+        ev.call_value(args[0], [], state, site)
+    return [(Unknown("no value"),)]
+
+
+def _pointer(value: Value | None) -> Pointer | None:
+    if value is not None and len(value) == 1 and isinstance(value[0], Pointer):
+        return value[0]
+    return None
+
+
+def _peek(ev: Evaluator, pointer: Pointer, state: State, default: Val) -> Value:
+    """A hidden field of a library type, with its zero value where nothing was stored."""
+    owner = ev.force(ev.load(Pointer(pointer.cell, pointer.path[:-1]), state))
+    out: Value = ()
+    for v in owner:
+        if isinstance(v, Struct):
+            known = v.fields.get(pointer.path[-1])
+            out = union(out, known if known is not None else (Unknown("memory"),) if v.open else (default,))
+        else:
+            out = union(out, (Unknown("memory that is not followed"),))
+    return out
+
+
+def _atomic_function(operation: str) -> Model:
+    def model(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+        target = _pointer(ev.force(args[0])) if args else None
+        if target is None:
+            return None
+        return _atomic(ev, operation, target, ev.load(target, state), args[1:], state, site)
+
+    return model
+
+
+def _atomic_method(operation: str) -> Model:
+    def model(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+        owner = _pointer(v.recv)
+        if owner is None:
+            return None
+        target = Pointer(owner.cell, (*owner.path, "value"))
+        types = [getattr(x, "type", None) for x in ev.force(ev.load(owner, state))]
+        boolean = any(t is not None and t.name == "Bool" for t in types)
+        pointer = any(t is not None and t.name in ("Pointer", "Value") for t in types)
+        zero: Val = FALSE if boolean else Nil() if pointer else Const(0)
+        return _atomic(ev, operation, target, _peek(ev, target, state, zero), args, state, site)
+
+    return model
+
+
+def _atomic(
+    ev: Evaluator, operation: str, target: Pointer, old: Value, args: list[Value], state: State, site: Site
+) -> Iterable[Value]:
+    if operation == "Load":
+        return [old]
+    if operation == "Store":
+        ev.store(target.cell, target.path, args[0], state)
+        return [(Unknown("no value"),)]
+    if operation == "Swap":
+        ev.store(target.cell, target.path, args[0], state)
+        return [old]
+    if operation == "Add":
+        new = ev._combine("+", ev.force(old), ev.force(args[0]), site)
+        new = tuple(_wrap(v) for v in new)
+        ev.store(target.cell, target.path, new, state)
+        return [new]
+    answers = {ev._equal(x, y) for x in ev.force(old) for y in ev.force(args[0])}
+    if answers == {True}:
+        ev.store(target.cell, target.path, args[1], state)
+        return [(TRUE,)]
+    if answers == {False}:
+        return [(FALSE,)]
+    ev.store(target.cell, target.path, args[1], state, strong=False)
+    return [(Unknown("compare and swap"),)]
+
+
+def _wrap(v: Val) -> Val:
+    """Adding ^0 subtracts one from an unsigned counter (documentation of sync/atomic)."""
+    if isinstance(v, Const) and isinstance(v.value, int) and v.value > 2**63:
+        return Const(v.value % 2**64 if v.value % 2**64 < 2**63 else v.value % 2**32, v.type, v.site)
+    return v
+
+
+# ---------------------------------------------------------------- time
+
+
+def _now(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    return None if ev.clock is None else [(_time(ev, ev.clock),)]
+
+
+def _time(ev: Evaluator, value: int) -> Const:
+    return Const(value, ev.types.extern("time", "Time"))
+
+
+def _duration(ev: Evaluator, value: int) -> Const:
+    return Const(value, ev.types.extern("time", "Duration"))
+
+
+def _numbers(ev: Evaluator, values: list[Value | None]) -> list[Any] | None:
+    """The constants behind values, or None when one is not a single constant."""
+    out: list[Any] = []
+    for value in values:
+        forced = ev.force(value) if value is not None else ()
+        if len(forced) != 1 or not isinstance(forced[0], Const):
+            return None
+        out.append(forced[0].value)
+    return out
+
+
+def _computed(operands: int, function: Callable[..., Any], result: str) -> Model:
+    """A pure function of constants: `operands` counts the arguments besides a receiver."""
+
+    def model(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+        values: list[Value | None] = [*([v.recv] if v.recv is not None else []), *args[:operands]]
+        numbers = _numbers(ev, values)
+        if numbers is None or len(numbers) < operands + (v.recv is not None):
+            return None
+        if result in ("since", "until"):
+            if ev.clock is None:
+                return None
+            numbers = [ev.clock, *numbers] if result == "since" else [*numbers, ev.clock]
+        try:
+            value = function(*numbers)
+        except (TypeError, ValueError, OverflowError, IndexError):
+            return None
+        if result == "time":
+            return [(_time(ev, value),)]
+        if result in ("duration", "since", "until"):
+            return [(_duration(ev, value),)]
+        return [(Const(value, None, site),)]
+
+    return model
+
+
+# ---------------------------------------------------------------- errors and gRPC status
+
+
+def _status_from_error(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """status.FromError and status.Convert of an error that was made by status.Error."""
+    error = ev.force(args[0]) if args else ()
+    if len(error) == 1 and isinstance(error[0], Extern) and error[0].path == STATUS and error[0].args:
+        return [(Extern(STATUS, "New", error[0].args, site=site),), (TRUE,)]
+    return None
+
+
+def status_code(v: Val) -> Value | None:
+    """The code of an error or status made by the status package, or None."""
+    seen = 0
+    while isinstance(v, Extern) and seen < 8:
+        if v.path == STATUS and v.name in ("Error", "Errorf", "New", "Newf") and v.args:
+            return v.args[0]
+        if v.recv is None or len(v.recv) != 1:
+            return None
+        v, seen = v.recv[0], seen + 1  # status.New(...).Err(), .WithDetails(...)
+    return None
+
+
+def _status_code(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    values = ev.force(args[0]) if args else ev.force(v.recv or ())
+    out: Value = ()
+    for value in values:
+        code = status_code(value)
+        if code is None:
+            return None
+        out = union(out, code)
+    return [out] if out else None
+
+
+def _errors_is(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    if len(args) != 2:
+        return None
+    error, target = ev.force(args[0]), ev.force(args[1])
+    if len(error) == 1 and len(target) == 1:
+        if isinstance(error[0], Nil):
+            return [(FALSE,)]
+        if isinstance(error[0], Opaque) and error[0].label == "error":
+            return [(FALSE,)] if isinstance(target[0], Extern) else None
+        if error[0] is target[0]:
+            return [(TRUE,)]
+    return None
+
+
+# ---------------------------------------------------------------- text
+
+
+def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """fmt.Sprintf of constants, for the verbs whose result Python formats alike."""
+    numbers = _numbers(ev, list(args))
+    if not numbers or not isinstance(numbers[0], str):
+        return None
+    text, rest = numbers[0], numbers[1:]
+    out, i, used = [], 0, 0
+    while i < len(text):
+        if text[i] != "%":
+            out.append(text[i])
+            i += 1
+            continue
+        verb = text[i + 1 : i + 2]
+        if verb == "%":
+            out.append("%")
+        elif verb in ("s", "d", "v") and used < len(rest) and not isinstance(rest[used], float | bool):
+            out.append(str(rest[used]))
+            used += 1
+        else:
+            return None
+        i += 2
+    return [(Const("".join(out), None, site),)]
+
+
+def _sprint_join(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """strings.Join of a slice of constants."""
+    if len(args) != 2:
+        return None
+    parts, separator = ev.force(args[0]), _numbers(ev, [args[1]])
+    if len(parts) != 1 or not isinstance(parts[0], Seq) or parts[0].open or separator is None:
+        return None
+    texts = _numbers(ev, list(parts[0].items))
+    if texts is None or not all(isinstance(t, str) for t in texts):
+        return None
+    return [(Const(str(separator[0]).join(texts), None, site),)]
+
+
+# ---------------------------------------------------------------- slices
+
+
+def _concat(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    from zuno_audit.facts.go.builtins import append
+
+    out: Value = NIL
+    for value in args:
+        out = append(ev, [out, value], True, state, site)
+    return [out]
+
+
+def _first(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    return [args[0]] if args else None
+
+
+def _insert(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    from zuno_audit.facts.go.builtins import append
+
+    return [append(ev, [args[0], *args[2:]], False, state, site)] if len(args) > 2 else None
+
+
+def _func_value(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """sync.OnceFunc and sync.OnceValue: what they return does what their argument does."""
+    value = args[0] if args else ()
+    return [value] if value and all(isinstance(x, Func) for x in value) else None
+
+
+def _models() -> dict[tuple[str, str], Model]:
+    models: dict[tuple[str, str], Model] = {("os", "Exit"): _exit, ("runtime", "Goexit"): _exit}
+    fatal = ("Fatal", "Fatalf", "Fatalln")
+    for path in ("log", "github.com/sirupsen/logrus", "k8s.io/klog", "k8s.io/klog/v2", "github.com/golang/glog"):
+        for name in fatal:
+            models[path, name] = models[path, "." + name] = _exit
+        for name in ("Panic", "Panicf", "Panicln"):
+            models[path, name] = models[path, "." + name] = _panic
+    for path in ("go.uber.org/zap", "google.golang.org/grpc/grpclog"):
+        for name in (*fatal, "Fatalw"):
+            models[path, name] = models[path, "." + name] = _exit
+        for name in ("Panic", "Panicf", "Panicw"):
+            models[path, "." + name] = _panic
+    for path in ("github.com/rs/zerolog", "github.com/rs/zerolog/log"):
+        for name in (".Msg", ".Msgf", ".Send"):
+            models[path, name] = _log_event
+    for name in ("Lock", "Unlock", "RLock", "RUnlock", "Wait", "Done", "Broadcast", "Signal"):
+        models["sync", "." + name] = _nothing
+    models["sync", ".TryLock"] = models["sync", ".TryRLock"] = _true
+    models["sync", ".Do"] = _once
+    models["sync", "OnceFunc"] = models["sync", "OnceValue"] = _func_value
+    for operation in ("Load", "Store", "Add", "Swap", "CompareAndSwap"):
+        for kind in ("Int32", "Int64", "Uint32", "Uint64", "Uintptr"):
+            models["sync/atomic", operation + kind] = _atomic_function(operation)
+        models["sync/atomic", "." + operation] = _atomic_method(operation)
+    models["time", "Now"] = _now
+    second = 1_000_000_000
+    pure: list[tuple[str, str, int, Callable[..., Any], str]] = [
+        ("time", "Since", 1, lambda now, t: now - t, "since"),
+        ("time", "Until", 1, lambda t, now: t - now, "until"),
+        ("time", "Unix", 2, lambda s, n: s * second + n, "time"),
+        ("time", "UnixMilli", 1, lambda ms: ms * 1_000_000, "time"),
+        ("time", ".Sub", 1, lambda t, u: t - u, "duration"),
+        ("time", ".Add", 1, lambda t, d: t + d, "time"),
+        ("time", ".After", 1, lambda t, u: t > u, "bool"),
+        ("time", ".Before", 1, lambda t, u: t < u, "bool"),
+        ("time", ".Equal", 1, lambda t, u: t == u, "bool"),
+        ("time", ".Compare", 1, lambda t, u: (t > u) - (t < u), "int"),
+        ("time", ".IsZero", 0, lambda t: t == ZERO_TIME, "bool"),
+        ("time", ".Unix", 0, lambda t: t // second, "int"),
+        ("time", ".UnixNano", 0, lambda t: t, "int"),
+        ("time", ".UnixMilli", 0, lambda t: t // 1_000_000, "int"),
+        ("time", ".Seconds", 0, lambda d: d / second, "float"),
+        ("time", ".Milliseconds", 0, lambda d: d // 1_000_000, "int"),
+        ("time", ".Nanoseconds", 0, lambda d: d, "int"),
+        ("time", ".UTC", 0, lambda t: t, "time"),
+        ("time", ".Local", 0, lambda t: t, "time"),
+        ("strings", "ToUpper", 1, lambda t: t.upper(), "text"),
+        ("strings", "ToLower", 1, lambda t: t.lower(), "text"),
+        ("strings", "TrimSpace", 1, lambda t: t.strip(), "text"),
+        ("strings", "TrimPrefix", 2, lambda t, p: t.removeprefix(p), "text"),
+        ("strings", "TrimSuffix", 2, lambda t, p: t.removesuffix(p), "text"),
+        ("strings", "ReplaceAll", 3, lambda t, old, new: t.replace(old, new) if old else t, "text"),
+        ("strings", "HasPrefix", 2, lambda t, p: t.startswith(p), "bool"),
+        ("strings", "HasSuffix", 2, lambda t, p: t.endswith(p), "bool"),
+        ("strings", "Contains", 2, lambda t, p: p in t, "bool"),
+        ("strconv", "Itoa", 1, str, "text"),
+        ("math", "Max", 2, max, "float"),
+        ("math", "Min", 2, min, "float"),
+    ]
+    for path, name, operands, function, result in pure:
+        models[path, name] = _computed(operands, function, result)
+    models["fmt", "Sprintf"] = _sprintf
+    models["strings", "Join"] = _sprint_join
+    models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error
+    models[STATUS, "Code"] = models[STATUS, ".Code"] = _status_code
+    models["errors", "Is"] = _errors_is
+    for path in ("slices", "golang.org/x/exp/slices"):
+        models[path, "Concat"] = _concat
+        models[path, "Clone"] = models[path, "Clip"] = models[path, "Grow"] = _first
+        models[path, "Insert"] = _insert
+    return models
+
+
+MODELS: dict[tuple[str, str], Model] = _models()

@@ -1,0 +1,252 @@
+"""The Go program inside the repository: packages, imports, declarations, and who declares what.
+
+Nothing is parsed before somebody asks for a declaration in it, and then only the files whose bytes hold the
+name (a file of generated code is rarely one of them). Files that the default build leaves out (another
+operating system, `//go:build ignore`) and `_test.go` files are not part of a package here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from zuno_audit.languages.go import syntax
+from zuno_audit.languages.go.build import is_in_default_build
+from zuno_audit.languages.go.parse import GoFile
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+    from zuno_audit.source.repository import Repository
+
+_PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
+_MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)\"?", re.MULTILINE)
+_LOCAL_REPLACE = re.compile(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE)
+_VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
+
+
+def program(store: FactStore) -> Program:
+    """The fact provider: one `Program` per audited repository."""
+    return Program(store.repository)
+
+
+class Declaration:
+    """A top-level function, method, type, const or var, together with the file that gives its names meaning."""
+
+    __slots__ = ("file", "node", "package")
+
+    def __init__(
+        self,
+        package: Package,
+        file: GoFile,
+        node: syntax.FuncDecl | syntax.ValueSpec | syntax.TypeSpec,
+    ) -> None:
+        self.package, self.file, self.node = package, file, node
+
+
+class Package:
+    """The files of one folder that the default build compiles together."""
+
+    def __init__(self, program: Program, path: str, folder: str, files: tuple[str, ...]) -> None:
+        self.program = program
+        self.path = path  # import path
+        self.folder = folder
+        self.files = files
+        self._declarations: dict[str, Declaration | None] = {}
+        self._methods: dict[tuple[str, str], Declaration | None] = {}
+
+    def __repr__(self) -> str:
+        return f"Package({self.path!r})"
+
+    @cached_property
+    def name(self) -> str:
+        """The name in the package clause."""
+        for path in self.files:
+            found = _PACKAGE.search(self.program.repository.read(path) or b"")
+            if found:
+                return found.group(1).decode()
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_main(self) -> bool:
+        return self.name == "main"
+
+    def declaration(self, name: str) -> Declaration | None:
+        """The function, type, const or var called `name`."""
+        if name not in self._declarations:
+            self._declarations[name] = self._find(name)
+        return self._declarations[name]
+
+    def _find(self, name: str) -> Declaration | None:
+        for file in self._files_with(name.encode()):
+            node = file.function(name) or file.spec(name)
+            if node is not None:
+                return Declaration(self, file, node)
+        return None
+
+    def method(self, type_name: str, name: str) -> Declaration | None:
+        """The method `name` declared on `type_name` or its pointer (promotion is not followed)."""
+        key = (type_name, name)
+        if key not in self._methods:
+            self._methods[key] = self._find_method(type_name, name)
+        return self._methods[key]
+
+    def _find_method(self, type_name: str, name: str) -> Declaration | None:
+        for file in self._files_with(b") " + name.encode()):
+            node = file.method(type_name, name)
+            if node is not None:
+                return Declaration(self, file, node)
+        return None
+
+    def method_names(self, type_name: str) -> set[str]:
+        """The names of all methods declared on a type."""
+        return {m for file in self._files_with(type_name.encode()) for m in file.methods_of(type_name)}
+
+    def parsed(self) -> Iterator[GoFile]:
+        """Every file, parsed."""
+        return self._files_with(b"")
+
+    def _files_with(self, literal: bytes) -> Iterator[GoFile]:
+        for path in self.files:
+            data = self.program.repository.read(path)
+            if data is not None and literal in data:
+                file = self.program.file(path)
+                if file is not None:
+                    yield file
+
+
+class Program:
+    """All Go packages of a repository, by folder and by import path."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self._files: dict[str, GoFile | None] = {}
+        self._modules = self._read_modules()
+        self._by_folder: dict[str, tuple[str, ...]] = self._group()
+        self._packages: dict[str, Package] = {}
+        self._package_names: dict[str, str] = {}
+
+    # ------------------------------------------------------------ modules and packages
+
+    def _read_modules(self) -> list[tuple[str, str]]:
+        """Pairs of folder prefix (empty or ending in `/`) and module path, innermost folder first."""
+        found: dict[str, str] = {}
+        aliases: list[tuple[str, str]] = []
+        for path in self.repository.files:
+            if path == "go.mod" or path.endswith("/go.mod"):
+                text = self.repository.text(path) or ""
+                prefix = path.removesuffix("go.mod")
+                module = _MODULE.search(text)
+                if module:
+                    found[prefix] = module.group(1)
+                for old, target in _LOCAL_REPLACE.findall(text):
+                    aliases.append((_join(prefix, target), old))
+        pairs = [*found.items(), *(a for a in aliases if found.get(a[0]) != a[1])]
+        return sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
+
+    def _group(self) -> dict[str, tuple[str, ...]]:
+        folders: dict[str, list[str]] = {}
+        for path in self.repository.files:
+            if path.endswith(".go") and not path.endswith("_test.go"):
+                folders.setdefault(path.rpartition("/")[0], []).append(path)
+        return {folder: tuple(paths) for folder, paths in folders.items()}
+
+    def import_path(self, folder: str) -> str:
+        """The import path of a folder; outside every module it is the folder itself."""
+        slashed = folder + "/" if folder else ""
+        for prefix, module in self._modules:
+            if slashed.startswith(prefix):
+                rest = slashed[len(prefix) :].rstrip("/")
+                return f"{module}/{rest}" if rest else module
+        return folder
+
+    def folder_of(self, import_path: str) -> str | None:
+        """The folder of a package of this repository, or None for packages from elsewhere."""
+        for prefix, module in self._modules:
+            if import_path == module or import_path.startswith(module + "/"):
+                folder = (prefix + import_path[len(module) + 1 :]).rstrip("/")
+                if folder in self._by_folder:
+                    return folder
+        vendored = "vendor/" + import_path
+        return vendored if vendored in self._by_folder else None
+
+    def package(self, import_path: str) -> Package | None:
+        """The package with this import path, or None when it is not in the repository."""
+        folder = self.folder_of(import_path)
+        return None if folder is None else self.package_in(folder)
+
+    def package_in(self, folder: str) -> Package | None:
+        """The package in a folder."""
+        if folder not in self._packages:
+            paths = self._by_folder.get(folder)
+            if paths is None:
+                return None
+            kept = tuple(p for p in paths if is_in_default_build(p, self.repository.read(p) or b""))
+            self._packages[folder] = Package(self, self.import_path(folder), folder, kept)
+        return self._packages[folder]
+
+    def package_of(self, path: str) -> Package | None:
+        """The package that a file belongs to."""
+        return self.package_in(path.rpartition("/")[0])
+
+    def packages(self) -> Iterator[Package]:
+        """Every package, sorted by folder."""
+        for folder in sorted(self._by_folder):
+            package = self.package_in(folder)
+            if package is not None and package.files:
+                yield package
+
+    # ------------------------------------------------------------ files
+
+    def file(self, path: str) -> GoFile | None:
+        """A parsed file, or None when it cannot be read."""
+        if path not in self._files:
+            data = self.repository.read(path)
+            self._files[path] = None if data is None else GoFile(path, data)
+        return self._files[path]
+
+    def package_name(self, import_path: str) -> str:
+        """The name that an import binds without an alias.
+
+        Known for packages of the repository; guessed from the path for others, by the conventions that Go's
+        own tools use (`golang.org/x/tools/internal/imports`, ImportPathToAssumedName).
+        """
+        name = self._package_names.get(import_path)
+        if name is None:
+            package = self.package(import_path)
+            name = package.name if package is not None else assumed_name(import_path)
+            self._package_names[import_path] = name
+        return name
+
+    def imported(self, file: GoFile) -> dict[str, str]:
+        """The package names that a file's imports bind, with their import paths."""
+        bound = file.bound_imports
+        if bound is None:
+            bound = {}
+            for spec in file.imports:
+                if spec.name not in ("_", "."):
+                    bound[spec.name or self.package_name(spec.path)] = spec.path
+            file.bound_imports = bound
+        return bound
+
+
+def assumed_name(import_path: str) -> str:
+    """The package name that an import path suggests."""
+    parts = import_path.split("/")
+    name = parts[-1]
+    if _VERSION_SUFFIX.match(name) and len(parts) > 1:
+        name = parts[-2]
+    name = re.sub(r"\.v[0-9]+$", "", name)
+    name = name.removeprefix("go-").removesuffix("-go").removesuffix(".go")
+    return re.split(r"[^\w]", name)[-1] if re.search(r"[^\w]", name) else name
+
+
+def _join(prefix: str, target: str) -> str:
+    parts = [p for p in prefix.split("/") if p]
+    for part in target.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in (".", ""):
+            parts.append(part)
+    return "/".join(parts) + "/" if parts else ""

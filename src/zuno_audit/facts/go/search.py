@@ -1,0 +1,130 @@
+"""Where something is used: construction sites, callers, and the functions around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.program import Package, Program
+    from zuno_audit.languages.go.parse import GoFile
+
+
+class CallSite(NamedTuple):
+    """A call and the top-level declaration (function, or variable with an initial value) that it stands in."""
+
+    root: Declaration
+    call: s.Call
+
+
+class Search:
+    """Looks for uses by name; what a name means there is for the evaluator to say."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._calls: dict[int, dict[str, list[s.Call]]] = {}
+        self._callers: dict[int, list[CallSite]] = {}
+
+    def calls_to(self, import_path: str, *names: str, tests: bool = False) -> Iterator[CallSite]:
+        """Calls of functions of a package from elsewhere, by any alias, in source order per file."""
+        for path in self.files_with(import_path.encode(), tests=tests):
+            data = self.program.repository.read(path) or b""
+            for name in names:
+                if name.encode() in data:
+                    yield from self._calls_in_file(path, name, import_path)
+
+    def files_with(self, *literals: bytes, tests: bool = False) -> list[str]:
+        """Paths of Go files that hold all literals; test files and other builds only where asked for."""
+        found = self.program.repository.grep(*literals, suffix=".go")
+        return [p for p in found if tests or not p.endswith("_test.go")]
+
+    def _calls_in_file(self, path: str, name: str, import_path: str) -> Iterator[CallSite]:
+        package = self.program.package_of(path)
+        if package is None or path not in package.files:
+            return
+        file = self.program.file(path)
+        if file is None:
+            return
+        aliases = {a for a, p in self.program.imported(file).items() if p == import_path}
+        dotted = any(i.name == "." and i.path == import_path for i in file.imports)
+        for site in self.calls_named(file, package, name):
+            fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
+            if isinstance(fun, s.Selector):
+                if isinstance(fun.x, s.Ident) and fun.x.name in aliases:
+                    yield site
+            elif dotted:
+                yield site
+
+    def calls_named(self, file: GoFile, package: Package, name: str) -> Iterator[CallSite]:
+        """Calls of something called `name` in one file."""
+        literal = name.encode()
+        for function in file.functions_with(literal):
+            for call in self._index(function).get(name, ()):
+                yield CallSite(Declaration(package, file, function), call)
+        for spec in file.values_with(literal):
+            for call in self._index(spec).get(name, ()):
+                yield CallSite(Declaration(package, file, spec), call)
+
+    def _index(self, node: s.FuncDecl | s.ValueSpec) -> dict[str, list[s.Call]]:
+        known = self._calls.get(id(node))
+        if known is None:
+            known = {}
+            for inner in s.walk(node):
+                if isinstance(inner, s.Call):
+                    fun = inner.fun.x if isinstance(inner.fun, s.Index) else inner.fun
+                    if isinstance(fun, s.Selector):
+                        known.setdefault(fun.sel, []).append(inner)
+                    elif isinstance(fun, s.Ident):
+                        known.setdefault(fun.name, []).append(inner)
+            for calls in known.values():
+                calls.sort(key=lambda c: c.start)
+            self._calls[id(node)] = known
+        return known
+
+    def callers(self, declared: Declaration) -> list[CallSite]:
+        """Calls that may be of this function or method: by its name, from places that can see it."""
+        node = declared.node
+        assert isinstance(node, s.FuncDecl)
+        known = self._callers.get(id(node))
+        if known is None:
+            known = self._callers[id(node)] = list(self._find_callers(declared, node))
+        return known
+
+    def _find_callers(self, declared: Declaration, node: s.FuncDecl) -> Iterator[CallSite]:
+        package = declared.package
+        is_method = node.receiver is not None
+        name = node.name
+        exported = name[:1].isupper()
+        paths = set(package.files)
+        if exported:
+            wanted = (b"." + name.encode(),) if is_method else (package.path.encode(), name.encode())
+            paths.update(self.files_with(*wanted))
+        for path in sorted(paths):
+            owner = self.program.package_of(path)
+            if owner is None or path not in owner.files:
+                continue
+            data = self.program.repository.read(path) or b""
+            if name.encode() not in data:
+                continue
+            file = self.program.file(path)
+            if file is None:
+                continue
+            for site in self.calls_named(file, owner, name):
+                if site.root.node is not node and self._may_be(site, is_method, owner is package, package):
+                    yield site
+
+    def _may_be(self, site: CallSite, is_method: bool, inside: bool, package: Package) -> bool:
+        fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
+        if isinstance(fun, s.Ident):
+            return inside and not is_method
+        if not isinstance(fun, s.Selector):
+            return False
+        path = None
+        if isinstance(fun.x, s.Ident):
+            path = self.program.imported(site.root.file).get(fun.x.name)
+        if is_method:
+            return path is None
+        return path == package.path

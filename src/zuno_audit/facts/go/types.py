@@ -1,0 +1,317 @@
+"""Static types of Go, as little as the evaluator needs: names, fields, methods, embedding, zero values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.program import Declaration, Package, Program
+    from zuno_audit.languages.go.parse import GoFile
+
+BASIC = {
+    "bool": False,
+    "string": "",
+    "int": 0,
+    "int8": 0,
+    "int16": 0,
+    "int32": 0,
+    "int64": 0,
+    "uint": 0,
+    "uint8": 0,
+    "uint16": 0,
+    "uint32": 0,
+    "uint64": 0,
+    "uintptr": 0,
+    "byte": 0,
+    "rune": 0,
+    "float32": 0.0,
+    "float64": 0.0,
+    "complex64": 0.0,
+    "complex128": 0.0,
+}
+INTERFACES = frozenset(["error", "any", "comparable"])
+
+
+class Type:
+    """A type. `kind` is named, extern, basic, pointer, slice, array, map, chan, func, struct or interface.
+
+    named: `package` and `name` (declared in the repository). extern: `path` and `name`. pointer, slice, array,
+    chan: `elem`. map: `key` and `elem`. func, struct, interface: `node` with the names of `file`.
+    Types are interned, so equal types are the same object.
+    """
+
+    __slots__ = ("elem", "file", "key", "kind", "name", "node", "package", "path", "size", "underlying_")
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        name: str = "",
+        path: str = "",
+        package: Package | None = None,
+        elem: Type | None = None,
+        key: Type | None = None,
+        node: s.Expr | None = None,
+        file: GoFile | None = None,
+        size: int | None = None,
+    ) -> None:
+        self.kind, self.name, self.path, self.package = kind, name, path, package
+        self.elem, self.key, self.node, self.file, self.size = elem, key, node, file, size
+        self.underlying_: Type | None = None
+
+    def __repr__(self) -> str:
+        match self.kind:
+            case "named":
+                return f"{self.package.name if self.package else ''}.{self.name}"
+            case "extern":
+                return f"{self.path}.{self.name}"
+            case "basic":
+                return self.name
+            case "pointer":
+                return f"*{self.elem}"
+            case "slice" | "array":
+                return f"[]{self.elem}"
+            case "map":
+                return f"map[{self.key}]{self.elem}"
+        return self.kind
+
+
+class Types:
+    """Resolves type expressions and looks up fields and methods in one program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._interned: dict[object, Type] = {}
+        self._implementations: dict[tuple[int, str], list[Declaration]] = {}
+
+    def _intern(self, key: object, make: Type) -> Type:
+        return self._interned.setdefault(key, make)
+
+    def pointer(self, elem: Type) -> Type:
+        """`*elem`."""
+        return self._intern(("*", id(elem)), Type("pointer", elem=elem))
+
+    def slice(self, elem: Type) -> Type:
+        """`[]elem`."""
+        return self._intern(("[]", id(elem)), Type("slice", elem=elem))
+
+    def basic(self, name: str) -> Type:
+        """A predeclared type."""
+        kind = "interface" if name in INTERFACES else "basic"
+        return self._intern(("basic", name), Type(kind, name=name))
+
+    def named(self, package: Package, name: str) -> Type:
+        """A type declared in the repository."""
+        return self._intern(("named", package.path, name), Type("named", package=package, name=name))
+
+    def extern(self, path: str, name: str) -> Type:
+        """A type declared elsewhere."""
+        return self._intern(("extern", path, name), Type("extern", path=path, name=name))
+
+    def resolve(
+        self, expr: s.Expr | None, file: GoFile, package: Package, local: object = None
+    ) -> Type | None:
+        """The type that an expression denotes, or None when it is not known (a type parameter, say).
+
+        `local` maps names of types declared inside functions to types.
+        """
+        match expr:
+            case s.Ident(name=name):
+                return self._resolve_name(name, file, package, local)
+            case s.Star(x=x):
+                elem = self.resolve(x, file, package, local)
+                return None if elem is None else self.pointer(elem)
+            case s.Selector(x=s.Ident(name=alias), sel=sel):
+                path = self.program.imported(file).get(alias)
+                return None if path is None else self._in_package(path, sel)
+            case s.Index(x=x):
+                return self.resolve(x, file, package, local)
+            case s.ArrayType(elem=e, length=length):
+                elem = self.resolve(e, file, package, local)
+                if elem is None:
+                    return None
+                if length is None:
+                    return self.slice(elem)
+                size = length.value if isinstance(length, s.BasicLit) else None
+                return self._intern(("[n]", id(elem), size), Type("array", elem=elem, size=size))
+            case s.MapType(key=k, value=v):
+                key, elem = self.resolve(k, file, package, local), self.resolve(v, file, package, local)
+                return self._intern(("map", id(key), id(elem)), Type("map", key=key, elem=elem))
+            case s.ChanType(elem=e):
+                elem = self.resolve(e, file, package, local)
+                return self._intern(("chan", id(elem)), Type("chan", elem=elem))
+            case s.FuncType():
+                return self._intern((file.path, expr.start), Type("func", node=expr, file=file, package=package))
+            case s.StructType():
+                return self._intern(
+                    (file.path, expr.start), Type("struct", node=expr, file=file, package=package)
+                )
+            case s.InterfaceType():
+                return self._intern(
+                    (file.path, expr.start), Type("interface", node=expr, file=file, package=package)
+                )
+        return None
+
+    def _resolve_name(self, name: str, file: GoFile, package: Package, local: object) -> Type | None:
+        if local is not None:
+            found = local.type_named(name)  # type: ignore[attr-defined]
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        declared = package.declaration(name)
+        if declared is not None and isinstance(declared.node, s.TypeSpec):
+            return self._declared(declared)
+        if name in BASIC or name in INTERFACES:
+            return self.basic(name)
+        for spec in file.imports:
+            if spec.name == ".":
+                found_in = self._in_package(spec.path, name)
+                if found_in is not None and found_in.kind == "named":
+                    return found_in
+        return None
+
+    def _declared(self, declared: Declaration) -> Type | None:
+        node = declared.node
+        assert isinstance(node, s.TypeSpec)
+        if node.alias:
+            return self.resolve(node.type, declared.file, declared.package)
+        return self.named(declared.package, node.name)
+
+    def _in_package(self, path: str, name: str) -> Type | None:
+        package = self.program.package(path)
+        if package is None:
+            return self.extern(path, name)
+        declared = package.declaration(name)
+        if declared is None or not isinstance(declared.node, s.TypeSpec):
+            return None
+        return self._declared(declared)
+
+    def underlying(self, type_: Type) -> Type | None:
+        """The underlying type; a type from elsewhere has none that is known."""
+        if type_.kind != "named":
+            return type_ if type_.kind != "extern" else None
+        if type_.underlying_ is None:
+            assert type_.package is not None
+            declared = type_.package.declaration(type_.name)
+            if declared is None or not isinstance(declared.node, s.TypeSpec):
+                return None
+            resolved = self.resolve(declared.node.type, declared.file, declared.package)
+            for _ in range(8):
+                if resolved is None or resolved.kind != "named" or resolved is type_:
+                    break
+                resolved = self.underlying(resolved)
+            type_.underlying_ = resolved
+        return type_.underlying_
+
+    def fields(self, type_: Type) -> list[s.Field]:
+        """The fields of a struct type (through names and pointers), embedded ones included."""
+        under = self.underlying(type_.elem if type_.kind == "pointer" and type_.elem else type_)
+        if under is None or not isinstance(under.node, s.StructType):
+            return []
+        return under.node.fields
+
+    def field_type(self, type_: Type, name: str) -> Type | None:
+        """The type of a field, promoted ones included."""
+        found = self.find_field(type_, name)
+        return None if found is None else found[1]
+
+    def find_field(self, type_: Type, name: str) -> tuple[tuple[str, ...], Type | None] | None:
+        """The path of embedded fields that leads to a field, and its type. Breadth first, as Go selects."""
+        level: list[tuple[tuple[str, ...], Type]] = [((), type_)]
+        for _ in range(5):
+            below: list[tuple[tuple[str, ...], Type]] = []
+            for path, owner in level:
+                base = owner.elem if owner.kind == "pointer" and owner.elem else owner
+                under = self.underlying(base)
+                if under is None or not isinstance(under.node, s.StructType):
+                    continue
+                assert under.file is not None and under.package is not None
+                for field in under.node.fields:
+                    resolved = self.resolve(field.type, under.file, under.package)
+                    if field.name == name:
+                        return path, resolved
+                    if field.embedded and resolved is not None:
+                        below.append(((*path, field.name), resolved))
+            level = below
+        return None
+
+    def find_method(self, type_: Type, name: str) -> tuple[tuple[str, ...], Declaration | Type] | None:
+        """The method `x.name` of a value of this type.
+
+        The first part is the path of embedded fields to the receiver; the second the declaration, or the type
+        from elsewhere (or interface) that has the method.
+        """
+        level: list[tuple[tuple[str, ...], Type]] = [((), type_)]
+        for _ in range(5):
+            below: list[tuple[tuple[str, ...], Type]] = []
+            for path, owner in level:
+                base = owner.elem if owner.kind == "pointer" and owner.elem else owner
+                if base.kind == "named" and base.package is not None:
+                    declared = base.package.method(base.name, name)
+                    if declared is not None:
+                        return path, declared
+                elif base.kind == "extern" and path:
+                    return path, base
+                under = self.underlying(base)
+                if under is None:
+                    continue
+                if isinstance(under.node, s.InterfaceType) and name in self.interface_methods(under):
+                    return path, base
+                if isinstance(under.node, s.StructType):
+                    assert under.file is not None and under.package is not None
+                    for field in under.node.fields:
+                        if field.embedded:
+                            resolved = self.resolve(field.type, under.file, under.package)
+                            if resolved is not None:
+                                below.append(((*path, field.name), resolved))
+            level = below
+        return None
+
+    def interface_methods(self, type_: Type) -> dict[str, s.FuncType]:
+        """The methods of an interface of the repository, embedded interfaces included."""
+        under = self.underlying(type_)
+        if under is None or not isinstance(under.node, s.InterfaceType):
+            return {}
+        methods = dict(under.node.methods)
+        assert under.file is not None and under.package is not None
+        for embedded in under.node.embeds:
+            resolved = self.resolve(embedded, under.file, under.package)
+            if resolved is not None and resolved is not type_:
+                methods.update(self.interface_methods(resolved))
+        return methods
+
+    def implementations(self, type_: Type, method: str) -> list[Declaration]:
+        """The methods called `method` of all types of the repository that implement an interface."""
+        key = (id(type_), method)
+        if key not in self._implementations:
+            self._implementations[key] = self._find_implementations(type_, method)
+        return self._implementations[key]
+
+    def _find_implementations(self, type_: Type, method: str) -> list[Declaration]:
+        from zuno_audit.facts.go.program import Declaration
+
+        wanted = set(self.interface_methods(type_))
+        found: list[Declaration] = []
+        literal = b") " + method.encode() + b"("
+        for path in self.program.repository.grep(literal, suffix=".go"):
+            package = self.program.package_of(path)
+            if package is None or path not in package.files:
+                continue
+            file = self.program.file(path)
+            if file is None:
+                continue
+            for function in file.functions():
+                if function.name != method or function.receiver is None:
+                    continue
+                owner = receiver_type_name(function)
+                if owner and all(package.method(owner, m) is not None for m in wanted):
+                    found.append(Declaration(package, file, function))
+        return found
+
+
+def receiver_type_name(function: s.FuncDecl) -> str:
+    """The name of the type that a method is declared on, or the empty string."""
+    from zuno_audit.languages.go.lower import embedded_name
+
+    return embedded_name(function.receiver.type) if function.receiver is not None else ""

@@ -1,0 +1,405 @@
+"""What an expression can be: the abstract values of the Go evaluator.
+
+A `Value` is a tuple of alternatives, one for each group of paths that differ. Alternatives are immutable.
+Memory is a `State`: a mapping from cells (variables and allocated objects) to values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.types import Type
+    from zuno_audit.languages.go.parse import GoFile
+    from zuno_audit.languages.go.syntax import FuncDecl, FuncLit
+
+MAX_ALTERNATIVES = 24  # beyond this the rest is forgotten and the value says so
+
+Cell = Any  # an int for variables and objects, a tuple for package-level variables
+
+
+class Site(NamedTuple):
+    """A byte range of a file."""
+
+    file: GoFile
+    start: int
+    end: int
+
+
+class Val:
+    """One alternative. `site` is where it was made, or None."""
+
+    __slots__ = ("site",)
+    site: Site | None
+
+
+class Const(Val):
+    """A constant or computed scalar: int, float, str or bool. `type` is a named type where one is known."""
+
+    __slots__ = ("type", "value")
+
+    def __init__(self, value: Any, type_: Type | None = None, site: Site | None = None) -> None:
+        self.value, self.type, self.site = value, type_, site
+
+    def __repr__(self) -> str:
+        return f"Const({self.value!r})"
+
+
+class Nil(Val):
+    """The nil of a pointer, interface, map, slice, channel or function type."""
+
+    __slots__ = ()
+
+    def __init__(self, site: Site | None = None) -> None:
+        self.site = site
+
+    def __repr__(self) -> str:
+        return "Nil"
+
+
+class Func(Val):
+    """A function of the repository: a declaration or literal with its captured scope and bound receiver."""
+
+    __slots__ = ("file", "node", "package", "receiver", "scope")
+
+    def __init__(
+        self,
+        node: FuncDecl | FuncLit,
+        file: GoFile,
+        package: Any,
+        scope: Any = None,
+        receiver: Value | None = None,
+        site: Site | None = None,
+    ) -> None:
+        self.node, self.file, self.package, self.scope, self.receiver = node, file, package, scope, receiver
+        self.site = site
+
+    def __repr__(self) -> str:
+        return f"Func({getattr(self.node, 'name', 'literal')})"
+
+
+class Struct(Val):
+    """A struct by value. Fields that are not there have their zero value, unless `open`: then unknown."""
+
+    __slots__ = ("fields", "open", "type")
+
+    def __init__(
+        self, type_: Type | None, fields: dict[str, Value], open_: bool = False, site: Site | None = None
+    ) -> None:
+        self.type, self.fields, self.open, self.site = type_, fields, open_, site
+
+    def __repr__(self) -> str:
+        return f"Struct({self.type}, {sorted(self.fields)})"
+
+
+class Pointer(Val):
+    """The address of a cell, or of a field path or element inside it."""
+
+    __slots__ = ("cell", "path")
+
+    def __init__(self, cell: Cell, path: tuple[str, ...] = (), site: Site | None = None) -> None:
+        self.cell, self.path, self.site = cell, path, site
+
+    def __repr__(self) -> str:
+        return f"Pointer({self.cell}, {self.path})"
+
+
+class Seq(Val):
+    """A slice, array or list of variadic arguments. `open` means that more elements may follow."""
+
+    __slots__ = ("items", "open", "type")
+
+    def __init__(
+        self,
+        items: tuple[Value, ...],
+        open_: bool = False,
+        type_: Type | None = None,
+        site: Site | None = None,
+    ) -> None:
+        self.items, self.open, self.type, self.site = items, open_, type_, site
+
+    def __repr__(self) -> str:
+        return f"Seq({self.items}{', ...' if self.open else ''})"
+
+
+class Rest(Val):
+    """An element of a `Seq` that stands for any number of elements: those of `source`, which is not a `Seq`."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: Val) -> None:
+        self.source, self.site = source, source.site
+
+    def __repr__(self) -> str:
+        return f"Rest({self.source})"
+
+
+class Map(Val):
+    """A map. Like pointers, maps are references: the content lives in a cell as `MapData`."""
+
+    __slots__ = ("cell", "type")
+
+    def __init__(self, cell: Cell, type_: Type | None = None, site: Site | None = None) -> None:
+        self.cell, self.type, self.site = cell, type_, site
+
+
+class MapData(Val):
+    """Entries of a map by constant key. `open` means that there may be others."""
+
+    __slots__ = ("entries", "open")
+
+    def __init__(self, entries: dict[Any, Value], open_: bool = False) -> None:
+        self.entries, self.open, self.site = entries, open_, None
+
+
+class Extern(Val):
+    """Something outside the repository: a call (`args` is a tuple) or a reference (`args` is None).
+
+    `path` is the import path, `name` the function, variable or type; for a method `recv` is the receiver and
+    `name` is the method. `state` is the memory at the time of the call.
+    """
+
+    __slots__ = ("args", "index", "name", "path", "recv", "spread", "state")
+
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        args: tuple[Value, ...] | None = None,
+        *,
+        recv: Value | None = None,
+        spread: bool = False,
+        index: int = 0,
+        state: State | None = None,
+        site: Site | None = None,
+    ) -> None:
+        self.path, self.name, self.args, self.recv = path, name, args, recv
+        self.spread, self.index, self.state, self.site = spread, index, state, site
+
+    def __repr__(self) -> str:
+        return f"Extern({self.path}.{self.name}{'' if self.args is None else '(...)'})"
+
+
+class TypeValue(Val):
+    """A type used as an operand: of a conversion, make, new or a method expression."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type_: Type, site: Site | None = None) -> None:
+        self.type, self.site = type_, site
+
+
+class Input(Val):
+    """What the caller or the environment decides: a parameter, a receiver, or a field of one.
+
+    `origin` names it for people ("parameter opts"), `key` identifies it.
+    """
+
+    __slots__ = ("key", "origin", "type")
+
+    def __init__(self, origin: str, type_: Type | None, key: Any, site: Site | None = None) -> None:
+        self.origin, self.type, self.key, self.site = origin, type_, key, site
+
+    def __repr__(self) -> str:
+        return f"Input({self.origin})"
+
+
+class Opaque(Val):
+    """A non-nil value with an identity and nothing else, planted by a simulation: a handler, an invoker...
+
+    `on_call` runs when it is called: it gets the evaluator, the arguments and the state, and gives the results.
+    """
+
+    __slots__ = ("label", "on_call", "type")
+
+    def __init__(self, label: str, type_: Type | None = None, on_call: Callable[..., Any] | None = None) -> None:
+        self.label, self.type, self.on_call, self.site = label, type_, on_call, None
+
+    def __repr__(self) -> str:
+        return f"Opaque({self.label})"
+
+
+class Unknown(Val):
+    """Cannot be known. `broken` when a file did not parse or a limit was hit."""
+
+    __slots__ = ("broken", "reason", "type")
+
+    def __init__(
+        self, reason: str, site: Site | None = None, *, type_: Type | None = None, broken: bool = False
+    ) -> None:
+        self.reason, self.site, self.type, self.broken = reason, site, type_, broken
+
+    def __repr__(self) -> str:
+        return f"Unknown({self.reason})"
+
+
+class Lazy(Val):
+    """A result of a call that has not been evaluated yet, because nobody needed it."""
+
+    __slots__ = ("call", "index", "type")
+
+    def __init__(self, call: Any, index: int, type_: Type | None, site: Site | None) -> None:
+        self.call, self.index, self.type, self.site = call, index, type_, site
+
+    def __repr__(self) -> str:
+        return f"Lazy({self.call})"
+
+
+Value = tuple[Val, ...]
+
+TRUE = Const(True)
+FALSE = Const(False)
+NIL: Value = (Nil(),)
+
+
+def same(a: Val, b: Val) -> bool:
+    """True when two alternatives say the same, wherever they were made."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Const) and isinstance(b, Const):
+        return bool(a.value == b.value) and type(a.value) is type(b.value)
+    if isinstance(a, Nil):
+        return True
+    if isinstance(a, Pointer) and isinstance(b, Pointer):
+        return bool(a.cell == b.cell) and a.path == b.path
+    if isinstance(a, Map) and isinstance(b, Map):
+        return bool(a.cell == b.cell)
+    if isinstance(a, Unknown) and isinstance(b, Unknown):
+        return a.reason == b.reason and a.broken == b.broken
+    if isinstance(a, Input) and isinstance(b, Input):
+        return bool(a.key == b.key)
+    if isinstance(a, Func) and isinstance(b, Func):
+        return a.node is b.node and a.scope is b.scope and a.receiver == b.receiver
+    if isinstance(a, Extern) and isinstance(b, Extern):
+        return (a.path, a.name, a.args, a.recv, a.index, a.site) == (
+            b.path,
+            b.name,
+            b.args,
+            b.recv,
+            b.index,
+            b.site,
+        )
+    if isinstance(a, Seq) and isinstance(b, Seq):
+        return a.open == b.open and len(a.items) == len(b.items) and all(
+            x is y or union(x, y) is x for x, y in zip(a.items, b.items, strict=True)
+        )
+    if isinstance(a, Lazy) and isinstance(b, Lazy):
+        return a.call is b.call and a.index == b.index
+    return False
+
+
+def union(a: Value, b: Value) -> Value:
+    """All alternatives of both; `a` itself when `b` adds nothing."""
+    if a is b:
+        return a
+    added = [y for y in b if not any(same(x, y) for x in a)]
+    if not added:
+        return a
+    if len(a) + len(added) > MAX_ALTERNATIVES:
+        return widen([*a, *added])
+    return (*a, *added)
+
+
+def widen(alternatives: Iterable[Val]) -> Value:
+    """The first alternatives, and a mark that there are more than are followed."""
+    kept = [v for v in alternatives if not isinstance(v, Unknown)][: MAX_ALTERNATIVES - 1]
+    return (*kept, Unknown("more alternatives than are followed"))
+
+
+class State:
+    """Memory on one group of paths. `dead` once no path goes on."""
+
+    __slots__ = ("cells", "dead")
+
+    def __init__(self, cells: dict[Cell, Value] | None = None) -> None:
+        self.cells: dict[Cell, Value] = {} if cells is None else cells
+        self.dead = False
+
+    def fork(self) -> State:
+        """An independent copy."""
+        return State(dict(self.cells))
+
+    def become(self, other: State) -> None:
+        """Takes over the memory of another state."""
+        self.cells = other.cells
+        self.dead = other.dead
+
+
+def join(states: Iterable[State | None]) -> State | None:
+    """Memory after paths meet; None when no path arrives."""
+    alive = [s for s in states if s is not None and not s.dead]
+    if not alive:
+        return None
+    result = alive[0]
+    for other in alive[1:]:
+        if other is not result:
+            result = _join_two(result, other)
+    return result
+
+
+def _join_two(a: State, b: State) -> State:
+    cells = dict(a.cells)
+    for cell, value in b.cells.items():
+        mine = cells.get(cell)
+        if mine is None:
+            cells[cell] = value
+        elif mine is not value:
+            cells[cell] = merge(mine, value)
+    return State(cells)
+
+
+def merge(a: Value, b: Value) -> Value:
+    """Like union, but structs of one type become one struct, field by field, so that work stays bounded."""
+    if len(a) == 1 and len(b) == 1:
+        x, y = a[0], b[0]
+        if isinstance(x, Struct) and isinstance(y, Struct) and x.type is y.type:
+            return (_merge_structs(x, y),)
+        if isinstance(x, MapData) and isinstance(y, MapData):
+            return (_merge_maps(x, y),)
+    return union(a, b)
+
+
+def _merge_structs(x: Struct, y: Struct) -> Val:
+    if x is y:
+        return x
+    fields: dict[str, Value] = {}
+    for name in [*x.fields, *(n for n in y.fields if n not in x.fields)]:
+        p, q = x.fields.get(name), y.fields.get(name)
+        if p is None or q is None:
+            known = p if p is not None else q
+            missing = y if q is None else x
+            other: Value = (
+                (Unknown(f"field {name} may have been set elsewhere"),) if missing.open else (ZERO,)
+            )
+            assert known is not None
+            fields[name] = known if p is q else union(known, other)
+        else:
+            fields[name] = p if p is q else merge(p, q)
+    return Struct(x.type, fields, x.open or y.open, x.site)
+
+
+def _merge_maps(x: MapData, y: MapData) -> Val:
+    entries = dict(x.entries)
+    for key, value in y.entries.items():
+        mine = entries.get(key)
+        entries[key] = value if mine is None else merge(mine, value)
+    shared = set(x.entries) == set(y.entries)
+    return MapData(entries, x.open or y.open or not shared)
+
+
+class Zero(Val):
+    """The zero value of a type that is not looked up before somebody asks."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.site = None
+
+    def __repr__(self) -> str:
+        return "Zero"
+
+
+ZERO = Zero()
