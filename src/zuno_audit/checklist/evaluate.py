@@ -106,13 +106,9 @@ def check_run(ref: CheckRef, run: RuleRun | None, *, strict: bool = False) -> li
     checks = []
     if broken:
         checks.append(Check(run.rule, Status.FAIL, run.reason, _places(broken)))
-    if run.outcome is Outcome.FAILED or (not broken and _saw_nothing(run)):
+    if run.outcome is Outcome.FAILED or (run.outcome is Outcome.RAN and run.scope_size <= 0 and not broken):
         checks.append(_error(run))
     return checks or [_unbroken(run)]
-
-
-def _saw_nothing(run: RuleRun) -> bool:
-    return run.outcome is Outcome.RAN and run.scope_size <= 0 and not any(f.undecided for f in run.findings)
 
 
 def _error(run: RuleRun) -> Check:
@@ -122,7 +118,7 @@ def _error(run: RuleRun) -> Check:
 
 def _unbroken(run: RuleRun) -> Check:
     undecided = [f for f in run.findings if f.undecided and f.suppression is None]
-    if undecided:
+    if undecided and run.outcome is not Outcome.OPEN:
         return Check(run.rule, Status.MANUAL, run.reason, _places(undecided))
     status = {
         Outcome.NOT_APPLICABLE: Status.NOT_APPLICABLE,

@@ -98,7 +98,7 @@ def _too_few(scope: Scope, findings: list[Finding]) -> RuleRun:
     if scope.rule.absent.status == "not-applicable" and not findings:
         return RuleRun(scope.rule.id, (), Outcome.NOT_APPLICABLE, size, _absent_message(scope))
     missing = _missing(scope)
-    return RuleRun(scope.rule.id, (), Outcome.RAN, size, missing.message, (), (*findings, missing))
+    return RuleRun(scope.rule.id, (), Outcome.RAN, max(size, 1), missing.message, (), (*findings, missing))
 
 
 def _too_many(scope: Scope) -> list[Finding]:

@@ -38,12 +38,15 @@ _TOKENS = re.compile(
 )
 _USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@'\"`<>]{1,300})@")
 _NAME = (
-    r"[A-Za-z0-9_.-]{0,60}?(?:secret|passw(?:or)?d|passwd|\bpass|_pass|pwd|token|api[_-]?key|private[_-]?key|"
-    r"access[_-]?key|signing[_-]?key|encryption[_-]?key|credential|dsn)[A-Za-z0-9_]{0,40}"
+    r"(?:secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|pwd|token|api[_-]?key|private[_-]?key|"
+    r"access[_-]?key|signing[_-]?key|encryption[_-]?key|credential|dsn)[a-z0-9_]{0,40}"
 )
 _QUOTED = re.compile(rf"(?i)({_NAME}[\"']?\s{{0,4}}(?::=|=>|[:=,])\s{{0,4}})([\"'`])([^\"'`\n]{{1,4096}})\2")
-_BARE = re.compile(rf"(?i)({_NAME}[ \t]{{0,4}}(?:=|:[ \t]))[ \t]{{0,4}}([^\s\"'`,;(){{}}\[\]]{{1,4096}})")
-_REFERENCE = re.compile(r"\$\{?[A-Za-z_][\w:?.\-]*\}?\Z|<[^<>]*>\Z")
+_BARE = re.compile(
+    rf"(?i)({_NAME}[ \t]{{0,4}}(?:=|:[ \t])[ \t]{{0,4}})"
+    r"(\$\{[^}\n]{0,200}\}|[^\s\"'`,;(){}\[\]]{1,4096})"
+)
+_REFERENCE = re.compile(r"\$\{?[A-Za-z_]\w*\}?\Z|<[^<>]*>\Z")
 
 
 def mask(secret: str) -> str:

@@ -8,7 +8,7 @@ something to complain about.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -89,11 +89,11 @@ class _Builder:
         while type(event := get()) is not yaml.MappingEndEvent:
             if type(event) is not yaml.ScalarEvent:
                 raise self._wrong("a key must be plain text", event.start_mark)
-            key = event.value
+            key, mark = event.value, cast("Any", event.start_mark)
             if key in result:
-                raise self._wrong(f"duplicate key {key!r}", event.start_mark)
+                raise self._wrong(f"duplicate key {key!r}", mark)
             inner = (*where, key)
-            self.lines[inner] = event.start_mark.line + 1
+            self.lines[inner] = mark.line + 1
             result[key] = self._value(get(), inner)
         return result
 

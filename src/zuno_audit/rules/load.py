@@ -6,7 +6,8 @@ A rule file is `rules/<pack>/<id>.yaml`. Every complaint is a RuleError with fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -31,6 +32,7 @@ class RuleFiles:
     def __init__(self, roots: Iterable[Traversable]) -> None:
         """`roots` are folders like `rules/`. Raises RuleError for an id that two files claim."""
         self._files: dict[str, tuple[str, Traversable]] = {}
+        self._packs: dict[str, Traversable] = {}
         self._rules: dict[str, Rule] = {}
         for root in roots:
             for pack in sorted(root.iterdir(), key=lambda entry: entry.name):
@@ -40,7 +42,10 @@ class RuleFiles:
     def _add_pack(self, pack: Traversable) -> None:
         for file in sorted(pack.iterdir(), key=lambda entry: entry.name):
             stem, dot, extension = file.name.rpartition(".")
-            if not dot or extension != "yaml" or stem == "pack":
+            if not dot or extension != "yaml":
+                continue
+            if stem == "pack":
+                self._packs[pack.name] = file
                 continue
             where = f"{pack.name}/{file.name}"
             if stem in self._files:
@@ -66,6 +71,19 @@ class RuleFiles:
             self._rules[rule_id] = read_rule(file.read_text("utf-8"), f"{pack}/{file.name}", pack)
         return self._rules[rule_id]
 
+    def packs(self) -> dict[str, str]:
+        """The description of every pack that has a `pack.yaml`, by name. Raises RuleError."""
+        from zuno_audit.rules.spec import Pack
+
+        described = {}
+        for name, file in self._packs.items():
+            text, path = file.read_text("utf-8"), f"{name}/{file.name}"
+            data = parse_document(text, path)
+            with _complaining(text, path):
+                _check_shape(data, Pack)
+            described[data["name"]] = data["description"]
+        return described
+
     def all(self) -> tuple[Rule, ...]:
         """Every rule, sorted by id. Raises RuleError for the first malformed file."""
         return tuple(self.rule(rule_id) for rule_id in self.ids())
@@ -74,14 +92,12 @@ class RuleFiles:
 def read_rule(text: str, path: str, pack: str) -> Rule:
     """The rule that `text` holds; `path` is for messages, its file name must be the id. Raises RuleError."""
     data = parse_document(text, path)
-    try:
-        _check_shape(data)
+    from zuno_audit.rules.spec import RuleSpec
+
+    with _complaining(text, path):
+        _check_shape(data, RuleSpec)
         _check_names(data, path)
-        return _build(data, path, pack)
-    except _Wrong as wrong:
-        raise RuleError(
-            f"{wrong} (at {_key_path(wrong.where)})", path=path, line=line_of(text, path, wrong.where)
-        ) from None
+    return _build(data, path, pack)
 
 
 class _Wrong(Exception):
@@ -92,21 +108,30 @@ class _Wrong(Exception):
         self.where: Path = where
 
 
+@contextmanager
+def _complaining(text: str, path: str) -> Iterator[None]:
+    """Gives faults their file and line."""
+    try:
+        yield
+    except _Wrong as wrong:
+        message = f"{wrong} (at {_key_path(wrong.where)})"
+        raise RuleError(message, path=path, line=line_of(text, path, wrong.where)) from None
+
+
 def _key_path(where: Path) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
     return text.lstrip(".") or "the top"
 
 
-def _check_shape(data: Any) -> None:
+def _check_shape(data: Any, shape: Any) -> None:
     import msgspec
 
-    from zuno_audit.rules.spec import RuleSpec
-
     try:
-        msgspec.convert(data, RuleSpec)
+        msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
         message, _, at = str(error).partition(" - at `")
-        raise _Wrong(message, *_shape_path(at)) from None
+        unknown = re.search(r"unknown field `(.+)`", message)
+        raise _Wrong(message, *_shape_path(at), *(unknown.groups() if unknown else ())) from None
 
 
 def _shape_path(at: str) -> Path:

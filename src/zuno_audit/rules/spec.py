@@ -36,14 +36,14 @@ Predicate = Scalar | Operators
 ClauseSpec = dict[str, Predicate]  # field: predicate, and `message`, `at`
 
 
-class Count(Struct, forbid_unknown_fields=True):
+class Count(Struct, forbid_unknown_fields=True, frozen=True):
     """How many rows there must be."""
 
     at_least: Number = 1
     at_most: Number | None = None
 
 
-class AbsentSpec(Struct, forbid_unknown_fields=True):
+class AbsentSpec(Struct, forbid_unknown_fields=True, frozen=True):
     """What is said when there are too few rows."""
 
     status: Literal["fail", "not-applicable", "manual"] = "fail"
