@@ -314,6 +314,15 @@ def _named_class(pattern: bytes, i: int, accepted: set[int]) -> tuple[int, int]:
 # --- the ignore files of one tree ---
 
 
+@dataclass(frozen=True, slots=True)
+class _IgnoreFile:
+    """An ignore file; `folder` is what it speaks about, "" or with a final `/`. Last pattern first."""
+
+    source: str
+    folder: bytes
+    patterns: tuple[Pattern, ...]
+
+
 class IgnoreRules:
     """All ignore files that speak about one tree.
 
@@ -326,9 +335,12 @@ class IgnoreRules:
         inside = root.relative_to(top).as_posix()
         self._prefix = b"" if inside == "." else os.fsencode(inside) + b"/"
         self._up = "../" * len(root.relative_to(top).parts)
-        self._exclude = _read_exclude(exclude)
-        self._files: dict[bytes, tuple[Pattern, ...]] = {}
         self._folders: dict[bytes, IgnoreMatch | None] = {b"": None}
+        files = [self._load(b"")]
+        if exclude is not None:
+            patterns = _patterns(Reader(exclude.parent), os.fsencode(exclude.name), follow=True)
+            files.append(_IgnoreFile(".git/info/exclude", b"", patterns))
+        self._chains = {b"": tuple(file for file in files if file.patterns)}
 
     def match(self, path: bytes, is_folder: bool = False) -> IgnoreMatch | None:
         """The pattern that decides about this path, or None when none speaks about it."""
@@ -338,60 +350,53 @@ class IgnoreRules:
 
     def _ignored_folder(self, folder: bytes) -> IgnoreMatch | None:
         """The pattern that ignores this folder or one above it."""
-        known = self._folders.get(folder, _UNSEEN)
-        if known is not _UNSEEN:
-            return known
-        found: IgnoreMatch | None = None
-        parts = folder.split(b"/")
-        for depth in range(1, len(parts) + 1):
-            current = b"/".join(parts[:depth])
-            if current not in self._folders:
-                own = found if found is not None else self._own_match(current, True)
-                self._folders[current] = None if own is not None and own.negated else own
-            found = self._folders[current]
+        unknown = []
+        while folder not in self._folders:
+            unknown.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        found = self._folders[folder]
+        for deeper in reversed(unknown):
+            if found is None:
+                own = self._own_match(deeper, True)
+                found = None if own is None or own.negated else own
+            self._folders[deeper] = found
         return found
 
     def _own_match(self, full: bytes, is_folder: bool) -> IgnoreMatch | None:
-        folder = full.rpartition(b"/")[0]
-        while True:
-            relative = full[len(folder) + 1 :] if folder else full
-            for pattern in reversed(self._patterns(folder)):
+        for file in self._files_above(full.rpartition(b"/")[0]):
+            relative = full[len(file.folder) :]
+            for pattern in file.patterns:
                 if matches(pattern, relative, is_folder):
-                    source = os.fsdecode(folder) + "/.gitignore" if folder else ".gitignore"
-                    return _say(pattern, self._shown(source))
-            if not folder:
-                break
-            folder = folder.rpartition(b"/")[0]
-        for pattern in reversed(self._exclude):
-            if matches(pattern, full, is_folder):
-                return _say(pattern, self._shown(".git/info/exclude"))
+                    return _say(pattern, self._shown(file.source))
         return None
+
+    def _files_above(self, folder: bytes) -> tuple[_IgnoreFile, ...]:
+        """The ignore files that speak about what lies in this folder, the nearest first."""
+        unknown = []
+        while folder not in self._chains:
+            unknown.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        chain = self._chains[folder]
+        for deeper in reversed(unknown):
+            own = self._load(deeper + b"/")
+            chain = (own, *chain) if own.patterns else chain
+            self._chains[deeper] = chain
+        return chain
+
+    def _load(self, folder: bytes) -> _IgnoreFile:
+        source = folder + b".gitignore"
+        return _IgnoreFile(os.fsdecode(source), folder, _patterns(self._reader, source, follow=False))
 
     def _shown(self, source: str) -> str:
         """A path relative to the work tree as one relative to the audited root."""
         inside = os.fsdecode(self._prefix)
         return source[len(inside) :] if inside and source.startswith(inside) else self._up + source
 
-    def _patterns(self, folder: bytes) -> tuple[Pattern, ...]:
-        if folder not in self._files:
-            self._files[folder] = self._load(folder + b"/.gitignore" if folder else b".gitignore")
-        return self._files[folder]
 
-    def _load(self, path: bytes) -> tuple[Pattern, ...]:
-        try:
-            return parse_ignore_file(self._reader.read(path, follow=False))
-        except Unreadable:
-            return ()
-
-
-_UNSEEN = IgnoreMatch("", 0, "", False)
-
-
-def _read_exclude(exclude: Path | None) -> tuple[Pattern, ...]:
-    if exclude is None:
-        return ()
+def _patterns(reader: Reader, path: bytes, *, follow: bool) -> tuple[Pattern, ...]:
+    """The patterns of a file, the last one first; none when it cannot be read (git goes on, too)."""
     try:
-        return parse_ignore_file(Reader(exclude.parent).read(os.fsencode(exclude.name)))
+        return parse_ignore_file(reader.read(path, follow=follow))[::-1]
     except Unreadable:
         return ()
 

@@ -15,7 +15,7 @@ from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.repository import Repository
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([A-Za-z0-9.-]+):(?!//)/?([^\s]+)")
+_SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([A-Za-z0-9.-]{2,}):(?![/:]/)/?([^\s:\\]+)")
 
 
 @dataclass(frozen=True, slots=True)

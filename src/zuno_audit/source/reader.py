@@ -79,14 +79,14 @@ class Reader:
         return self._look_at_folders(folder) if known is None else known
 
     def _look_at_folders(self, folder: bytes) -> bool:
-        parts = folder.split(b"/")
-        real = True
-        for depth in range(1, len(parts) + 1):
-            above = b"/".join(parts[:depth])
-            if above not in self._real_folders:
-                linked = os.path.islink(self._root + b"/" + above)  # noqa: PTH114 - bytes
-                self._real_folders[above] = real and not linked
-            real = self._real_folders[above]
+        unknown = []
+        while folder not in self._real_folders:
+            unknown.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        real = self._real_folders[folder]
+        for deeper in reversed(unknown):
+            real = real and not os.path.islink(self._root + b"/" + deeper)  # noqa: PTH114 - bytes
+            self._real_folders[deeper] = real
         return real
 
     def resolve(self, path: bytes) -> bytes:

@@ -41,7 +41,7 @@ class SourceFile:
 
     @property
     def name_on_disk(self) -> bytes:
-        return self.disk_name or os.fsencode(self.path)
+        return self.disk_name or self.path.encode()
 
 
 class Repository:
@@ -49,8 +49,8 @@ class Repository:
 
     `files` holds tracked files and untracked ones that git does not ignore (without git: every file that
     `.gitignore` files do not ignore), sorted by path, and only files that are there. Symbolic links are
-    listed, and `read` gives what a link inside the tree leads to, but `grep` passes them over: their target is
-    a file of its own.
+    listed, and `read` gives what a link inside the tree leads to, but `grep` passes them over: their target
+    is a file of its own.
     `missing` are tracked paths that are not on disk.
     `problems` collects what could not be read, `diagnostics` what else a person should know of the tree.
     """
@@ -130,7 +130,7 @@ class Repository:
         return data
 
     def is_changed(self, file: SourceFile) -> bool:
-        """True when a tracked file is not what the index says. CRLF for LF is no change, nor is the file mode."""
+        """True when a tracked file is not what the index says; CRLF for LF and file modes do not count."""
         algorithm = "sha256" if len(file.blob) == 64 else "sha1"
         data = None if file.is_link else self._bytes.get(file.path)
         if data is not None:

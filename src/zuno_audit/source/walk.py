@@ -170,7 +170,7 @@ def shown_path(name: bytes) -> str:
 
 def _unless_plain(name: bytes, path: str) -> bytes:
     """The name on disk, where the text does not already say it."""
-    return b"" if path.isascii() or os.fsencode(path) == name else name
+    return b"" if path.encode() == name else name
 
 
 # --- by walking ---
@@ -178,7 +178,7 @@ def _unless_plain(name: bytes, path: str) -> bytes:
 
 def _walked(root: Path, top: Path | None, diagnostics: list[Diagnostic]) -> Repository:
     listing = _Listing(diagnostics=diagnostics)
-    rules = IgnoreRules(root, top or root)
+    rules = IgnoreRules(root, top, top / ".git" / "info" / "exclude") if top else IgnoreRules(root, root)
     deadline = time.monotonic() + MAX_SECONDS
     for name, is_link in _walk(os.fsencode(root), rules, listing):
         path = shown_path(name)
@@ -188,7 +188,9 @@ def _walked(root: Path, top: Path | None, diagnostics: list[Diagnostic]) -> Repo
             raise SourceError(
                 f"{root} is too large to be listed: more than {limit}", hint="Audit a part of it."
             )
-    return _repository(root, listing, None)
+    repository = _repository(root, listing, None)
+    repository.ignore_rules = rules
+    return repository
 
 
 def _walk(root: bytes, rules: IgnoreRules, listing: _Listing) -> Iterator[tuple[bytes, bool]]:
