@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.checklist.catalog import load_checklist
+from zuno_audit.checklist.catalog import paths as checklist_paths
 from zuno_audit.checklist.evaluate import attribute, counts, evaluate
 from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
@@ -25,6 +26,7 @@ from zuno_audit.model.finding import Diagnostic, Finding, Level
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.verdict import Verdict
 from zuno_audit.resources import data_root
+from zuno_audit.rules.document import Library
 from zuno_audit.rules.load import RuleFiles
 from zuno_audit.source.info import git_info
 from zuno_audit.source.walk import open_repository
@@ -175,7 +177,16 @@ def checklist_of(rules: RuleFiles) -> Checklist:
 
 @lru_cache(maxsize=1)
 def _checklist() -> Checklist:
-    return load_checklist(data_root() / "rules" / "checklist")
+    return load_checklist(data_root() / "rules")
+
+
+def rule_index() -> str:
+    """The text of `rules/index.json` for the rules and the checklist as they are. Raises RuleError."""
+    root = data_root() / "rules"
+    rules = RuleFiles([root])
+    rules.all()
+    load_checklist(root)
+    return Library(root).index_of([*rules.paths(), *checklist_paths()])
 
 
 def select_phases(checklist: Checklist, phases: Iterable[str] | None) -> Checklist:

@@ -10,7 +10,7 @@ from typing import Any
 
 from zuno_audit.errors import RuleError
 from zuno_audit.model.control import Checklist, CheckRef, Control
-from zuno_audit.rules.document import Path, line_of, parse_document
+from zuno_audit.rules.document import Document, Library, Path, line_of
 from zuno_audit.rules.text import argument_text
 
 NAME = "production"
@@ -21,16 +21,22 @@ _CONTROL_KEYS = frozenset({"id", "title", "decided_by", "checks", "ask", "applie
 _ID = re.compile(r"[1-9SG](\.[0-9]+){2,3}\Z")
 
 
+def paths() -> tuple[str, ...]:
+    """The files of the checklist, relative to `rules/`."""
+    return tuple(f"checklist/{name}" for name in FILES)
+
+
 def load_checklist(root: Traversable) -> Checklist:
-    """The checklist below `root` (the folder `rules/checklist`), all phases in order.
+    """The checklist below `root` (the folder `rules`), all phases in order.
 
     Raises RuleError (path, line) for a malformed file. Whether the rules exist is checked by the caller, who
     knows them.
     """
     controls: list[Control] = []
     titles: list[tuple[str, str]] = []
-    for name in FILES:
-        title, read = read_phase(root.joinpath(name).read_text("utf-8"), f"checklist/{name}")
+    library = Library(root)
+    for path in paths():
+        title, read = _phase(library.read(path))
         controls.extend(read)
         titles.append(title)
     return Checklist(NAME, VERSION, _with_parents(controls), tuple(titles))
@@ -38,12 +44,17 @@ def load_checklist(root: Traversable) -> Checklist:
 
 def read_phase(text: str, path: str) -> tuple[tuple[str, str], list[Control]]:
     """The phase with its heading, and the controls of one file, still without parents. Raises RuleError."""
-    data = parse_document(text, path)
+    return _phase(Document(path, text))
+
+
+def _phase(document: Document) -> tuple[tuple[str, str], list[Control]]:
+    data = document.content()
     try:
         controls = list(_controls(data))
         return (str(data["phase"]), str(data["title"])), controls
     except _Wrong as wrong:
-        raise RuleError(str(wrong), path=path, line=line_of(text, path, wrong.where)) from None
+        line = line_of(document.text, document.path, wrong.where)
+        raise RuleError(str(wrong), path=document.path, line=line) from None
 
 
 class _Wrong(Exception):

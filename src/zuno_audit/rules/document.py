@@ -1,22 +1,22 @@
-"""YAML as plain data, read once and strictly.
+"""Rule and checklist files as plain data, from YAML or from the index that was made of it.
 
-Rules and checklist files use a small YAML: no anchors, no tags, no duplicate keys. `yes` and `no` are text,
-because they are answers of facts; `true` and `false` are booleans. Positions are only asked for when there is
-something to complain about.
+Reading YAML and checking it takes long beside a small audit. `rules/index.json` holds the checked content of
+files under the hash of their bytes: a file whose hash is there needs no YAML, any other is simply read.
+`python tools/index_rules.py` writes the index; without it everything works, only later.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, cast
-
-import yaml
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Any
 
 from zuno_audit.errors import RuleError
 
-_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(\.[0-9]+)?\Z")
-_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
-
+INDEX = "index.json"
 Path = tuple[str | int, ...]
 
 
@@ -25,97 +25,74 @@ def parse_document(text: str, path: str) -> Any:
 
     Raises RuleError (path, line) for a syntax error, a duplicate key or anything outside the small YAML.
     """
-    return _Builder(text, path, {}).document()
+    from zuno_audit.rules.yaml_document import parse
+
+    return parse(text, path)
 
 
 def line_of(text: str, path: str, where: Path) -> int:
     """The 1-based line of a key path such as `("require", 0, "message")`, or of its nearest ancestor."""
-    lines: dict[Path, int] = {}
-    _Builder(text, path, lines).document()
-    while where and where not in lines:
+    from zuno_audit.rules.yaml_document import lines
+
+    known = lines(text, path)
+    while where and where not in known:
         where = where[:-1]
-    return lines.get(where, 1)
+    return known.get(where, 1)
 
 
-class _Builder:
-    """Turns the parser's events into data; `lines` collects positions when it is asked for."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's text. `checked` is its content when it was found in the index, so that no check is needed."""
 
-    def __init__(self, text: str, path: str, lines: dict[Path, int]) -> None:
-        self.path = path
-        self.lines = lines
-        self.loader: Any = yaml.CSafeLoader(text)
+    path: str
+    text: str
+    checked: Any = None
 
-    def document(self) -> Any:
+    def content(self) -> Any:
+        """The content, from the index or from YAML. Raises RuleError like `parse_document`."""
+        return parse_document(self.text, self.path) if self.checked is None else self.checked
+
+
+class Library:
+    """Reads the documents below one folder (`rules/`)."""
+
+    def __init__(self, root: Traversable) -> None:
+        self.root = root
+        self._index = _read_index(root)
+
+    def read(self, path: str) -> Document:
+        """The document at a path below the folder. Raises RuleError when it cannot be read."""
+        data = self._bytes(path)
         try:
-            event = self._skip_to_content()
-            value = None if event is None else self._value(event, ())
-            if event is not None:
-                self._expect_end()
-            return value
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-            what = getattr(error, "problem", None) or str(error).splitlines()[0]
-            raise RuleError(f"not YAML: {what}", path=self.path, line=mark.line + 1 if mark else 1) from error
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise RuleError("not UTF-8 text", path=path) from error
+        entry = self._index.get(path)
+        fits = entry is not None and entry[0] == _digest(data)
+        return Document(path, text, entry[1] if entry is not None and fits else None)
 
-    def _skip_to_content(self) -> Any:
-        while True:
-            event = self.loader.get_event()
-            if isinstance(event, yaml.NodeEvent):
-                return event
-            if event is None or isinstance(event, yaml.StreamEndEvent):
-                return None
+    def index_of(self, paths: Iterable[str]) -> str:
+        """The text of an index of these documents, which the caller has checked."""
+        entries = {
+            path: {"sha256": _digest(self._bytes(path)), "content": self.read(path).content()}
+            for path in sorted(paths)
+        }
+        return json.dumps({"version": 1, "files": entries}, ensure_ascii=False, indent=0) + "\n"
 
-    def _expect_end(self) -> None:
-        self.loader.get_event()
-        event = self.loader.get_event()
-        if type(event) is not yaml.StreamEndEvent:
-            raise self._wrong("more than one document in a file", event.start_mark)
-
-    def _value(self, event: Any, where: Path) -> Any:
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            self.lines.setdefault(where, event.start_mark.line + 1)
-            return _scalar(event)
-        if kind is yaml.MappingStartEvent:
-            return self._mapping(event, where)
-        if kind is yaml.SequenceStartEvent:
-            return self._sequence(event, where)
-        raise self._wrong("anchors and aliases are not allowed here", event.start_mark)
-
-    def _mapping(self, start: Any, where: Path) -> dict[str, Any]:
-        self.lines.setdefault(where, start.start_mark.line + 1)
-        result: dict[str, Any] = {}
-        get = self.loader.get_event
-        while type(event := get()) is not yaml.MappingEndEvent:
-            if type(event) is not yaml.ScalarEvent:
-                raise self._wrong("a key must be plain text", event.start_mark)
-            key, mark = event.value, cast("Any", event.start_mark)
-            if key in result:
-                raise self._wrong(f"duplicate key {key!r}", mark)
-            inner = (*where, key)
-            self.lines[inner] = mark.line + 1
-            result[key] = self._value(get(), inner)
-        return result
-
-    def _sequence(self, start: Any, where: Path) -> list[Any]:
-        self.lines.setdefault(where, start.start_mark.line + 1)
-        result: list[Any] = []
-        get = self.loader.get_event
-        while type(event := get()) is not yaml.SequenceEndEvent:
-            result.append(self._value(event, (*where, len(result))))
-        return result
-
-    def _wrong(self, message: str, mark: Any) -> RuleError:
-        return RuleError(message, path=self.path, line=mark.line + 1)
+    def _bytes(self, path: str) -> bytes:
+        try:
+            return self.root.joinpath(path).read_bytes()
+        except OSError as error:
+            raise RuleError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def _scalar(event: Any) -> Any:
-    text: str = event.value
-    if event.style or event.tag:
-        return text
-    if text in _WORDS:
-        return _WORDS[text]
-    number = _NUMBER.match(text)
-    if number is None:
-        return text
-    return float(text) if number.group(1) else int(text)
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read_index(root: Traversable) -> Mapping[str, tuple[str, Any]]:
+    try:
+        loaded = json.loads(root.joinpath(INDEX).read_bytes())
+        return {path: (entry["sha256"], entry["content"]) for path, entry in loaded["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # no index, or a damaged one: the files themselves are what counts

@@ -15,7 +15,7 @@ from zuno_audit.errors import RuleError
 from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.finding import Level
 from zuno_audit.model.rule import RuleInfo
-from zuno_audit.rules.document import Path, line_of, parse_document
+from zuno_audit.rules.document import Document, Library, Path, line_of
 from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
 from zuno_audit.rules.text import argument_text
 
@@ -27,32 +27,30 @@ _COUNTS = frozenset({"count", "total"})
 
 
 class RuleFiles:
-    """All rule files below one or more folders of packs, by rule id, parsed when they are asked for."""
+    """All rule files below one or more folders of packs, by rule id, read when they are asked for."""
 
     def __init__(self, roots: Iterable[Traversable]) -> None:
         """`roots` are folders like `rules/`. Raises RuleError for an id that two files claim."""
-        self._files: dict[str, tuple[str, Traversable]] = {}
-        self._packs: dict[str, Traversable] = {}
+        self._files: dict[str, tuple[Library, str]] = {}
+        self._packs: list[tuple[Library, str]] = []
         self._rules: dict[str, Rule] = {}
         for root in roots:
+            library = Library(root)
             for pack in sorted(root.iterdir(), key=lambda entry: entry.name):
-                if pack.name not in NOT_PACKS and not pack.name.startswith((".", "_")) and pack.is_dir():
-                    self._add_pack(pack)
+                if pack.name not in NOT_PACKS and "." not in pack.name and pack.is_dir():
+                    self._add_pack(library, pack)
 
-    def _add_pack(self, pack: Traversable) -> None:
-        for file in sorted(pack.iterdir(), key=lambda entry: entry.name):
-            stem, dot, extension = file.name.rpartition(".")
-            if not dot or extension != "yaml":
-                continue
-            if stem == "pack":
-                self._packs[pack.name] = file
-                continue
-            where = f"{pack.name}/{file.name}"
-            if stem in self._files:
+    def _add_pack(self, library: Library, pack: Traversable) -> None:
+        for name in sorted(entry.name for entry in pack.iterdir()):
+            stem, path = name.removesuffix(".yaml"), f"{pack.name}/{name}"
+            if name == "pack.yaml":
+                self._packs.append((library, path))
+            elif stem in self._files:
                 raise RuleError(
-                    f"duplicate rule id {stem!r}, also in pack {self._files[stem][0]}", path=where, line=1
+                    f"duplicate rule id {stem!r}, also in {self._files[stem][1]}", path=path, line=1
                 )
-            self._files[stem] = (pack.name, file)
+            elif stem != name:
+                self._files[stem] = (library, path)
 
     def ids(self) -> tuple[str, ...]:
         """Every rule id, sorted."""
@@ -67,8 +65,8 @@ class RuleFiles:
         Raises KeyError for an unknown id and RuleError for a malformed file.
         """
         if rule_id not in self._rules:
-            pack, file = self._files[rule_id]
-            self._rules[rule_id] = read_rule(file.read_text("utf-8"), f"{pack}/{file.name}", pack)
+            library, path = self._files[rule_id]
+            self._rules[rule_id] = rule_from(library.read(path))
         return self._rules[rule_id]
 
     def packs(self) -> dict[str, str]:
@@ -76,28 +74,44 @@ class RuleFiles:
         from zuno_audit.rules.spec import Pack
 
         described = {}
-        for name, file in self._packs.items():
-            text, path = file.read_text("utf-8"), f"{name}/{file.name}"
-            data = parse_document(text, path)
-            with _complaining(text, path):
+        for library, path in self._packs:
+            document = library.read(path)
+            data = document.content()
+            with _complaining(document):
                 _check_shape(data, Pack)
             described[data["name"]] = data["description"]
         return described
+
+    def paths(self) -> tuple[str, ...]:
+        """The files of all rules, relative to their folders, sorted."""
+        return tuple(sorted(path for _, path in self._files.values()))
 
     def all(self) -> tuple[Rule, ...]:
         """Every rule, sorted by id. Raises RuleError for the first malformed file."""
         return tuple(self.rule(rule_id) for rule_id in self.ids())
 
 
-def read_rule(text: str, path: str, pack: str) -> Rule:
-    """The rule that `text` holds; `path` is for messages, its file name must be the id. Raises RuleError."""
-    data = parse_document(text, path)
+def read_rule(text: str, path: str) -> Rule:
+    """The rule in a text. `path` is `<pack>/<id>.yaml`. Raises RuleError."""
+    return rule_from(Document(path, text))
+
+
+def rule_from(document: Document) -> Rule:
+    """The rule in a document. Raises RuleError."""
+    data = document.content()
+    with _complaining(document):
+        if document.checked is None:
+            _check(data, document.path)
+        elif data["kind"] != "python":
+            _check_quantifier(data)
+    return _build(data, document.path)
+
+
+def _check(data: Any, path: str) -> None:
     from zuno_audit.rules.spec import RuleSpec
 
-    with _complaining(text, path):
-        _check_shape(data, RuleSpec)
-        _check_names(data, path)
-    return _build(data, path, pack)
+    _check_shape(data, RuleSpec)
+    _check_names(data, path)
 
 
 class _Wrong(Exception):
@@ -109,13 +123,14 @@ class _Wrong(Exception):
 
 
 @contextmanager
-def _complaining(text: str, path: str) -> Iterator[None]:
+def _complaining(document: Document) -> Iterator[None]:
     """Gives faults their file and line."""
     try:
         yield
     except _Wrong as wrong:
         message = f"{wrong} (at {_key_path(wrong.where)})"
-        raise RuleError(message, path=path, line=line_of(text, path, wrong.where)) from None
+        line = line_of(document.text, document.path, wrong.where)
+        raise RuleError(message, path=document.path, line=line) from None
 
 
 def _key_path(where: Path) -> str:
@@ -211,12 +226,12 @@ def _check_patterns(data: Mapping[str, Any]) -> None:
                     raise _Wrong(f"not a regular expression: {error}", *where) from None
 
 
-def _build(data: Mapping[str, Any], path: str, pack: str) -> Rule:
+def _build(data: Mapping[str, Any], path: str) -> Rule:
     quantifier = next((name for name in _QUANTIFIERS if data.get(name)), "python")
     count = data.get("count", {})
     absent = data.get("absent")
     return Rule(
-        info=_info(data, pack),
+        info=_info(data, path.split("/")[0]),
         kind=data["kind"],
         quantifier=quantifier,
         table=data.get(quantifier, ""),

@@ -32,7 +32,7 @@ sections:
 
 
 def test_all_boxes_are_there() -> None:
-    checklist = load_checklist(data_root() / "rules" / "checklist")
+    checklist = load_checklist(data_root() / "rules")
     assert len(checklist.controls) == 162
     assert checklist.phases() == ("1", "2", "3", "4", "5", "6", "7", "8", "9", "S", "G")
     assert [phase for phase, _ in checklist.phase_titles] == list(checklist.phases())
@@ -41,7 +41,7 @@ def test_all_boxes_are_there() -> None:
 
 
 def test_parents_are_items() -> None:
-    controls = load_checklist(data_root() / "rules" / "checklist").controls
+    controls = load_checklist(data_root() / "rules").controls
     by_id = {control.id: control for control in controls}
     assert by_id["1.3.1.2"].parent == "1.3.1"
     assert by_id["1.3.1"].parent is None

@@ -53,7 +53,7 @@ def run(
     files: tuple[str, ...] | None = None,
     **arguments: str,
 ) -> RuleRun:
-    rule = read_rule(dedent(HEAD) + dedent(body), "test/box-without-lid.yaml", "test")
+    rule = read_rule(dedent(HEAD) + dedent(body), "test/box-without-lid.yaml")
     looked_at = tuple(row.location.path for row in rows) if files is None else files
     table = Table("box", rows, looked_at, problems)
     return run_over(rule, table, resolve_arguments(rule, CheckRef(rule.id, tuple(sorted(arguments.items())))))

@@ -43,7 +43,7 @@ def _box_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_valid_rule() -> None:
-    rule = read_rule(VALID, PATH, "test")
+    rule = read_rule(VALID, PATH)
     assert (rule.id, rule.quantifier, rule.table) == ("box-without-lid", "for_each", "box")
     assert rule.parameters == (("path", "**"), ("names", "a, b"), ("least", "2"))
     assert rule.require[0].condition == (("lid", "yes"),)
@@ -83,7 +83,7 @@ def change(old: str, new: str) -> str:
 )
 def test_complaint_names_file_and_line(text: str, line: int, words: str) -> None:
     with pytest.raises(RuleError) as caught:
-        read_rule(text, PATH, "test")
+        read_rule(text, PATH)
     assert (caught.value.path, caught.value.line) == (PATH, line)
     assert words in str(caught.value)
 
@@ -104,7 +104,9 @@ def test_an_id_belongs_to_one_file(tmp_path: Path) -> None:
     for pack in ("go", "sql"):
         (tmp_path / pack).mkdir()
         (tmp_path / pack / "box-without-lid.yaml").write_text(VALID, "utf-8")
-    with pytest.raises(RuleError, match="duplicate rule id 'box-without-lid', also in pack go"):
+    with pytest.raises(
+        RuleError, match=r"duplicate rule id 'box-without-lid', also in go/box-without-lid\.yaml"
+    ):
         RuleFiles([tmp_path])
 
 
