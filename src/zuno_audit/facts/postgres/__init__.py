@@ -1,0 +1,1 @@
+"""A PostgreSQL server in miniature: which statements run, and what exists afterwards."""
