@@ -114,9 +114,9 @@ def check(session: Session, /, **options: Any) -> int:
 
     Exit status: 0 nothing to report, 1 findings, 2 wrong usage, 3 audit incomplete.
     """
+    session.verbosity = options["verbose"]
     from zuno_audit.cli.check import CheckOptions, run_check
 
-    session.verbosity = options["verbose"]
     return run_check(CheckOptions(**options))
 
 
@@ -134,7 +134,7 @@ def check(session: Session, /, **options: Any) -> int:
 @click.pass_obj
 def inventory(session: Session, path: str, format_: str, include_all: bool, verbose: int) -> int:
     """List what the analysis knows of PATH: servers, clients, decoders, variables, metrics."""
+    session.verbosity = verbose
     from zuno_audit.cli.inventory import run_inventory
 
-    session.verbosity = verbose
     return run_inventory(path, format_, include_all=include_all)

@@ -78,7 +78,7 @@ def test_annotations_are_escaped_and_on_one_line_each() -> None:
     nasty = replace(result.findings[1], message="100%\n::error::no", location=at_line("a,b:c.go", 2))
     text = render("github", replace(result, findings=(nasty,), files=("a,b:c.go",)))
     first, last, end = text.split("\n")
-    assert first.startswith("::error file=a%2Cb%3Ac.go,line=2,title=")
+    assert first.startswith("::warning file=a%2Cb%3Ac.go,line=2,title=")
     assert "100%25 ::error::no" in first
     assert last.startswith("zuno-audit: NO-GO: 3 of 10 items fail")
     assert end == ""
