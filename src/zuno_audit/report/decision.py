@@ -79,12 +79,11 @@ def _why(count: Tally) -> str:
 
 
 def _open_words(count: Tally) -> str:
-    needs = []
-    if count.needs_evidence:
-        needs.append(f"{count.needs_evidence} for the output of a run")
-    if count.manual:
-        needs.append(f"{count.manual} for a person")
-    return f"{count.open} {'is' if count.open == 1 else 'are'} open ({', '.join(needs)})"
+    run, person = count.needs_evidence, count.manual
+    if not run:
+        return f"{person} {_verb(person, 'wait')} for a person"
+    words = f"{run} {_verb(run, 'wait')} for the output of a run"
+    return f"{words} and {person} for a person" if person else words
 
 
 def _verb(count: int, verb: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zuno_audit.model.location import Location
+from zuno_audit.model.location import Location, Span
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.rule import RuleInfo
 from zuno_audit.report.safe import redact, visible
@@ -47,8 +47,15 @@ class Sources:
         line = lines[span.start_line - 1].rstrip("\r")
         if span.start_column > MAX_LINE or not line.strip():
             return None
-        end = span.end_column - 1 if span.end_line == span.start_line else len(line)
-        return _cut(_safe_line(line[:MAX_LINE], location, rule, span.start_column - 1, end), width)
+        start, end = _columns(span, line)
+        return _cut(_safe_line(line[:MAX_LINE], location, rule, start, end), width)
+
+
+def _columns(span: Span, line: str) -> tuple[int, int]:
+    """The 0-based columns of a span on its first line; an empty span means the whole line."""
+    if span.end_line == span.start_line and span.end_column <= span.start_column:
+        return len(line) - len(line.lstrip()), len(line)
+    return span.start_column - 1, span.end_column - 1 if span.end_line == span.start_line else len(line)
 
 
 def is_secret_rule(rule: RuleInfo | None) -> bool:

@@ -25,7 +25,7 @@ def test_go_needs_every_applicable_item_to_pass() -> None:
 
 
 def test_open_items_are_no_go_though_nothing_fails() -> None:
-    assert decided(Status.PASS, Status.MANUAL) == ("NO-GO: nothing fails, but 1 is open (1 for a person).")
+    assert decided(Status.PASS, Status.MANUAL) == ("NO-GO: nothing fails, but 1 waits for a person.")
 
 
 def test_errors_are_no_go() -> None:
