@@ -262,6 +262,7 @@ class Evaluator:
         self.on_exit: Callable[[Extern, State], None] | None = None
         self.consulted: dict[str, GoFile] = {}
         self.exhausted = False
+        self.until: tuple[int, int] | None = None
         self.clock: int | None = None  # virtual time in nanoseconds, for simulations
         self.comparisons: list[tuple[Site, Any, Any, bool, str]] | None = None
         self._cells = itertools.count(1)
@@ -430,7 +431,8 @@ class Evaluator:
                 type_ = self.types.field_type(v.type, name) if v.type is not None else None
                 out = union(out, (Input(f"{v.origin}.{name}", type_, (v.key, name), v.site),))
             elif isinstance(v, Unknown):
-                out = union(out, (v,))
+                type_ = self.types.field_type(v.type, name) if v.type is not None else None
+                out = union(out, (Unknown(v.reason, v.site, type_=type_, broken=v.broken),))
             elif not isinstance(v, Nil):
                 out = union(out, (Unknown(f"field {name}"),))
         return out or (Unknown(f"field {name} of nil"),)
@@ -894,7 +896,7 @@ class Evaluator:
         if isinstance(target, Type):
             if target.kind == "extern" and path:
                 return self.select(owner, name, state, site)
-            if path and not any(isinstance(v, Input | Unknown) for v in owner):
+            if path and owner != receiver:
                 return self.select(owner, name, state, site)
             return None
         node = target.node
@@ -1480,11 +1482,11 @@ class Evaluator:
         saved_frame, saved_depth = self.frame, self.depth
         try:
             return self._activate(func, args, state, site, panic)
-        except WorkLimitError:
+        except (WorkLimitError, RecursionError):
             self.frame, self.depth = saved_frame, saved_depth
             if self.step_limit >= outer:
                 self.exhausted = True
-                raise
+                raise WorkLimitError from None
             state.cells, state.dead = before, False
             self._forget(args + ([func.receiver] if func.receiver else []), state)
             unknown = Unknown("more work than is done for one call", site, broken=False)
@@ -1510,7 +1512,10 @@ class Evaluator:
             scope = Scope(func.scope, frame)
             self._bind(func, args, scope, state)
             body = State(state.cells)
-            end = self._stmts(func.node.body.stmts, scope, body)
+            stmts = func.node.body.stmts
+            if self.until is not None and self.until[0] == id(func.node):
+                stmts = [stmt for stmt in stmts if stmt.start < self.until[1]]
+            end = self._stmts(stmts, scope, body)
             if end is not None and not end.dead:
                 frame.returns.append((self._named_results(frame, end), end))
             return self._leave(frame, state)
@@ -2510,26 +2515,36 @@ class Evaluator:
             state.dead = True
             return []
 
-    def run(self, func: Func, args: list[Value] | None = None) -> State | None:
+    def run(
+        self,
+        func: Func,
+        args: list[Value] | None = None,
+        *,
+        state: State | None = None,
+        until: int | None = None,
+    ) -> State | None:
         """Evaluates a function from the outside: parameters that are not given are `Input`.
 
-        Returns memory at its end, or None when it does not return or a limit was hit (`exhausted`).
+        `until` is a byte offset behind which statements of its body are left out. Returns memory at its end, or
+        None when it does not return or a limit was hit (`exhausted`).
         """
         node = func.node
         inputs = args if args is not None else self.inputs(func)
         if isinstance(node, s.FuncDecl) and node.receiver is not None and func.receiver is None:
             type_ = self.types.resolve(node.receiver.type, func.file, func.package)
             key = ("receiver", func.file.path, node.start)
-            receiver: Value = (Input(f"receiver of {node.name}", type_, key, Site(func.file, node.start, node.end)),)
+            site = Site(func.file, node.receiver.start, node.receiver.end)
+            receiver: Value = (Input(f"receiver of {node.name}", type_, key, site),)
             func = Func(node, func.file, func.package, func.scope, receiver, func.site)
-        state = State()
+        memory = State() if state is None else state.fork()
+        self.until = (id(node), until) if until is not None else None
+        self.eager.add(id(node))
         try:
-            self.eager.add(id(node))
-            self._call_exits(func, inputs, state, None)
+            self._call_exits(func, inputs, memory, None)
         except WorkLimitError:
             self.exhausted = True
             return None
-        return None if state.dead else state
+        return None if memory.dead else memory
 
     def inputs(self, func: Func) -> list[Value]:
         """The parameters of a function as its callers may choose them."""

@@ -23,6 +23,24 @@ if TYPE_CHECKING:
 _PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
 _MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)\"?", re.MULTILINE)
 _LOCAL_REPLACE = re.compile(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE)
+# Libraries whose meaning is known (library.py, grpc_library.py and the questions): a vendored copy of them is
+# not followed.
+MODELLED = (
+    "google.golang.org/grpc",
+    "google.golang.org/protobuf",
+    "github.com/grpc-ecosystem/",
+    "github.com/rs/zerolog",
+    "github.com/prometheus/client_golang",
+    "github.com/ethereum/go-ethereum",
+    "github.com/sony/gobreaker",
+    "github.com/afex/hystrix-go",
+    "github.com/failsafe-go/failsafe-go",
+    "github.com/go-kit/kit/circuitbreaker",
+    "go.uber.org/zap",
+    "github.com/sirupsen/logrus",
+    "golang.org/x/",
+    "go.opentelemetry.io/",
+)
 _VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
 
 
@@ -169,7 +187,9 @@ class Program:
                 if folder in self._by_folder:
                     return folder
         vendored = "vendor/" + import_path
-        return vendored if vendored in self._by_folder else None
+        if vendored in self._by_folder and not import_path.startswith(MODELLED):
+            return vendored
+        return None
 
     def package(self, import_path: str) -> Package | None:
         """The package with this import path, or None when it is not in the repository."""

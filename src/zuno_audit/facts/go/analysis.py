@@ -1,0 +1,199 @@
+"""One Go analysis per repository, and how a question is asked of it.
+
+A question looks at *constructions*: calls that leave the repository and make something (a server, a
+connection). `Analysis.constructions` evaluates the function around each call. Where what goes in depends on
+the caller, `Analysis.from_callers` evaluates the callers, one construction for each call of the helper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.effects import Effects
+from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
+from zuno_audit.facts.go.program import Declaration, Program, program
+from zuno_audit.facts.go.search import CallSite, Search
+from zuno_audit.facts.go.types import Types
+from zuno_audit.facts.go.values import Extern, Func, Site, State
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+MAX_CALLER_LEVELS = 5
+MAX_CALLERS = 60
+
+
+def analysis(store: FactStore) -> Analysis:
+    """The fact provider: one `Analysis` per audited repository."""
+    return Analysis(store.get(program))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Construction:
+    """One call that leaves the repository, seen from one place.
+
+    `seen_from` is the call of the helper when the construction is seen from a caller (then `helpers` are the
+    functions in between, outermost first); None when it is seen from its own function. `failed` says why
+    nothing could be evaluated.
+    """
+
+    site: Site
+    root: Declaration
+    call: Extern | None
+    evaluator: Evaluator
+    seen_from: Site | None = None
+    failed: str = ""
+
+
+class Analysis:
+    """The program with everything that questions share."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.types = Types(program)
+        self.effects = Effects(program, self.types)
+        self.search = Search(program)
+
+    def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
+        """A fresh evaluator."""
+        return Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
+
+    def constructions(self, import_path: str, *names: str) -> list[Construction]:
+        """Every call of these functions, evaluated from the function that it stands in."""
+        found: list[Construction] = []
+        roots: dict[int, list[CallSite]] = {}
+        for site in self.search.calls_to(import_path, *names):
+            roots.setdefault(id(site.root.node), []).append(site)
+        for sites in roots.values():
+            found.extend(self._evaluate_root(sites, import_path, names))
+        return sorted(found, key=lambda c: (c.site.file.path, c.site.start))
+
+    def _evaluate_root(
+        self, sites: list[CallSite], import_path: str, names: tuple[str, ...]
+    ) -> Iterator[Construction]:
+        root = sites[0].root
+        calls = {site.call.start for site in sites}
+        run = _Run(self, root, calls, import_path, names)
+        run.evaluate()
+        for site in sites:
+            place = Site(root.file, site.call.start, site.call.end)
+            hits = run.hits.get(site.call.start)
+            if hits:
+                yield Construction(place, root, hits[-1][0], run.evaluator)
+            else:
+                yield Construction(place, root, None, run.evaluator, failed=run.why_not())
+
+    def from_callers(
+        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
+    ) -> list[Construction]:
+        """The construction as each caller of `helper` makes it."""
+        found: list[Construction] = []
+        callers = self.search.callers(helper)
+        roots: dict[int, list[CallSite]] = {}
+        for site in callers[:MAX_CALLERS]:
+            roots.setdefault(id(site.root.node), []).append(site)
+        for sites in roots.values():
+            root = sites[0].root
+            run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
+            run.evaluator.eager.add(id(helper.node))
+            run.evaluator.eager.add(id(construction.root.node))
+            run.until = max(site.call.end for site in sites)
+            run.evaluate()
+            for site in sites:
+                for call, frames in run.hits.get(construction.site.start, ()):
+                    through = next(
+                        (f for f in frames if f.func.node is helper.node and f.site is not None), None
+                    )
+                    if through is not None and through.site is not None:
+                        same_file = through.site.file is root.file
+                        if same_file and through.site.start == site.call.start:
+                            place = Site(root.file, site.call.start, site.call.end)
+                            found.append(
+                                Construction(construction.site, root, call, run.evaluator, seen_from=place)
+                            )
+                            break
+        return found
+
+    def location(self, site: Site, note: str = "") -> Location:
+        """The location of a site."""
+        return site.file.location(site.start, site.end, note)
+
+
+class _Run:
+    """One evaluation of a root function that watches for calls at some offsets."""
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        root: Declaration,
+        calls: set[int],
+        import_path: str,
+        names: tuple[str, ...],
+        path: str | None = None,
+    ) -> None:
+        self.root, self.calls, self.import_path, self.names = root, calls, import_path, names
+        self.path = path or root.file.path
+        self.evaluator = analysis.evaluator()
+        self.evaluator.on_extern = self._watch
+        self.evaluator.on_literal = self._literal
+        self.hits: dict[int, list[tuple[Extern, list[Frame]]]] = {}
+        self.literals: list[tuple[Func, State]] = []
+        self.until = max(calls) + 1 if self.path == root.file.path else None
+
+    def evaluate(self) -> None:
+        node = self.root.node
+        func_file, package = self.root.file, self.root.package
+        if isinstance(node, s.FuncDecl):
+            self.evaluator.run(Func(node, func_file, package), until=self.until)
+        elif isinstance(node, s.ValueSpec):
+            for name in node.names:
+                self.evaluator.read(("global", package.path, name.name), State())
+        self._run_literals()
+
+    def _run_literals(self) -> None:
+        """Function literals that hold a wanted call but that nobody called (handed to a framework, say)."""
+        done: set[int] = set()
+        for _ in range(4):
+            missing = [
+                c for c in self.calls if c not in self.hits and self.path == self.root.file.path
+            ]
+            inner: tuple[Func, State] | None = None
+            for func, state in self.literals:
+                node = func.node
+                if id(node) not in done and any(node.start <= c < node.end for c in missing):
+                    if inner is None or node.end - node.start < inner[0].node.end - inner[0].node.start:
+                        inner = (func, state)
+            if inner is None:
+                return
+            done.add(id(inner[0].node))
+            self.evaluator.run(inner[0], state=inner[1])
+
+    def _literal(self, func: Func, state: State) -> None:
+        node = func.node
+        if func.file.path == self.path and any(node.start <= c < node.end for c in self.calls):
+            self.literals.append((func, state.fork()))
+
+    def _watch(self, evaluator: Evaluator, call: Extern, state: State) -> None:
+        site = call.site
+        if site is None or site.start not in self.calls or site.file.path != self.path:
+            return
+        if call.path != self.import_path or call.name not in self.names:
+            return
+        frames: list[Frame] = []
+        frame = evaluator.frame
+        while frame is not None:
+            frames.append(frame)
+            frame = frame.caller
+        self.hits.setdefault(site.start, []).append((call, frames))
+
+    def why_not(self) -> str:
+        file = self.root.file
+        if file.error_line:
+            return f"{file.path} does not parse (line {file.error_line})"
+        if self.evaluator.exhausted:
+            return "the function around it is larger than is followed"
+        return ""

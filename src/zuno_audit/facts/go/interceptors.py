@@ -1,0 +1,161 @@
+"""Which interceptors the options of a server or connection install, on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice, product
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.values import Extern, Func, Input, Nil, Rest, Seq, Unknown, Val, Value
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.evaluate import Evaluator
+
+MAX_PATHS = 256
+
+
+@dataclass(slots=True)
+class Installed:
+    """The interceptors of one kind on one path, outermost first.
+
+    `interceptors` are values (each may have alternatives). `open` names what else may be installed and is not
+    known; `inputs` is true when a caller decides it, `broken` when a file did not parse. `conflict` is set when
+    gRPC refuses the combination.
+    """
+
+    interceptors: list[Value] = field(default_factory=list)
+    open: list[Val] = field(default_factory=list)
+    conflict: Extern | None = None
+    replaced: list[Value] = field(default_factory=list)
+
+    @property
+    def depends_on_caller(self) -> bool:
+        return any(isinstance(v, Input) for v in self.open)
+
+    @property
+    def is_broken(self) -> bool:
+        return any(isinstance(v, Unknown) and v.broken for v in self.open)
+
+
+def option_lists(ev: Evaluator, call: Extern, first: int) -> Iterator[list[Value]]:
+    """The option lists that a call can get, one for each combination of alternatives.
+
+    `first` is the position of the first option among the arguments.
+    """
+    args = call.args or ()
+    fixed = list(args[first:])
+    if not call.spread or not fixed:
+        yield fixed
+        return
+    head, tail = fixed[:-1], fixed[-1]
+    for v in ev.force(tail):
+        if isinstance(v, Seq):
+            items = list(v.items)
+            if v.open and not any(isinstance(x, Rest) for item in items for x in item):
+                items.append((Rest(Unknown("elements that are not known")),))
+            yield [*head, *items]
+        elif isinstance(v, Nil):
+            yield head
+        else:
+            yield [*head, (Rest(v),)]
+
+
+def installed(ev: Evaluator, options: list[Value], kind: str) -> Iterator[Installed]:
+    """What a list of options installs, for each combination of alternatives that matters."""
+    relevant: list[list[Val]] = []
+    for option in options:
+        choices = list(ev.force(option))
+        if all(_installs_nothing(v, kind) for v in choices):
+            continue
+        relevant.append(choices)
+    for combination in islice(product(*relevant), MAX_PATHS):
+        yield _combine(ev, list(combination), kind)
+
+
+def _installs_nothing(v: Val, kind: str) -> bool:
+    if not isinstance(v, Extern) or v.args is None:
+        return isinstance(v, Nil)
+    entry = lib.INSTALLS.get((v.path, v.name))
+    if entry is not None:
+        return entry[0] != kind
+    return v.path in lib.PLAIN_OPTIONS or v.path.startswith(lib.GRPC + "/")
+
+
+def _combine(ev: Evaluator, options: list[Val], kind: str) -> Installed:
+    result = Installed()
+    single: list[Value] | None = None
+    chained: list[Value] = []
+    for v in options:
+        entry = lib.INSTALLS.get((v.path, v.name)) if isinstance(v, Extern) and v.args is not None else None
+        if entry is None or not isinstance(v, Extern):
+            if not _installs_nothing(v, kind):
+                result.open.append(v.source if isinstance(v, Rest) else v)
+            continue
+        if entry[0] != kind:
+            continue
+        interceptors = _interceptor_arguments(ev, v, result)
+        if entry[1] == "chain":
+            chained.extend(interceptors)
+        elif entry[1] == "once" and single is not None:
+            result.conflict = v
+        else:
+            if single is not None:
+                result.replaced.extend(single)
+            single = interceptors
+    result.interceptors = [*(single or []), *chained]
+    return result
+
+
+def _interceptor_arguments(ev: Evaluator, option: Extern, result: Installed) -> list[Value]:
+    """The interceptors that an option gets; slices are taken apart, alternatives of a spread are merged."""
+    args = list(option.args or ())
+    if not option.spread or not args:
+        return args
+    lists = list(option_lists(ev, option, 0))
+    if len(lists) == 1:
+        items = lists[0]
+    else:
+        # Several possible slices: one interceptor position for each that all of them share, the rest is open.
+        items = _shared(lists, result)
+    kept: list[Value] = []
+    for item in items:
+        rest = [v for v in item if isinstance(v, Rest)]
+        if rest:
+            result.open.extend(v.source for v in rest)
+        else:
+            kept.append(item)
+    return kept
+
+
+def _shared(lists: list[list[Value]], result: Installed) -> list[Value]:
+    """Several lists of interceptors as one: an alternative for each list, wrapped as a chain."""
+    from zuno_audit.facts.go.values import Extern as Chain
+
+    chains = tuple(
+        Chain("chain", "interceptors", tuple(items)) if items else Nil() for items in lists
+    )
+    return [chains]
+
+
+def members(ev: Evaluator, v: Val) -> list[Value] | None:
+    """The interceptors inside one that chains others, or None when it does not."""
+    if isinstance(v, Extern) and v.args is not None:
+        if v.path == "chain":
+            return list(v.args)
+        if (v.path, v.name) in lib.CHAINS:
+            if not v.spread:
+                return list(v.args)
+            lists = list(option_lists(ev, v, 0))
+            if len(lists) == 1:
+                return [
+                    tuple(x.source if isinstance(x, Rest) else x for x in item) for item in lists[0]
+                ]
+            return _shared(lists, Installed())
+    return None
+
+
+def is_function(v: Val) -> bool:
+    """True for a function of the repository."""
+    return isinstance(v, Func)

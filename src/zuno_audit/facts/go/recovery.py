@@ -1,0 +1,448 @@
+"""Does an interceptor recover? Decided by running it with a handler that panics.
+
+The evaluator knows defer, recover and panics as the language defines them, so every near miss answers for
+itself: `defer recover()`, a recover two frames down, a panic that goes on, another goroutine, a defer that
+comes after the handler, a branch without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go import library
+from zuno_audit.facts.go.evaluate import Evaluator, Limits
+from zuno_audit.facts.go.interceptors import members
+from zuno_audit.facts.go.values import (
+    FALSE,
+    TRUE,
+    Const,
+    Extern,
+    Func,
+    Input,
+    Lazy,
+    Map,
+    MapData,
+    Nil,
+    Opaque,
+    Pointer,
+    Rest,
+    Seq,
+    Site,
+    State,
+    Struct,
+    Unknown,
+    Val,
+    Value,
+)
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from zuno_audit.facts.go.types import Types
+
+HANDLED = ("recovery", "handled")  # memory cells of a simulation
+LOGGED = ("recovery", "logged")
+INTERNAL = 13  # google.golang.org/grpc/codes
+ZEROLOG = ("github.com/rs/zerolog", "github.com/rs/zerolog/log")
+_SENDS = frozenset({"Msg", "Msgf", "Send", "MsgFunc"})
+_PRINTS = frozenset(
+    {"Print", "Printf", "Println", "Error", "Errorf", "Errorln", "Errorw", "Log", "Logf", "Warn", "Warnf", "Info"}
+)
+_SIMULATION = Limits(steps=20_000, steps_per_call=20_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What an interceptor does with a panic of its handler.
+
+    `recovers` is yes, no or unknown; `internal` says whether the client gets codes.Internal; `logs_stack` whether
+    every recovering path sends a zerolog event with the stack. `because` explains `recovers`; `sites` prove it.
+    """
+
+    recovers: str
+    because: str
+    sites: tuple[tuple[Site, str], ...] = ()
+    internal: str = "unknown"
+    code_because: str = ""
+    code_sites: tuple[tuple[Site, str], ...] = ()
+    logs_stack: str = "unknown"
+    log_because: str = ""
+    log_sites: tuple[tuple[Site, str], ...] = ()
+    depends_on_caller: bool = False
+    broken: bool = False
+
+
+class RecoveryQuestion:
+    """Judges interceptors, remembering those that it has judged."""
+
+    def __init__(self, types: Types) -> None:
+        self.types = types
+        self._known: dict[int, tuple[Val, Recovery]] = {}
+
+    def judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Recovery:
+        """What one interceptor (`kind` unary or stream) does with a panic."""
+        key = id(v)
+        known = self._known.get(key)
+        if known is None or known[0] is not v:
+            known = self._known[key] = (v, self._judge(ev, v, kind, state))
+        return known[1]
+
+    def _judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Recovery:
+        inner = members(ev, v)
+        if inner is not None:
+            return self.any_of(ev, inner, kind, state)
+        if isinstance(v, Func):
+            return self._simulate(ev, v, kind, state)
+        if isinstance(v, Extern):
+            return self._extern(ev, v, kind, state)
+        if isinstance(v, Nil):
+            return Recovery("no", "the interceptor is nil")
+        if isinstance(v, Input):
+            return Recovery("unknown", f"{v.origin} decides it", _sites(v), depends_on_caller=True)
+        reason = v.reason if isinstance(v, Unknown) else "it cannot be followed"
+        broken = isinstance(v, Unknown) and v.broken
+        return Recovery("unknown", reason, _sites(v), broken=broken)
+
+    def any_of(self, ev: Evaluator, interceptors: list[Value], kind: str, state: State) -> Recovery:
+        """A chain recovers when one interceptor of it recovers, whichever alternative is installed."""
+        best: Recovery | None = None
+        for value in interceptors:
+            alternatives = [self.judge(ev, v, kind, state) for v in ev.force(value)]
+            here = all_of(alternatives)
+            if best is None or _rank(here) > _rank(best):
+                best = here
+        return best or Recovery("no", "no interceptor is installed")
+
+    # ------------------------------------------------------------ libraries
+
+    def _extern(self, ev: Evaluator, v: Extern, kind: str, state: State) -> Recovery:
+        entry = lib.RECOVERS.get((v.path, v.name))
+        if entry is None:
+            if v.path.startswith(lib.PLAIN_INTERCEPTORS):
+                return Recovery("no", f"{v.name} of {v.path} does not recover", _sites(v))
+            return Recovery("unknown", f"{v.name} of {v.path} is not known", _sites(v))
+        if entry[0] != kind:
+            return Recovery("no", f"{v.name} is for {entry[0]} calls", _sites(v))
+        if v.args is None:
+            return Recovery("no", f"{v.name} is named but not called", _sites(v))
+        return self._library_recovery(ev, v, entry[1], state)
+
+    def _library_recovery(self, ev: Evaluator, v: Extern, code: int, state: State) -> Recovery:
+        sites = _sites(v, "recovers (go-grpc-middleware)")
+        handlers = [
+            o
+            for value in _flat(ev, v)
+            for o in ev.force(value)
+            if isinstance(o, Extern) and o.name in lib.RECOVERY_HANDLERS and o.args
+        ]
+        if not handlers:
+            internal = "yes" if code == INTERNAL else "no"
+            known = any(isinstance(o, Input | Unknown) for value in _flat(ev, v) for o in ev.force(value))
+            return Recovery(
+                "yes",
+                "go-grpc-middleware recovers",
+                sites,
+                internal="unknown" if known else internal,
+                code_because="the library's own error",
+                code_sites=sites,
+                logs_stack="no",
+                log_because="no recovery handler is given, so nothing is logged",
+                log_sites=sites,
+            )
+        outcomes = [self._recovery_handler(ev, f, state) for f in ev.force(handlers[-1].args[0])]  # type: ignore[index]
+        found = all_of(outcomes)
+        return Recovery(
+            found.recovers,
+            found.because or "go-grpc-middleware recovers",
+            (*sites, *found.sites),
+            found.internal,
+            found.code_because,
+            found.code_sites or sites,
+            found.logs_stack,
+            found.log_because,
+            found.log_sites or sites,
+            found.depends_on_caller,
+            found.broken,
+        )
+
+    def _recovery_handler(self, ev: Evaluator, v: Val, state: State) -> Recovery:
+        """`func(p any) error` or `func(ctx, p any) error`, called by the library with what was recovered."""
+        if not isinstance(v, Func):
+            return Recovery("unknown", "the recovery handler cannot be followed", _sites(v))
+        count = len(v.node.params)
+        args: list[Value] = [(Opaque("context"),), (Opaque("panic value"),)][-count:] if count else []
+        simulation = _Simulation(ev, v, state)
+        simulation.memory.cells[HANDLED] = (TRUE,)
+        simulation.start(args)
+        return simulation.verdict(results_index=0)
+
+    # ------------------------------------------------------------ interceptors of the repository
+
+    def _simulate(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:
+        simulation = _Simulation(ev, v, state)
+        handler = Opaque("handler", on_call=simulation.handler)
+        context: Value = (Opaque("context", self.types.extern("context", "Context")),)
+        if kind == "unary":
+            info: Value = (Opaque("info", self.types.extern(lib.GRPC, "UnaryServerInfo")),)
+            args: list[Value] = [context, (Opaque("request"),), info, (handler,)]
+        else:
+            info = (Opaque("info", self.types.extern(lib.GRPC, "StreamServerInfo")),)
+            stream: Value = (Opaque("stream", self.types.extern(lib.GRPC, "ServerStream")),)
+            args = [(Opaque("service"),), stream, info, (handler,)]
+        if len(v.node.params) != len(args):
+            return Recovery("no", "it is not a server interceptor", _sites(v))
+        simulation.start(args)
+        return simulation.verdict(results_index=1 if kind == "unary" else 0)
+
+
+class _Simulation:
+    """One run of a function in which the handler panics."""
+
+    def __init__(self, ev: Evaluator, func: Func, state: State) -> None:
+        self.ev = ev.derive(lazy=False, limits=_SIMULATION)
+        self.func = func
+        self.memory = state.fork()
+        self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
+        self.ev.on_exit = self._exit
+        self.ev.on_extern = self._extern
+        self.ev.on_leave = self._leave
+        self.exits: list[Extern] = []
+        self.leaves: list[tuple[list[Value], State]] = []
+        self.sends: list[Extern] = []
+        self.prints: list[Extern] = []
+        self.recover_sites: list[Site] = []
+        self.handled = False
+
+    def handler(self, ev: Evaluator, args: list[Value], state: State) -> list[Value]:
+        self.handled = True
+        state.cells[HANDLED] = (TRUE,)
+        ev.raise_panic((Opaque("panic value"),), state)
+        return [(Unknown("the handler panics"),)] * 2
+
+    def start(self, args: list[Value]) -> None:
+        self.ev.simulate(self.func, args, self.memory)
+
+    def _exit(self, v: Extern, state: State) -> None:
+        if _after_panic(state):
+            self.exits.append(v)
+
+    def _leave(self, results: list[Value], state: State) -> None:
+        if _after_panic(state):
+            self.leaves.append((results, state))
+
+    def _extern(self, ev: Evaluator, call: Extern, state: State) -> None:
+        if not _after_panic(state):
+            return
+        if call.path in ZEROLOG and call.name in _SENDS:
+            self.sends.append(call)
+            if _mentions_stack(ev, call, state):
+                state.cells[LOGGED] = (TRUE,)
+        elif call.name in _PRINTS:
+            self.prints.append(call)
+
+    # ------------------------------------------------------------ verdict
+
+    def verdict(self, results_index: int) -> Recovery:
+        sites = _sites(self.func)
+        if self.ev.exhausted:
+            return Recovery("unknown", "the interceptor is larger than is followed", sites, broken=True)
+        if self.exits:
+            exit_sites = tuple((v.site, "ends the process") for v in self.exits if v.site is not None)
+            return Recovery("no", f"after a panic it calls {self.exits[0].name}, which ends the process", exit_sites)
+        if self.ev.uncaught:
+            return self._uncaught(sites)
+        if not self.leaves:
+            broken = _broken_file(self.func)
+            why = broken or "it never calls the handler"
+            return Recovery("unknown" if broken else "no", why, sites, broken=bool(broken))
+        return self._recovered(sites, results_index)
+
+    def _uncaught(self, sites: tuple[tuple[Site, str], ...]) -> Recovery:
+        values = [v for value, _ in self.ev.uncaught for v in value]
+        places = _recover_calls(self.func)
+        unknown = [v for v in values if isinstance(v, Unknown)]
+        if self.leaves:
+            because = "on some path a panic of the handler goes on"
+        elif places:
+            because = "a panic of the handler is not stopped: recover() is not called by a deferred function itself"
+        else:
+            because = "nothing recovers from a panic of the handler"
+        if unknown and not any(isinstance(v, Opaque) for v in values):
+            because = "after a panic it panics again"
+        return Recovery("no", because, (*sites, *((p, "recover is called here") for p in places)))
+
+    def _recovered(self, sites: tuple[tuple[Site, str], ...], index: int) -> Recovery:
+        errors: list[Val] = []
+        for results, _ in self.leaves:
+            value = results[index] if index < len(results) else ()
+            errors.extend(self.ev.force(value))
+        nils = {self.ev.is_nil(e) for e in errors}
+        proof = (*sites, *((p, "recover() stops the panic") for p in _recover_calls(self.func)[:2]))
+        if not errors or True in nils:
+            return Recovery("no", "after a panic it returns no error, so the client sees success", proof)
+        if any(isinstance(e, Unknown) for e in errors):
+            unknown = next(e for e in errors if isinstance(e, Unknown))
+            return Recovery(
+                "unknown", f"what it returns after a panic is not known: {unknown.reason}", proof, broken=unknown.broken
+            )
+        if any(isinstance(e, Input) for e in errors):
+            return Recovery("unknown", "what it returns after a panic depends on its caller", proof, depends_on_caller=True)
+        internal, code_because, code_sites = _code(self.ev, errors)
+        logs, log_because, log_sites = self._logging()
+        return Recovery(
+            "yes",
+            "a deferred function recovers",
+            proof,
+            internal,
+            code_because,
+            code_sites,
+            logs,
+            log_because,
+            log_sites,
+        )
+
+    def _logging(self) -> tuple[str, str, tuple[tuple[Site, str], ...]]:
+        logged = [v for _, state in self.leaves for v in state.cells.get(LOGGED, (FALSE,))]
+        sends = tuple((v.site, "zerolog event") for v in self.sends if v.site is not None)
+        if all(v is TRUE for v in logged):
+            return "yes", "the panic is logged through zerolog with the stack", sends
+        if any(v is TRUE for v in logged):
+            return "no", "only some paths log the stack through zerolog", sends
+        if self.sends:
+            return "no", "the zerolog event has no stack", sends
+        prints = tuple((v.site, f"{v.name} is not zerolog") for v in self.prints if v.site is not None)
+        if prints:
+            first = self.prints[0]
+            return "no", f"the panic is written with {_short(first)}, not through zerolog", prints
+        return "no", "nothing is logged after a panic", _sites(self.func)
+
+
+def _after_panic(state: State) -> bool:
+    return any(v is TRUE for v in state.cells.get(HANDLED, ()))
+
+
+def all_of(outcomes: list[Recovery]) -> Recovery:
+    """Alternatives: each must recover, so the worst one speaks for all."""
+    if not outcomes:
+        return Recovery("unknown", "nothing is known of it")
+    worst = min(outcomes, key=_rank)
+    internal = _worst([o.internal for o in outcomes])
+    logs = _worst([o.logs_stack for o in outcomes])
+    code = next(o for o in outcomes if o.internal == internal)
+    log = next(o for o in outcomes if o.logs_stack == logs)
+    return Recovery(
+        worst.recovers,
+        worst.because,
+        worst.sites,
+        internal,
+        code.code_because,
+        code.code_sites,
+        logs,
+        log.log_because,
+        log.log_sites,
+        any(o.depends_on_caller for o in outcomes if o.recovers == worst.recovers),
+        any(o.broken for o in outcomes),
+    )
+
+
+def _rank(recovery: Recovery) -> int:
+    return {"no": 0, "unknown": 1, "yes": 2}[recovery.recovers]
+
+
+def _worst(values: Iterable[str]) -> str:
+    return min(values, key=lambda v: {"no": 0, "unknown": 1, "yes": 2}[v])
+
+
+def _sites(v: Val, note: str = "the interceptor") -> tuple[tuple[Site, str], ...]:
+    if isinstance(v, Func):
+        return ((Site(v.file, v.node.start, v.node.start + 4), note),)
+    return ((v.site, note),) if v.site is not None else ()
+
+
+def _short(v: Extern) -> str:
+    return f"{v.path.rpartition('/')[2]}.{v.name}"
+
+
+def _broken_file(func: Func) -> str:
+    return f"{func.file.path} does not parse" if func.file.error_line else ""
+
+
+def _recover_calls(func: Func) -> list[Site]:
+    return [
+        Site(func.file, node.start, node.end)
+        for node in s.walk(func.node.body)
+        if isinstance(node, s.Call) and isinstance(node.fun, s.Ident) and node.fun.name == "recover"
+    ]
+
+
+def _code(ev: Evaluator, errors: list[Val]) -> tuple[str, str, tuple[tuple[Site, str], ...]]:
+    """Whether every error carries codes.Internal."""
+    sites = tuple((e.site, "the error that the client gets") for e in errors if e.site is not None)
+    answer = "yes"
+    because = "the client gets codes.Internal"
+    for error in errors:
+        code = library.status_code(error)
+        values = ev.force(code) if code is not None else ()
+        if code is None and isinstance(error, Extern) and error.path in ("errors", "fmt"):
+            return "no", "a plain error reaches the client as codes.Unknown", sites
+        if not values or not all(isinstance(c, Const) for c in values):
+            answer, because = "unknown", "the status code cannot be followed"
+            continue
+        wrong = [c for c in values if isinstance(c, Const) and c.value != INTERNAL]
+        if wrong:
+            number = wrong[0].value if isinstance(wrong[0], Const) else -1
+            names = library.CODE_NAMES
+            name = names[number] if isinstance(number, int) and 0 <= number < len(names) else str(number)
+            return "no", f"the client gets codes.{name}", sites
+    return answer, because, sites
+
+
+def _flat(ev: Evaluator, v: Extern) -> list[Value]:
+    """The options of a library interceptor, a spread slice taken apart."""
+    out: list[Value] = []
+    for i, value in enumerate(v.args or ()):
+        if v.spread and i == len(v.args or ()) - 1:
+            for x in ev.force(value):
+                if isinstance(x, Seq):
+                    out.extend(
+                        tuple(y.source if isinstance(y, Rest) else y for y in item) for item in x.items
+                    )
+                elif not isinstance(x, Nil):
+                    out.append((x,))
+        else:
+            out.append(value)
+    return out
+
+
+def _mentions_stack(ev: Evaluator, call: Extern, state: State) -> bool:
+    """True when a zerolog event carries a stack trace: `.Stack()`, or a value made by debug.Stack()."""
+    seen: set[int] = set()
+    pending: list[Val] = [call]
+    for _ in range(2_000):
+        if not pending:
+            return False
+        v = pending.pop()
+        if id(v) in seen:
+            continue
+        seen.add(id(v))
+        if isinstance(v, Extern):
+            if v.name == "Stack" and (v.path in ("runtime/debug", "runtime") or v.path in ZEROLOG):
+                return True
+            for value in (*(v.args or ()), *([v.recv] if v.recv is not None else [])):
+                pending.extend(value)
+        elif isinstance(v, Struct):
+            pending.extend(x for value in v.fields.values() for x in value)
+        elif isinstance(v, Seq):
+            pending.extend(x for value in v.items for x in value)
+        elif isinstance(v, Map):
+            pending.extend(ev.read(v.cell, state))
+        elif isinstance(v, MapData):
+            pending.extend(x for value in v.entries.values() for x in value)
+        elif isinstance(v, Pointer):
+            pending.extend(ev.load(v, state))
+        elif isinstance(v, Lazy):
+            pending.extend(ev.force((v,)))
+    return False

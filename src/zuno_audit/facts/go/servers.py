@@ -1,0 +1,208 @@
+"""Every gRPC server that the repository makes, and whether it recovers from panics."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.recovery import Recovery, RecoveryQuestion, all_of
+from zuno_audit.facts.go.values import Input, Site, Unknown
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+CONSTRUCTORS = ((lib.GRPC, "NewServer"), (lib.XDS, "NewGRPCServer"))
+_REGISTER = re.compile(r"^Register(\w+)Server$")
+
+
+def table(store: FactStore) -> Table:
+    """`grpc_server`: one row per construction, and one per call of a helper that makes servers.
+
+    Fields: service, via, unary_recovery, stream_recovery, recovery (both), internal (codes.Internal on both),
+    logs_stack (zerolog with the stack on both).
+    """
+    return _Question(store.get(analysis)).table()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    unary: Recovery
+    stream: Recovery
+
+    @property
+    def depends_on_caller(self) -> bool:
+        return any(r.depends_on_caller and r.recovers == "unknown" for r in (self.unary, self.stream))
+
+
+class _Question:
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.recovery = RecoveryQuestion(analysis.types)
+        self.rows: list[Entity] = []
+        self.problems: list[Problem] = []
+
+    def table(self) -> Table:
+        files: set[str] = set()
+        for path, name in CONSTRUCTORS:
+            files.update(self.analysis.search.files_with(path.encode(), name.encode()))
+            for construction in self.analysis.constructions(path, name):
+                self._rows(construction, path, name)
+        self._note_broken(files)
+        self.rows.sort(key=lambda row: row.location)
+        return Table("grpc_server", tuple(self.rows), tuple(sorted(files)), tuple(self.problems))
+
+    def _note_broken(self, files: set[str]) -> None:
+        """Files that mention the constructor, or stand beside it, and do not parse."""
+        program = self.analysis.program
+        for path in sorted(files):
+            package = program.package_of(path)
+            for sibling in package.files if package is not None else (path,):
+                file = program.file(sibling)
+                if file is not None and file.error_line:
+                    self.problems.append(Problem(sibling, file.error_line, "syntax error"))
+        self.problems = sorted(set(self.problems), key=lambda p: (p.path, p.line))
+
+    # ------------------------------------------------------------ rows
+
+    def _rows(self, construction: Construction, path: str, name: str) -> None:
+        own = self._judge(construction)
+        below: list[tuple[Construction, _Judgement]] = []
+        if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
+            self._callers(construction, construction.root, path, name, below, set(), 0)
+        if below:
+            joined = _Judgement(all_of([j.unary for _, j in below]), all_of([j.stream for _, j in below]))
+            agree = len({(j.unary.recovers, j.stream.recovers) for _, j in below}) == 1
+            own = joined if agree else _differ(own)
+        self._add(construction, own)
+        for seen, judgement in below:
+            self._add(seen, judgement)
+
+    def _callers(
+        self,
+        construction: Construction,
+        helper: Declaration,
+        path: str,
+        name: str,
+        below: list[tuple[Construction, _Judgement]],
+        visited: set[int],
+        level: int,
+    ) -> None:
+        if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
+            return
+        visited.add(id(helper.node))
+        for seen in self.analysis.from_callers(construction, helper, path, (name,)):
+            judgement = self._judge(seen)
+            above: list[tuple[Construction, _Judgement]] = []
+            if judgement.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
+                self._callers(construction, seen.root, path, name, above, visited, level + 1)
+            below.extend(above or [(seen, judgement)])
+
+    def _add(self, construction: Construction, judgement: _Judgement) -> None:
+        place = construction.seen_from or construction.site
+        location = self.analysis.location(place)
+        via = None
+        if construction.seen_from is not None:
+            made = self.analysis.location(construction.site)
+            via = f"{made.path}:{made.line}"
+        unary = self._answer(judgement.unary, location, "unary")
+        stream = self._answer(judgement.stream, location, "stream")
+        self.rows.append(
+            Entity(
+                "grpc_server",
+                location,
+                {
+                    "service": Answer(self._service(construction)),
+                    "via": Answer(via),
+                    "unary_recovery": unary,
+                    "stream_recovery": stream,
+                    "internal": self._both(judgement, "internal", "code_because", "code_sites", location),
+                    "logs_stack": self._both(judgement, "logs_stack", "log_because", "log_sites", location),
+                },
+            )
+        )
+
+    def _answer(self, recovery: Recovery, location: Location, kind: str) -> Answer:
+        proof = (
+            location.noted("the server is made here"),
+            *(self.analysis.location(site, note) for site, note in recovery.sites),
+        )
+        failed = recovery.broken and recovery.recovers != "yes"
+        return Answer(recovery.recovers, f"{kind} calls: {recovery.because}", proof, failed)
+
+    def _both(
+        self, judgement: _Judgement, value: str, because: str, sites: str, location: Location
+    ) -> Answer:
+        """An answer about both interceptors: the worse one decides. Without recovery there is none."""
+        pair = (judgement.unary, judgement.stream)
+        recovering = [r for r in pair if r.recovers == "yes"]
+        if not recovering:
+            worst = min(pair, key=lambda r: r.recovers != "no")
+            return Answer(None, "nothing recovers here", (location,), failed=worst.broken)
+        worst = min(recovering, key=lambda r: {"no": 0, "unknown": 1, "yes": 2}[getattr(r, value)])
+        proof = tuple(self.analysis.location(site, note) for site, note in getattr(worst, sites))
+        return Answer(getattr(worst, value), getattr(worst, because), proof or (location,))
+
+    def _service(self, construction: Construction) -> str | None:
+        """The service that is registered in the function around the construction, by the generated name."""
+        node = construction.root.node
+        if not isinstance(node, s.FuncDecl):
+            return None
+        names = []
+        for inner in s.walk(node.body):
+            if isinstance(inner, s.Call):
+                fun = inner.fun
+                called = fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
+                found = _REGISTER.match(called)
+                if found and found.group(1) not in names:
+                    names.append(found.group(1))
+        kept = [n for n in names if n not in ("Health", "ServerReflection")]
+        return kept[0] if kept else None
+
+    # ------------------------------------------------------------ judging
+
+    def _judge(self, construction: Construction) -> _Judgement:
+        if construction.call is None:
+            because = construction.failed or "the code around it is not reached by what is followed"
+            unknown = Recovery("unknown", because, broken=bool(construction.failed))
+            return _Judgement(unknown, unknown)
+        return _Judgement(self._kind(construction, "unary"), self._kind(construction, "stream"))
+
+    def _kind(self, construction: Construction, kind: str) -> Recovery:
+        ev, call = construction.evaluator, construction.call
+        assert call is not None and call.state is not None
+        paths = [
+            self._path(ev, one, kind, call.state)
+            for options in option_lists(ev, call, 0)
+            for one in installed(ev, options, kind)
+        ]
+        return all_of(paths)
+
+    def _path(self, ev: object, one: Installed, kind: str, state: object) -> Recovery:
+        if one.conflict is not None:
+            site = one.conflict.site
+            sites: tuple[tuple[Site, str], ...] = ((site, "second use"),) if site is not None else ()
+            return Recovery("no", f"grpc panics: the {kind} interceptor is set twice", sites)
+        found = self.recovery.any_of(ev, one.interceptors, kind, state)  # type: ignore[arg-type]
+        if found.recovers == "yes" or not one.open:
+            return found if one.interceptors else Recovery("no", f"no {kind} interceptor is installed")
+        v = one.open[0]
+        if one.depends_on_caller:
+            origin = next(x.origin for x in one.open if isinstance(x, Input))
+            return Recovery("unknown", f"{origin} may add interceptors", depends_on_caller=True)
+        reason = v.reason if isinstance(v, Unknown) else "an option that cannot be followed"
+        return Recovery("unknown", reason, broken=one.is_broken)
+
+
+def _differ(own: _Judgement) -> _Judgement:
+    because = "it depends on the caller"
+    return _Judgement(
+        Recovery("unknown", because, own.unary.sites), Recovery("unknown", because, own.stream.sites)
+    )
