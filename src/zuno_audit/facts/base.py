@@ -8,6 +8,7 @@ imported before a rule needs it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -46,10 +47,12 @@ class FactStore:
         return tuple(problem for table in tables for problem in table.problems)
 
     def table(self, kind: str) -> Table:
-        """The table of entities of this kind.
+        """The table of this kind; files like its own that could not be read are among its problems.
 
         Raises KeyError when no provider knows the kind.
         """
         module, _, name = TABLES[kind].partition(":")
         provider: Callable[[FactStore], Table] = getattr(import_module(module), name)
-        return self.get(provider)
+        table = self.get(provider)
+        unread = [p for p in self.repository.unread_like(table.files) if p not in table.problems]
+        return replace(table, problems=(*table.problems, *unread)) if unread else table

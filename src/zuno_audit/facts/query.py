@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.errors import RuleError
@@ -26,12 +27,13 @@ _CONTAINS = re.compile(r"^;\s*contains:\s*(.+?)\s*$", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
-def query_table(name: str) -> Callable[[FactStore], Table]:
+def query_table(name: str, root: Traversable | None = None) -> Callable[[FactStore], Table]:
     """The provider of the table `query:NAME`, where `name` is `go/print_call` or the like.
 
-    Raises RuleError when there is no such query or it does not compile.
+    `root` is the folder that holds `queries`, by default the one of zuno-audit. Raises RuleError when there is no
+    such query or it does not compile.
     """
-    text = _query_text(name)
+    text = _query_text(name, root or data_root())
     literals = tuple(literal.encode() for literal in _CONTAINS.findall(text))
     query = _compiled(name, text)
 
@@ -41,9 +43,9 @@ def query_table(name: str) -> Callable[[FactStore], Table]:
     return provide
 
 
-def _query_text(name: str) -> str:
+def _query_text(name: str, root: Traversable) -> str:
     language, _, stem = name.partition("/")
-    file = data_root() / "queries" / language / f"{stem}.scm"
+    file = root / "queries" / language / f"{stem}.scm"
     if language != "go" or not re.fullmatch(r"[a-z0-9_]+", stem) or not file.is_file():
         raise RuleError("there is no such query", path=f"queries/{name}.scm")
     return file.read_text("utf-8")

@@ -19,6 +19,7 @@ from zuno_audit.source.glob import compile_glob
 
 Fill = Callable[[str], str]  # replaces placeholders
 MAX_MATCHED = 20_000  # characters that a regular expression of a rule is tried on
+_PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 _LIST = re.compile(r"\s*,\s*")
 
 
@@ -35,6 +36,25 @@ def holds(predicate: Predicate, answer: Answer, fill: Fill) -> Truth:
     if answer.failed:
         return Truth.UNKNOWN
     return _holds(predicate, answer.value, fill)
+
+
+def bound(predicate: Predicate, fill: Fill) -> Predicate:
+    """The predicate with its placeholders replaced once and for all."""
+    if isinstance(predicate, str):
+        return _filled(predicate, fill)
+    if isinstance(predicate, list):
+        return [bound(inner, fill) for inner in predicate]
+    if not isinstance(predicate, dict):
+        return predicate
+    return {name: _bound_operand(name, operand, fill) for name, operand in predicate.items()}
+
+
+def _bound_operand(name: str, operand: Any, fill: Fill) -> Any:
+    if name in ("in", "glob"):
+        return _listed(operand, fill)
+    if name == "matches":
+        return _escaped(operand, fill)
+    return bound(operand, fill)
 
 
 def conjunction(truths: Iterable[Truth]) -> Truth:
@@ -128,16 +148,13 @@ def _compare(operand: Any, value: Any, fill: Fill, test: Callable[[float, float]
 def _matches(operand: str, value: Any, fill: Fill) -> Truth:
     if _is_unknown(value):
         return Truth.UNKNOWN
-    pattern = _regex(_filled(operand, lambda text: fill_escaped(text, fill)))
+    pattern = _regex(_escaped(operand, fill))
     return _truth(any(pattern.search(_text(item)[:MAX_MATCHED]) is not None for item in _items(value)))
 
 
-def fill_escaped(text: str, fill: Fill) -> str:
+def _escaped(pattern: str, fill: Fill) -> str:
     """Replaces placeholders of a regular expression; what is put in stands for itself."""
-    return _PLACEHOLDER.sub(lambda m: re.escape(fill(m.group())), text)
-
-
-_PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
+    return _PLACEHOLDER.sub(lambda m: re.escape(fill(m.group())), pattern) if "{{" in pattern else pattern
 
 
 def _glob(operand: Any, value: Any, fill: Fill) -> Truth:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zuno_audit.errors import RuleError
-from zuno_audit.matchers.predicates import Truth, conjunction, holds
+from zuno_audit.matchers.predicates import Truth, bound, conjunction, holds
 from zuno_audit.matchers.template import neutral, render
 from zuno_audit.matchers.wording import noun, sentence
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
@@ -39,7 +39,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a rule looks at with its arguments: rows, files and the problems that touch them."""
+    """What a rule looks at with its arguments.
+
+    `files` counts the files of the table in scope (only for `forbid`); `problems` are those that touch it: at
+    paths that `problems` of the rule names, else at paths that its `where` does not rule out.
+    """
 
     rule: Rule
     kind: str
@@ -71,30 +75,30 @@ class Scope:
 def scope_of(rule: Rule, table: Table, arguments: Mapping[str, str]) -> Scope:
     """The scope of a rule over a table. Raises RuleError for a field that the rows do not have."""
 
-    def touches(path: str) -> bool:
-        return _touches(rule, path, arguments)
+    def fill(text: str) -> str:
+        return render(text, arguments)
 
+    where = tuple((name, bound(predicate, fill)) for name, predicate in rule.where)
+    paths = [{"glob": fill(rule.problems)}] if rule.problems else [p for name, p in where if name == "path"]
+    judged = (_judge(rule, where, row, arguments) for row in table.rows)
     return Scope(
         rule=rule,
         kind=table.kind,
         arguments=arguments,
-        rows=tuple(judged for row in table.rows if (judged := _judge(rule, row, arguments)) is not None),
-        files=sum(map(touches, table.files)),
-        problems=tuple(problem for problem in table.problems if touches(problem.path)),
+        rows=tuple(row for row in judged if row is not None),
+        files=sum(_touches(paths, path) for path in table.files) if rule.quantifier == "forbid" else 0,
+        problems=tuple(problem for problem in table.problems if _touches(paths, problem.path)),
     )
 
 
-def _touches(rule: Rule, path: str, arguments: Mapping[str, str]) -> bool:
-    """True when something at this path may be in scope: `problems` says so, else the predicate on `path`."""
-    predicates: list[Predicate] = [{"glob": rule.problems}] if rule.problems else []
-    if not predicates:
-        predicates = [predicate for name, predicate in rule.where if name == "path"]
+def _touches(predicates: Iterable[Predicate], path: str) -> bool:
+    """True when something at this path may be in scope."""
     answer = Answer(path)
-    return all(holds(p, answer, lambda text: render(text, arguments)) is not Truth.FALSE for p in predicates)
+    return all(holds(predicate, answer, str) is not Truth.FALSE for predicate in predicates)
 
 
-def _judge(rule: Rule, row: Entity, arguments: Mapping[str, str]) -> Judged | None:
-    within, blind = condition_holds(rule.where, row, arguments)
+def _judge(rule: Rule, where: Condition, row: Entity, arguments: Mapping[str, str]) -> Judged | None:
+    within, blind = condition_holds(where, row, arguments)
     if within is Truth.FALSE:
         return None
     clauses = []
