@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 MAX_FILE_BYTES = 4 * 1024 * 1024  # larger files are not source code; they leave a problem
 MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024  # of one audit; about twenty times the largest repository tried
+HEAD_BYTES = 8192  # what is kept of a file over the limit
 HASH_AT_ONCE_BYTES = 16 * 1024 * 1024  # larger files are hashed piece by piece, without the CRLF reading
 
 _FLAGS = (
@@ -24,6 +25,14 @@ _FLAGS |= getattr(os, "O_BINARY", 0)
 
 class Unreadable(Exception):
     """The message says why, as the end of "not read: ..."."""
+
+
+class TooLarge(Unreadable):
+    """The file is over the limit; `head` is how it begins."""
+
+    def __init__(self, message: str, head: bytes) -> None:
+        super().__init__(message)
+        self.head = head
 
 
 class Reader:
@@ -48,7 +57,7 @@ class Reader:
         try:
             size = os.fstat(descriptor).st_size
             if size > limit:
-                raise Unreadable(f"larger than {limit} bytes")
+                raise TooLarge(f"larger than {limit} bytes", os.read(descriptor, HEAD_BYTES))
             if self._total + size > MAX_TOTAL_BYTES:
                 raise Unreadable(f"the audit has already read {MAX_TOTAL_BYTES} bytes")
             data = _read_all(descriptor, limit)
@@ -132,7 +141,7 @@ def _read_all(descriptor: int, limit: int) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
         parts.append(part)
         left -= len(part)
-    raise Unreadable(f"larger than {limit} bytes")
+    raise TooLarge(f"larger than {limit} bytes", parts[0])
 
 
 def blob_ids(data: bytes, algorithm: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from posixpath import splitext
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.finding import Diagnostic, Level
@@ -15,7 +16,7 @@ from zuno_audit.source.classify import HEAD_BYTES, FileKind, classify, kind_by_p
 from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.gitignore import IgnoreMatch, IgnoreRules
 from zuno_audit.source.glob import compile_glob, is_plain, plain_prefix
-from zuno_audit.source.reader import Reader, Unreadable, blob_ids
+from zuno_audit.source.reader import Reader, TooLarge, Unreadable, blob_ids
 
 __all__ = ["CODE_ONLY", "FileKind", "IgnoreMatch", "Repository", "SourceFile", "compile_glob"]
 
@@ -108,26 +109,49 @@ class Repository:
         return bool(self.files) if prefix in ("/", "./") else any(True for _ in self._below(prefix))
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a file, or None (with a problem recorded) when it cannot be read or is too large."""
+        """The bytes of a file, or None when it is not among `files`.
+
+        None also, with a problem recorded, when it cannot be read, is too large, or is a Go file with binary
+        data; with a diagnostic only when it is large and binary, because such a file is not source code.
+        """
         if path in self._bytes:
             return self._bytes[path]
-        data = self._load(path)
+        file = self.files.get(path)
+        data = None if file is None else self._load(file)
         if data is None or self._kept + len(data) <= CACHE_BYTES:
             self._bytes[path] = data
             self._kept += len(data or b"")
         return data
 
-    def _load(self, path: str) -> bytes | None:
-        file = self.files.get(path)
-        if file is None and not self._is_inside(path):
-            return self._refuse(path, "not a path inside the tree")
+    def _load(self, file: SourceFile) -> bytes | None:
         try:
-            data = self.reader.read(file.name_on_disk if file else os.fsencode(path))
+            data = self.reader.read(file.name_on_disk)
+        except TooLarge as error:
+            if not file.path.endswith(".go") and b"\0" in error.head[:BINARY_HEAD_BYTES]:
+                self.diagnostics.append(Diagnostic(Level.NOTE, file.path, 1, f"not read: binary and {error}"))
+                return None
+            return self._refuse(file.path, str(error))
         except Unreadable as error:
-            return self._refuse(path, str(error))
-        if path.endswith(".go") and b"\0" in data[:BINARY_HEAD_BYTES]:
-            return self._refuse(path, "binary data in a Go file")
+            return self._refuse(file.path, str(error))
+        if file.path.endswith(".go") and b"\0" in data[:BINARY_HEAD_BYTES]:
+            return self._refuse(file.path, "binary data in a Go file")
         return data
+
+    def unread_like(self, paths: Iterable[str]) -> tuple[Problem, ...]:
+        """Problems at files that could belong among these: same suffix, same kind as far as the path tells it.
+
+        A prefilter passes over a file that cannot be read; whoever concludes something from the files that
+        were found must count these, or what is in them would be taken for absent. A folder that could not be
+        listed counts, and anything when `paths` is empty.
+        """
+        if not self.problems:
+            return ()
+        looks = {(splitext(path)[1], kind_by_path(path)) for path in paths}
+        return tuple(p for p in self.problems if not looks or self._look(p.path) in looks | {("", None)})
+
+    def _look(self, path: str) -> tuple[str, FileKind | None]:
+        is_file = path in self.files or path in self.missing
+        return (splitext(path)[1], kind_by_path(path)) if is_file else ("", None)
 
     def is_changed(self, file: SourceFile) -> bool:
         """True when a tracked file is not what the index says; CRLF for LF and file modes do not count."""

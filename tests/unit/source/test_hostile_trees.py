@@ -168,7 +168,8 @@ def test_links_never_lead_out_of_the_tree(repo: WorkTree, tmp_path: Path) -> Non
     repository = open_repository(repo.root)
     for path in ("out.go", "up.go", "passwd.go", "config.go", "folder/in.go", "../outside.go", "folder"):
         assert repository.read(path) is None
-    assert len(repository.problems) == 7
+    unread = {"out.go", "up.go", "passwd.go", "config.go", "folder"}
+    assert {problem.path for problem in repository.problems} == unread
     assert repository.grep(b"package") == ["in/real.go"]
 
 
@@ -257,6 +258,14 @@ def test_large_and_binary_go_files_leave_a_problem_each_once(repo: WorkTree) -> 
         f"large.go: not read: larger than {MAX_FILE_BYTES} bytes",
     ]
     assert repository.read("image.png") == b"\x89PNG\0"
+
+
+def test_a_large_binary_is_a_note_and_a_large_text_a_problem(repo: WorkTree) -> None:
+    repo.write({"film.mp4": b"\0" * (MAX_FILE_BYTES + 1), "dump.sql": b"x" * (MAX_FILE_BYTES + 1)})
+    repository = open_repository(repo.root)
+    assert repository.grep(b"x") == []
+    assert [p.path for p in repository.problems] == ["dump.sql"]
+    assert [d.path for d in repository.diagnostics] == ["film.mp4"]
 
 
 def test_bad_bytes_marks_and_line_ends_are_read(repo: WorkTree) -> None:

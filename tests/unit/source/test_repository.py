@@ -92,3 +92,23 @@ def test_the_audit_stops_reading_when_it_has_read_too_much(
     opened.grep(b"alpha")
     assert opened.problems
     assert all("already read" in problem.message for problem in opened.problems)
+
+
+def test_only_listed_files_are_read(repo: WorkTree) -> None:
+    repo.write({".gitignore": "local.yml\n", "local.yml": "a: 1\n", "main.go": "package main\n"})
+    repository = open_repository(repo.root)
+    assert [repository.read(p) for p in ("local.yml", "missing.yml", "../tree/main.go", "/etc/passwd")] == [
+        None
+    ] * 4
+    assert repository.problems == []
+
+
+def test_a_file_that_cannot_be_read_counts_for_questions_about_its_like(tree: WorkTree) -> None:
+    tree.write(
+        {"a.go": "package a\n", "b.go": b"package b\0", "vendor/v/v.go": b"package v\0", "c.yml": "a: 1\n"}
+    )
+    repository = open_repository(tree.root)
+    repository.grep(b"package")
+    assert [p.path for p in repository.unread_like(["a.go"])] == ["b.go"]
+    assert [p.path for p in repository.unread_like(["c.yml"])] == []
+    assert [p.path for p in repository.unread_like([])] == ["b.go", "vendor/v/v.go"]
