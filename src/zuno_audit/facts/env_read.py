@@ -1,0 +1,25 @@
+"""What Go code reads from the environment, as plain data: what code facts hand to `environment`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zuno_audit.model.entity import UNKNOWN
+from zuno_audit.model.location import Location
+
+
+@dataclass(frozen=True, slots=True)
+class EnvRead:
+    """One place that reads a variable.
+
+    `default` is the value used when it is missing (None when there is none or it cannot be known), `required`
+    yes/no/unknown: the program refuses to start without it. `mechanism` is the call (`os.Getenv`,
+    `env.GetString`, a struct tag), `directory` the folder of the package.
+    """
+
+    name: str
+    location: Location
+    default: str | None = None
+    required: str = UNKNOWN
+    mechanism: str = "os.Getenv"
+    directory: str = ""
