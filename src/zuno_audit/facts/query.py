@@ -30,7 +30,7 @@ _CONTAINS = re.compile(r"^;\s*contains:\s*(.+?)\s*$", re.MULTILINE)
 def query_table(name: str, root: Traversable | None = None) -> Callable[[FactStore], Table]:
     """The provider of the table `query:NAME`, where `name` is `go/print_call` or the like.
 
-    `root` is the folder that holds `queries`, by default the one of zuno-audit. Raises RuleError when there is
+    `root` is the folder that holds `queries`, by default our own. Raises RuleError when there is
     no such query or it does not compile.
     """
     text = _query_text(name, root or data_root())
