@@ -138,7 +138,7 @@ class Repository:
         return data
 
     def unread_like(self, paths: Iterable[str]) -> tuple[Problem, ...]:
-        """Problems at files that could belong among these: same suffix, same kind as far as the path tells it.
+        """Problems at files that could belong among these: same suffix, same kind as far as paths show it.
 
         A prefilter passes over a file that cannot be read; whoever concludes something from the files that
         were found must count these, or what is in them would be taken for absent. A folder that could not be
