@@ -21,7 +21,9 @@ def render(result: AuditResult) -> str:
     href = data["href"]
 
     def place(location: Location) -> str:
-        text, url = code_span(f"{location.path}:{location.line}"), href(location)
+        known = data["is_there"](location)
+        text = code_span(f"{location.path}:{location.line}" if known else location.path)
+        url = href(location)
         return f"[{text}]({url})" if url else text
 
     return page.get_template("report.md.jinja").render({**data, "place": place})

@@ -51,7 +51,7 @@ def render(
     result: AuditResult, *, width: int = 80, color: bool = False, verbose: bool = False, quiet: bool = False
 ) -> str:
     """The report as text. `verbose` shows every proof and finding; `quiet` only what blocks a release."""
-    page = _Page(result, max(MIN_WIDTH, min(width, MAX_WIDTH)), verbose, quiet)
+    page = _Page(result, max(MIN_WIDTH, min(width, MAX_WIDTH)), verbose, quiet, frozenset(result.files))
     lines = [line for block in page.blocks() for line in block]
     return coloured(lines) if color else plain(lines)
 
@@ -64,6 +64,7 @@ class _Page:
     width: int
     verbose: bool
     quiet: bool
+    files: frozenset[str]
 
     def blocks(self) -> Iterator[list[Line]]:
         decision = decide(self.result)
@@ -159,7 +160,7 @@ class _Page:
             yield [pad, word]
         for number, check in enumerate(checks):
             text = [pad, word, (": ", STYLES[verdict.status]), (visible(check.reason), "")]
-            links = _places_inline(verdict) if number == len(checks) - 1 else []
+            links = self.places_inline(verdict) if number == len(checks) - 1 else []
             yield from wrap([*text, *links], self.width, indent + 2)
 
     def all_checks(self, verdict: Verdict, indent: int) -> Iterator[Line]:
@@ -172,7 +173,20 @@ class _Page:
     def places(self, places: tuple[Location, ...], indent: int) -> Iterator[Line]:
         for place in places:
             note = f" {visible(place.note)}" if place.note else ""
-            yield from wrap([(" " * indent, ""), _link(place), (note, "dim")], self.width, indent + 2)
+            yield from wrap([(" " * indent, ""), self.link(place), (note, "dim")], self.width, indent + 2)
+
+    def places_inline(self, verdict: Verdict) -> list[Segment]:
+        places = proof(verdict, limit=1000)
+        shown = places[:2]
+        out = [part for place in shown for part in ((" ", ""), self.link(place))]
+        if len(places) > len(shown):
+            out.append((f" (+{len(places) - len(shown)})", "dim"))
+        return out
+
+    def link(self, place: Location) -> Segment:
+        """`path:line`, or the path alone for what is not there."""
+        path = visible(place.path)
+        return (f"{path}:{place.line}" if place.path in self.files else path, LINK)
 
     # -- findings
 
@@ -205,7 +219,7 @@ class _Page:
             [(head, LEVEL_STYLES[finding.level]), (visible(finding.message), "bold")], self.width, 2
         )
         items = f"  {', '.join(finding.checklist)}" if finding.checklist else ""
-        is_known = finding.location.path in self.result.files
+        is_known = finding.location.path in self.files
         where = (visible(finding.location.path), LINK)
         if is_known:
             where = (f"{where[0]}:{finding.location.line}:{finding.location.span.start_column}", LINK)
@@ -222,7 +236,7 @@ class _Page:
         limit = len(finding.flow) if self.verbose else 6
         for number, step in enumerate(finding.flow[:limit], 1):
             note = f" {visible(step.note)}" if step.note else ""
-            yield from wrap([(f"   {number:>2}. ", "dim"), _link(step), (note, "")], self.width, 7)
+            yield from wrap([(f"   {number:>2}. ", "dim"), self.link(step), (note, "")], self.width, 7)
         if len(finding.flow) > limit:
             yield [(f"       … {plural(len(finding.flow) - limit, 'more step')}", "dim")]
 
@@ -237,7 +251,7 @@ class _Page:
         assert finding.suppression is not None
         reason = visible(finding.suppression.reason)
         text = f" {finding.rule}: {reason} ({finding.suppression.kind})"
-        return wrap([("suppressed ", "dim"), _link(finding.location), (text, "dim")], self.width, 2)
+        return wrap([("suppressed ", "dim"), self.link(finding.location), (text, "dim")], self.width, 2)
 
     # -- the end
 
@@ -273,19 +287,6 @@ def _excerpt(excerpt: Excerpt, style: str) -> list[Line]:
         [(f"   {number} | ", "dim"), (excerpt.text, "")],
         [(f"   {gutter} | ", "dim"), (lead, ""), (carets, style)],
     ]
-
-
-def _link(place: Location) -> Segment:
-    return (f"{visible(place.path)}:{place.line}", LINK)
-
-
-def _places_inline(verdict: Verdict) -> list[Segment]:
-    places = proof(verdict, limit=1000)
-    shown = places[:2]
-    out = [part for place in shown for part in ((" ", ""), _link(place))]
-    if len(places) > len(shown):
-        out.append((f" (+{len(places) - len(shown)})", "dim"))
-    return out
 
 
 def _finding_counts(findings: tuple[Finding, ...] | list[Finding], suppressed: int) -> str:

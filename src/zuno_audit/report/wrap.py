@@ -18,7 +18,7 @@ Segment = tuple[str, str]
 Line = list[Segment]
 
 _WORDS = re.compile(r"\s+|\S+")
-_PIECES = re.compile(r"[^/]+/?|/")
+_PARTS = re.compile(r"[^/]+/?|/")
 
 
 def cells(text: str) -> int:
@@ -42,33 +42,41 @@ def wrap(segments: Iterable[Segment], width: int, hang: int = 0) -> list[Line]:
     width = max(width, hang + 8)
     lines: list[Line] = [[]]
     used = 0
-    for word, style in _words(segments, width - hang):
-        size = cells(word)
-        if used + size > width and used > (hang if len(lines) > 1 else 0):
-            lines.append([(" " * hang, "")] if hang else [])
-            used = hang
-            word, size = (word.lstrip(), cells(word.lstrip()))
-        while used + size > width:
-            head, word = _split(word, width - used)
-            lines[-1].append((head, style))
-            lines.append([(" " * hang, "")] if hang else [])
-            used, size = hang, cells(word)
-        if word:
-            lines[-1].append((word, style))
+    for text, style in segments:
+        size = cells(text)
+        if used + size <= width:
+            lines[-1].append((text, style))
             used += size
+            continue
+        for word in _pieces(text, style, width - hang):
+            used = _place(lines, used, word, style, width, hang)
     return lines
 
 
-def _words(segments: Iterable[Segment], room: int) -> Iterable[Segment]:
-    for text, style in segments:
-        if style == LINK and cells(text) <= room:
-            yield text, style
-            continue
-        for word in _WORDS.findall(text):
-            if cells(word) <= room:
-                yield word, style
-            else:
-                yield from ((piece, style) for piece in _PIECES.findall(word))
+def _place(lines: list[Line], used: int, word: str, style: str, width: int, hang: int) -> int:
+    """Put a word at the end of the last line, or on new ones. Returns the cells used of the last line."""
+    size = cells(word)
+    if used + size > width and used > (hang if len(lines) > 1 else 0):
+        lines.append([(" " * hang, "")] if hang else [])
+        word = word.lstrip()
+        used, size = hang, cells(word)
+    while used + size > width:
+        head, word = _split(word, width - used)
+        lines[-1].append((head, style))
+        lines.append([(" " * hang, "")] if hang else [])
+        used, size = hang, cells(word)
+    if word:
+        lines[-1].append((word, style))
+    return used + size
+
+
+def _pieces(text: str, style: str, room: int) -> Iterable[str]:
+    """What is not broken: places that fit on a line, words, and the parts of longer ones."""
+    if style == LINK and cells(text) <= room:
+        yield text
+        return
+    for word in _WORDS.findall(text):
+        yield from (word,) if cells(word) <= room else _PARTS.findall(word)
 
 
 def _split(text: str, width: int) -> tuple[str, str]:
