@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ BUG = 70
 INTERRUPTED = 130
 
 NEVER = "never"
+GC_THRESHOLD = 200_000  # objects; syntax trees are many small objects that stay, so collecting finds nothing
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ def guarded(arguments: Sequence[str] | None) -> int:
     from zuno_audit.cli.app import app
 
     session = Session()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
     try:
         code = app.main(
             args=None if arguments is None else list(arguments),
