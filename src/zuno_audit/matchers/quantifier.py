@@ -8,6 +8,7 @@ FAILED; findings that are certain all the same are kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from zuno_audit.errors import RuleError
@@ -18,6 +19,7 @@ from zuno_audit.matchers.wording import counted, literal_prefix, noun, patterns_
 from zuno_audit.model.entity import Entity, Table
 from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.location import Location, at_line
+from zuno_audit.model.redaction import redact
 from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.rules.rule import Clause, Condition, Rule
 
@@ -110,8 +112,11 @@ def _too_many(scope: Scope) -> list[Finding]:
 
 
 def _missing(scope: Scope) -> Finding:
+    """The finding about something that is not there; with no code to match, its message identifies it."""
+    message = _absent_message(scope)
     undecided = scope.rule.absent.status == "manual"
-    return _at(scope, at_line(_expected_path(scope)), _absent_message(scope), undecided=undecided)
+    finding = _at(scope, at_line(_expected_path(scope)), message, undecided=undecided)
+    return replace(finding, matched=redact(message))
 
 
 def _absent_message(scope: Scope) -> str:

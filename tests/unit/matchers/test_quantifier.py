@@ -150,6 +150,12 @@ class TestForEach:
         assert finding.location.path == "services/a"
         assert finding.message == "No box was found where one is required."
 
+    def test_missing_things_are_told_apart_by_what_is_missing(self) -> None:
+        body = "absent: {path: boxes.txt, message: 'no {{ path }}'}\n" + with_path(LIDS)
+        one, two = run(body, path="a").findings[0], run(body, path="b").findings[0]
+        assert one.location == two.location
+        assert one.matched != two.matched
+
     @pytest.mark.parametrize(
         ("status", "outcome", "undecided"),
         [
