@@ -23,7 +23,7 @@ def missing_places(result: AuditResult) -> tuple[str, ...]:
         path = re.sub(r"(^|/)[^/]*[*?{\[].*$", "", finding.location.path)
         if finding.level is Level.ERROR and path and path not in files and path not in folders:
             places.add(_topmost_missing(path, folders))
-    return tuple(sorted(places))
+    return tuple(sorted(p for p in places if not any(q != p and q.startswith(p) for q in places)))
 
 
 def explanation(result: AuditResult) -> str:
