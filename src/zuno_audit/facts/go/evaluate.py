@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zuno_audit.facts.go import arithmetic
 from zuno_audit.facts.go.effects import Effects
@@ -23,6 +23,7 @@ from zuno_audit.facts.go.values import (
     NIL,
     TRUE,
     ZERO,
+    Assumed,
     Cell,
     Const,
     Extern,
@@ -221,12 +222,22 @@ class Given(Lazy):
         self.conditions = conditions
 
 
+class Comparison(NamedTuple):
+    """A comparison that was evaluated, for simulations that look at what decided."""
+
+    site: Site
+    x: Const
+    y: Const
+    result: bool
+    op: str
+
+
 class WorkLimitError(Exception):
     """Raised inside the evaluator when a limit is reached; never leaves it."""
 
 
 Watch = Callable[["Evaluator", Extern, State], None]
-_CLOSURE_TYPES = (s.FuncLit, s.FuncDecl)
+_ORDER = frozenset(("<", "<=", ">", ">="))
 
 
 class Evaluator:
@@ -264,7 +275,11 @@ class Evaluator:
         self.exhausted = False
         self.until: tuple[int, int] | None = None
         self.clock: int | None = None  # virtual time in nanoseconds, for simulations
-        self.comparisons: list[tuple[Site, Any, Any, bool, str]] | None = None
+        self.timers: list[tuple[int, Value]] = []  # deadlines and functions of time.AfterFunc
+        self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
+        self.assume = False  # stand-ins for numbers that come from outside
+        self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
+        self._assumptions: dict[Any, Assumed] = {}
         self._cells = itertools.count(1)
         self.uncaught: list[tuple[Value, State]] = []  # panics that left the outermost function
         self.on_leave: Callable[[list[Value], State], None] | None = None  # ways out of the outermost function
@@ -1280,17 +1295,18 @@ class Evaluator:
         return out or (Unknown("computed value", site),)
 
     def _combine_two(self, op: str, x: Val, y: Val, site: Site) -> Val:
+        if self.assume and op in _ORDER and isinstance(x, Const) != isinstance(y, Const):
+            x, y = self._stand_in(x, y), self._stand_in(y, x)
         if isinstance(x, Const) and isinstance(y, Const):
             value = arithmetic.binary(op, x.value, y.value)
             if value is not None:
-                if isinstance(value, bool) and self.comparisons is not None:
-                    self.comparisons.append((site, x, y, value, op))
-                type_ = None if isinstance(value, bool) else x.type or y.type
-                if op in ("<<", ">>"):
-                    type_ = x.type
-                return Const(value, type_, site)
-        if self.comparisons is not None and op in ("<", "<=", ">", ">="):
-            self.comparisons.append((site, x, y, False, op))
+                if isinstance(value, bool):
+                    if self.comparisons is not None:
+                        self.comparisons.append(Comparison(site, x, y, value, op))
+                    return Const(value, None, site)
+                type_ = x.type if op in ("<<", ">>") else x.type or y.type
+                made = Assumed if isinstance(x, Assumed) or isinstance(y, Assumed) else Const
+                return made(value, type_, site)
         for v in (x, y):
             if isinstance(v, Input):
                 return Input(f"{v.origin} (computed)", v.type, (v.key, op, site.start), site)
@@ -1298,6 +1314,28 @@ class Evaluator:
             return Extern("text", "+", ((x,), (y,)), site=site)  # a text with parts that are known
         broken = any(isinstance(v, Unknown) and v.broken for v in (x, y))
         return Unknown("computed value", site, broken=broken)
+
+    def compare(self, op: str, x: Const, y: Const, site: Site) -> bool:
+        """An ordered comparison of two numbers, recorded like one in the source."""
+        result = self._combine_two(op, x, y, site)
+        return isinstance(result, Const) and result.value is True
+
+    def _stand_in(self, v: Val, other: Val) -> Val:
+        if isinstance(v, Const) or not isinstance(other, Const) or isinstance(other.value, str | bool):
+            return v
+        if isinstance(v, Unknown | Input) or (isinstance(v, Extern) and not v.path.startswith("math/rand")):
+            is_time = isinstance(other.value, int | float) and abs(other.value) >= 1_000_000
+            typed = getattr(v, "type", None)
+            is_time = is_time or (typed is not None and typed.path == "time")
+            return self.assumed(v, is_time=is_time or (other.type is not None and other.type.path == "time"))
+        return v
+
+    def assumed(self, v: Val, *, is_time: bool) -> Assumed:
+        """The stand-in for a number from outside: 7, or 30 s for a time. The same value gets the same one."""
+        key = v.key if isinstance(v, Input) else v.reason if isinstance(v, Unknown) else v.site or id(v)
+        if key not in self._assumptions:
+            self._assumptions[key] = Assumed(30_000_000_000 if is_time else 7, None, v.site)
+        return self._assumptions[key]
 
     def _equality(
         self, op: str, left: Value, right: Value, expr: s.Binary, scope: Scope, state: State
@@ -1309,11 +1347,22 @@ class Evaluator:
             answers = {self.is_nil(v) for v in left}
         else:
             answers = {self._equal(x, y) for x in self.force(left) for y in self.force(right)}
+            self._note_equality(op, self.force(left), self.force(right), expr, scope)
         if len(answers) != 1 or None in answers:
             return (Unknown("comparison"),)
         return (Const(answers.pop() is (op == "==")),)
 
+    def _note_equality(self, op: str, left: Value, right: Value, expr: s.Binary, scope: Scope) -> None:
+        if self.comparisons is None or len(left) != 1 or len(right) != 1:
+            return
+        x, y = left[0], right[0]
+        if isinstance(x, Const) and isinstance(y, Const) and not isinstance(x.value, str | bool):
+            result = (x.value == y.value) is (op == "==")
+            self.comparisons.append(Comparison(self._site(expr, scope), x, y, result, op))
+
     def _equal(self, x: Val, y: Val) -> bool | None:
+        from zuno_audit.facts.go import library
+
         if isinstance(x, Const) and isinstance(y, Const):
             return bool(x.value == y.value)
         if isinstance(x, Nil) or isinstance(y, Nil):
@@ -1323,6 +1372,10 @@ class Evaluator:
             return bool(x.cell == y.cell and x.path == y.path)
         if isinstance(x, Opaque) or isinstance(y, Opaque):
             return True if x is y else None
+        if isinstance(x, Extern) and isinstance(y, Extern):
+            known = library.same_error(x, y)
+            if known is not None:
+                return known
         if isinstance(x, Extern) and isinstance(y, Extern) and x.args is None and y.args is None:
             same_name = (x.path, x.name) == (y.path, y.name) and x.recv is None and y.recv is None
             return True if same_name else None
@@ -2025,9 +2078,12 @@ class Evaluator:
             if after is None:
                 return None
             state = after
-        condition = self.truth(self._condition(stmt.cond, inner, state))
+        answer = self.eval(stmt.cond, inner, state)
+        condition = self.truth(answer)
         if state.dead:
             return None
+        if condition is None and any(isinstance(v, Input) for v in self.force(answer)):
+            self.undecided_inputs = True
         outcomes: list[State | None] = []
         if condition is not False:
             branch = state.fork() if condition is None else state
@@ -2038,9 +2094,6 @@ class Evaluator:
             if condition is not None or self.narrow(stmt.cond, False, inner, branch):
                 outcomes.append(branch if stmt.orelse is None else self.exec(stmt.orelse, inner, branch))
         return join(outcomes)
-
-    def _condition(self, expr: s.Expr, scope: Scope, state: State) -> Value:
-        return self.eval(expr, scope, state)
 
     def narrow(self, cond: s.Expr, holds: bool, scope: Scope, state: State) -> bool:
         """Drops the alternatives that contradict a condition. False when none is left: the branch is dead."""
@@ -2231,12 +2284,29 @@ class Evaluator:
         for clause in stmt.clauses:
             branch = state.fork()
             inner = Scope(scope, scope.frame)
+            if not self.lazy and len(stmt.clauses) > 1 and self._is_never_ready(clause, inner, branch.fork()):
+                continue
             after: State | None = branch
             if clause.comm is not None:
                 after = self.exec(clause.comm, inner, branch)
             outcomes.append(self._stmts(clause.body, inner, after) if after is not None else None)
         self._exit_loop(scope)
         return join([*outcomes, *loop.breaks])
+
+    def _is_never_ready(self, clause: s.Clause, scope: Scope, state: State) -> bool:
+        """`<-ctx.Done()` of the context that a simulation planted: nobody cancels it."""
+        comm = clause.comm
+        expr = comm.x if isinstance(comm, s.ExprStmt) else comm.rhs[0] if isinstance(comm, s.Assign) else None
+        if not isinstance(expr, s.Unary) or expr.op != "<-":
+            return False
+        value = self.eval(expr.x, scope, state)
+        v = value[0] if len(value) == 1 else None
+        return (
+            isinstance(v, Extern)
+            and v.name == "Done"
+            and v.recv is not None
+            and any(isinstance(x, Opaque) for x in v.recv)
+        )
 
     # ---------------------------------------------------------------- loops
 

@@ -343,8 +343,13 @@ def _status_from_error(
 ) -> Iterable[Value] | None:
     """status.FromError and status.Convert of an error that was made by status.Error."""
     error = ev.force(args[0]) if args else ()
-    if len(error) == 1 and isinstance(error[0], Extern) and error[0].path == STATUS and error[0].args:
+    if len(error) != 1 or not isinstance(error[0], Extern) or not error[0].args:
+        return None
+    if error[0].path == STATUS:
         return [(Extern(STATUS, "New", error[0].args, site=site),), (TRUE,)]
+    if error[0].path in ("errors", "fmt"):
+        unknown: tuple[Value, ...] = ((Const(2),), (Const("unknown"),))
+        return [(Extern(STATUS, "New", unknown, site=site),), (FALSE,)]
     return None
 
 
@@ -371,17 +376,56 @@ def _status_code(ev: Evaluator, v: Extern, args: list[Value], state: State, site
     return [out] if out else None
 
 
+_ERRORS = frozenset({("errors", "New"), ("fmt", "Errorf"), (STATUS, "Error"), (STATUS, "Errorf")})
+
+
+def same_error(x: Extern, y: Extern) -> bool | None:
+    """Whether two errors are identical: each call of errors.New and its kin makes a new one."""
+    made = [v.args is not None and (v.path, v.name) in _ERRORS for v in (x, y)]
+    if x is y:
+        return True
+    if all(made):
+        return x.site is not None and x.site == y.site
+    other = y if made[0] else x
+    if any(made) and other.args is None and other.recv is None:
+        return False  # an error variable of a library
+    return None
+
+
+def _wraps(ev: Evaluator, error: Val, target: Extern, depth: int = 0) -> bool | None:
+    if not isinstance(error, Extern) or depth > 4:
+        return None
+    known = same_error(error, target)
+    if known or known is None:
+        return known
+    if (error.path, error.name) == ("fmt", "Errorf"):
+        inner = [_wraps(ev, v, target, depth + 1) for value in error.args or () for v in ev.force(value)]
+        return True if True in inner else False
+    return False
+
+
 def _errors_is(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
     if len(args) != 2:
         return None
     error, target = ev.force(args[0]), ev.force(args[1])
-    if len(error) == 1 and len(target) == 1:
-        if isinstance(error[0], Nil):
-            return [(FALSE,)]
-        if isinstance(error[0], Opaque) and error[0].label == "error":
-            return [(FALSE,)] if isinstance(target[0], Extern) else None
-        if error[0] is target[0]:
-            return [(TRUE,)]
+    if len(target) != 1 or not isinstance(target[0], Extern):
+        return None
+    answers = {False if isinstance(e, Nil) else _wraps(ev, e, target[0]) for e in error}
+    if len(answers) == 1 and None not in answers:
+        return [(TRUE,) if answers.pop() else (FALSE,)]
+    return None
+
+
+def _context(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """context.WithTimeout and its kin: a context that is the parent's, and a cancel function."""
+    if ev.lazy or not args:
+        return None
+    return [args[0], (Extern("context", "CancelFunc", site=site),)]
+
+
+def _context_error(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    if v.recv is not None and any(isinstance(x, Opaque) for x in v.recv):
+        return [NIL]
     return None
 
 
@@ -520,6 +564,9 @@ def _models() -> dict[tuple[str, str], Model]:
     models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error
     models[STATUS, "Code"] = models[STATUS, ".Code"] = _status_code
     models["errors", "Is"] = _errors_is
+    for name in ("WithTimeout", "WithCancel", "WithDeadline", "WithValue", "WithoutCancel"):
+        models["context", name] = _context
+    models["context", ".Err"] = _context_error
     for path in ("slices", "golang.org/x/exp/slices"):
         models[path, "Concat"] = _concat
         models[path, "Clone"] = models[path, "Clip"] = models[path, "Grow"] = _first

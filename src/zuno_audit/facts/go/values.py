@@ -46,6 +46,12 @@ class Const(Val):
         return f"Const({self.value!r})"
 
 
+class Assumed(Const):
+    """A stand-in for a number that comes from outside, so that a simulation can go on."""
+
+    __slots__ = ()
+
+
 class Nil(Val):
     """The nil of a pointer, interface, map, slice, channel or function type."""
 

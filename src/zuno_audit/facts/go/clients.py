@@ -1,0 +1,214 @@
+"""Every gRPC connection and client stub of the repository, and whether a circuit breaker guards it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
+from zuno_audit.facts.go.evaluate import Evaluator
+from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.values import Const, Extern, Input, Site, State, Unknown
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+# Constructors of connections and the position of their first option.
+CONSTRUCTORS = {"NewClient": 1, "Dial": 1, "DialContext": 2}
+_TARGET = {"NewClient": 0, "Dial": 0, "DialContext": 1}
+
+
+def connection_guards(store: FactStore) -> Connections:
+    """The fact provider behind both tables."""
+    return Connections(store.get(analysis))
+
+
+def table(store: FactStore) -> Table:
+    """`grpc_client`: one row per construction of a connection, and one per call of a helper that makes them.
+
+    Fields: constructor, target, via, unary_breaker, stream_breaker, circuit_breaker, max_failures,
+    reset_timeout_s, half_open_max_calls.
+    """
+    return store.get(connection_guards).table()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionGuards:
+    """What guards a connection, for both kinds of calls."""
+
+    unary: Guard
+    stream: Guard
+
+    @property
+    def depends_on_caller(self) -> bool:
+        return any(g.depends_on_caller and g.guarded == "unknown" for g in (self.unary, self.stream))
+
+
+class Connections:
+    """Judges connections; the rows of `grpc_client`."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.breakers = BreakerQuestion(analysis.types)
+        self._judged: dict[int, tuple[Extern, ConnectionGuards]] = {}
+
+    def table(self) -> Table:
+        rows: list[Entity] = []
+        names = tuple(CONSTRUCTORS)
+        files = self.analysis.search.files_with(lib.GRPC.encode())
+        for construction in self.analysis.constructions(lib.GRPC, *names):
+            rows.extend(self._rows(construction, names))
+        relevant = [p for p in files if any(n.encode() in (self._bytes(p)) for n in names)]
+        rows.sort(key=lambda row: row.location)
+        return Table("grpc_client", tuple(rows), tuple(relevant), self.problems(relevant))
+
+    def _bytes(self, path: str) -> bytes:
+        return self.analysis.program.repository.read(path) or b""
+
+    def problems(self, paths: list[str]) -> tuple[Problem, ...]:
+        """Syntax errors in the packages of these files."""
+        program = self.analysis.program
+        found: set[Problem] = set()
+        for path in paths:
+            package = program.package_of(path)
+            for sibling in package.files if package is not None else (path,):
+                file = program.file(sibling)
+                if file is not None and file.error_line:
+                    found.add(Problem(sibling, file.error_line, "syntax error"))
+        return tuple(sorted(found, key=lambda p: (p.path, p.line)))
+
+    # ------------------------------------------------------------ judging
+
+    def judge(self, ev: Evaluator, call: Extern) -> ConnectionGuards:
+        """What guards the connection that a call of Dial, DialContext or NewClient makes."""
+        known = self._judged.get(id(call))
+        if known is None or known[0] is not call:
+            guards = ConnectionGuards(self._kind(ev, call, "unary"), self._kind(ev, call, "stream"))
+            known = self._judged[id(call)] = (call, guards)
+        return known[1]
+
+    def _kind(self, ev: Evaluator, call: Extern, kind: str) -> Guard:
+        state = call.state
+        assert state is not None
+        paths = [
+            self._path(ev, one, kind, state)
+            for options in option_lists(ev, call, CONSTRUCTORS.get(call.name, 1))
+            for one in installed(ev, options, kind)
+        ]
+        return all_of(paths)
+
+    def _path(self, ev: Evaluator, one: Installed, kind: str, state: State) -> Guard:
+        found = self.breakers.any_of(ev, one.interceptors, kind, state)
+        if found.guarded == "yes":
+            return found
+        if one.replaced:
+            lost = self.breakers.any_of(ev, one.replaced, kind, state)
+            if lost.guarded == "yes":
+                return Guard("no", f"a later {kind} interceptor replaces the breaker's", lost.sites)
+        if not one.open:
+            return found if one.interceptors else Guard("no", f"no {kind} interceptor is installed")
+        inputs = [v for v in one.open if isinstance(v, Input)]
+        if inputs:
+            return Guard("unknown", f"{inputs[0].origin} may add interceptors", depends_on_caller=True)
+        v = one.open[0]
+        reason = v.reason if isinstance(v, Unknown) else "an option that cannot be followed"
+        return Guard("unknown", reason, broken=one.is_broken)
+
+    # ------------------------------------------------------------ rows
+
+    def _rows(self, construction: Construction, names: tuple[str, ...]) -> list[Entity]:
+        own = self._judge_construction(construction)
+        below: list[tuple[Construction, ConnectionGuards]] = []
+        if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
+            self._callers(construction, construction.root, names, below, set(), 0)
+        if below:
+            joined = ConnectionGuards(all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below]))
+            agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) == 1
+            differ = Guard("unknown", "it depends on the caller")
+            own = joined if agree else ConnectionGuards(differ, differ)
+        return [self._row(construction, own), *(self._row(c, g) for c, g in below)]
+
+    def _callers(
+        self,
+        construction: Construction,
+        helper: Declaration,
+        names: tuple[str, ...],
+        below: list[tuple[Construction, ConnectionGuards]],
+        visited: set[int],
+        level: int,
+    ) -> None:
+        if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
+            return
+        visited.add(id(helper.node))
+        for seen in self.analysis.from_callers(construction, helper, lib.GRPC, names):
+            guards = self._judge_construction(seen)
+            above: list[tuple[Construction, ConnectionGuards]] = []
+            if guards.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
+                self._callers(construction, seen.root, names, above, visited, level + 1)
+            below.extend(above or [(seen, guards)])
+
+    def _judge_construction(self, construction: Construction) -> ConnectionGuards:
+        if construction.call is None:
+            because = construction.failed or "the code around it is not reached by what is followed"
+            unknown = Guard("unknown", because, broken=bool(construction.failed))
+            return ConnectionGuards(unknown, unknown)
+        return self.judge(construction.evaluator, construction.call)
+
+    def _row(self, construction: Construction, guards: ConnectionGuards) -> Entity:
+        place = construction.seen_from or construction.site
+        location = self.analysis.location(place)
+        via = None
+        if construction.seen_from is not None:
+            made = self.analysis.location(construction.site)
+            via = f"{made.path}:{made.line}"
+        fields = {
+            "constructor": Answer(f"grpc.{construction.call.name}" if construction.call is not None else None),
+            "target": Answer(self._target(construction)),
+            "via": Answer(via),
+            **self.guard_fields(guards, location),
+        }
+        return Entity("grpc_client", location, fields)
+
+    def guard_fields(self, guards: ConnectionGuards, location: Location) -> dict[str, Answer]:
+        """The fields about breakers that connections and stubs share."""
+        unary = self._answer(guards.unary, location, "unary")
+        stream = self._answer(guards.stream, location, "stream")
+        both = [g for g in (guards.unary, guards.stream) if g.guarded == "yes"]
+        fields = {"unary_breaker": unary, "stream_breaker": stream, "circuit_breaker": unary}
+        for name in ("max_failures", "reset_timeout_s", "half_open_max_calls"):
+            values = {getattr(g, name) for g in both}
+            value = values.pop() if len(values) == 1 else None
+            sites = both[0].setting_sites if both else ()
+            proof = tuple(self.analysis.location(site, note) for site, note in sites)
+            because = "no breaker is there" if not both else "" if value is not None else "it comes from outside"
+            fields[name] = Answer(value, because, proof)
+        return fields
+
+    def _answer(self, guard: Guard, location: Location, kind: str) -> Answer:
+        proof = (
+            location.noted("the connection is made here"),
+            *(self.analysis.location(site, note) for site, note in guard.sites),
+        )
+        return Answer(guard.guarded, f"{kind} calls: {guard.because}", proof, guard.broken and guard.guarded != "yes")
+
+    def _target(self, construction: Construction) -> str | None:
+        call = construction.call
+        if call is None or not call.args:
+            return None
+        index = _TARGET.get(call.name, 0)
+        value = construction.evaluator.force(call.args[index]) if index < len(call.args) else ()
+        if len(value) == 1 and isinstance(value[0], Const) and isinstance(value[0].value, str):
+            return re.sub(r"//[^/@\s]+@", "//****@", value[0].value)
+        return None
+
+
+def made_at(call: Extern) -> Site | None:
+    """Where a connection was made."""
+    return call.site
