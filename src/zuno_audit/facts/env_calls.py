@@ -27,7 +27,8 @@ _CONSTANT = re.compile(
 _SPELLED = re.compile(rb"\"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\"")
 _TAG = re.compile(rb"\b(?:env|envconfig):\"([A-Za-z_]\w*)")
 _ARGUMENTS = rb"\(\s*(?:\"([^\"\n]+)\"|((?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*))\s*(?:,\s*\"([^\"\n]*)\")?"
-_SYSTEM_CALLS = (b"os.Getenv", b"os.LookupEnv", b"syscall.Getenv")
+_DECLARES = re.compile(rb"func\s+(?:\([^)]*\)\s*)?")
+_SYSTEM_CALLS = {"os": (b"Getenv", b"LookupEnv"), "syscall": (b"Getenv",)}
 
 Wrappers = Mapping[str, frozenset[bytes]]  # names of wrappers by the folder of their package
 
@@ -106,7 +107,7 @@ def _spelled_out(head: GoHead, data: bytes, call: _Call) -> Iterator[EnvRead]:
 
 
 def _calls(head: GoHead, data: bytes, packages: GoPackages, wrappers: Wrappers) -> Iterator[_Call]:
-    names = [name for name in _SYSTEM_CALLS if name in data]
+    names = [name for name in _system_calls(head) if name in data]
     names += [name for name in _names_in_scope(head, packages, wrappers) if name + b"(" in data]
     if not names:
         return
@@ -116,8 +117,16 @@ def _calls(head: GoHead, data: bytes, packages: GoPackages, wrappers: Wrappers) 
     for match in re.finditer(pattern + _ARGUMENTS, data):
         line_start = data.rfind(b"\n", 0, match.start()) + 1
         before = data[line_start : match.start()]
-        if b"//" not in before.replace(b"://", b"") and not before.startswith(b"func "):
+        if b"//" not in before.replace(b"://", b"") and _DECLARES.fullmatch(before) is None:
             yield _Call(match.start(), match[1], match[2], match[3], match[4])
+
+
+def _system_calls(head: GoHead) -> Iterator[bytes]:
+    """The calls of the standard library under the names that the file gives them."""
+    for imported in head.imports:
+        for name in _SYSTEM_CALLS.get(imported.path, ()):
+            prefix = (imported.alias or imported.path).encode()
+            yield name if prefix == b"." else prefix + b"." + name
 
 
 def _names_in_scope(head: GoHead, packages: GoPackages, wrappers: Wrappers) -> Iterator[bytes]:
