@@ -174,7 +174,8 @@ def test_without_compose_reading_is_enough(tmp_path: Path) -> None:
 def test_wrappers_of_wrappers_and_another_name_for_os(tmp_path: Path) -> None:
     env = (
         'package env\n\nimport sys "os"\n\nfunc get(k string) string { return sys.Getenv(k) }\n\n'
-        "func GetString(key, fallback string) string {\n\tif v := get(key); v != fallback {\n\t\treturn v\n\t}\n"
+        "func GetString(key, fallback string) string {\n\tif v := get(key); v != fallback {\n"
+        "\t\treturn v\n\t}\n"
         "\treturn fallback\n}\n"
     )
     assert values(variable(store_of(tmp_path, {**FILES, "env/env.go": env}), "LIMIT"), "read") == ("yes",)
