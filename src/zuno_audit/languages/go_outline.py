@@ -8,12 +8,10 @@ bracket and a name is code. Offsets are offsets of the original text.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
-_OPAQUE = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL
-)
+_OPAQUE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL)
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _BRACKET = re.compile(r"[(){}\[\]]")
 _FUNC = re.compile(r"^func\b[ \t]*(?:\(([^()]*)\)[ \t]*)?(\w+)[ \t]*(?=[\[(])", re.MULTILINE)
@@ -53,13 +51,15 @@ class GoOutline:
     text: str
     masked: str
     package: str
-    imports: dict[str, str] = field(default_factory=dict)  # local name -> import path
+    imports: dict[str, str] = field(default_factory=dict)  # local name (guessed if not given) -> import path
+    renamed: set[str] = field(default_factory=set)  # local names that the file gives itself
     functions: list[GoFunction] = field(default_factory=list)
     strings: list[GoString] = field(default_factory=list)
     pairs: dict[int, int] = field(default_factory=dict)  # opening bracket -> closing bracket
     problem: str = ""
     problem_line: int = 1
     _lines: list[int] = field(default_factory=list)
+    _braces: list[int] = field(default_factory=list)
 
     def line(self, offset: int) -> int:
         """The 1-based line of an offset."""
@@ -67,9 +67,17 @@ class GoOutline:
             self._lines = [0, *(m.end() for m in re.finditer("\n", self.text))]
         return bisect_right(self._lines, offset)
 
-    def strings_in(self, start: int, end: int) -> list[str]:
-        """The string literals between two offsets."""
-        return [s.text for s in self.strings if start <= s.start < end]
+    def braces_between(self, start: int, end: int) -> list[int]:
+        """The offsets of the braces `{` that open between two offsets, both included."""
+        if not self._braces:
+            self._braces = sorted(o for o in self.pairs if self.masked[o] == "{")
+        return self._braces[bisect_left(self._braces, start) : bisect_right(self._braces, end)]
+
+    def strings_between(self, start: int, end: int) -> list[GoString]:
+        """The string literals that start between two offsets, both included."""
+        first = bisect_left(self.strings, start, key=lambda s: s.start)
+        last = bisect_right(self.strings, end, key=lambda s: s.start)
+        return self.strings[first:last]
 
 
 def outline(path: str, text: str) -> GoOutline:
@@ -133,7 +141,7 @@ def _check_top_level(found: GoOutline) -> None:
     for start, piece in outside:
         for match in re.finditer(r"\n[ \t]*([^\s])", piece):
             at = start + match.start(1)
-            if match.group(1) in "\"`" or _TOP_LEVEL.match(found.masked, at):
+            if match.group(1) in '"`' or _TOP_LEVEL.match(found.masked, at):
                 continue
             if re.search(r"[=,+\-*/|&.<>:]\s*$", piece[: match.start()]) or match.group(1) in ".":
                 continue
@@ -150,7 +158,10 @@ def _imports(found: GoOutline) -> dict[str, str]:
     for match in _IMPORT_SPEC.finditer(found.masked, 0, end):
         path = by_start.get(match.start(2))
         if path is not None:
-            imports[(match.group(1) or "").strip() or default_name(path)] = path
+            given = (match.group(1) or "").strip()
+            imports[given or default_name(path)] = path
+            if given:
+                found.renamed.add(given)
     return imports
 
 
@@ -174,7 +185,13 @@ def _functions(found: GoOutline) -> list[GoFunction]:
         signature = found.masked[match.end() : opening]
         functions.append(
             GoFunction(
-                match.group(2), receiver, receiver_name, match.start(), signature, opening, found.pairs[opening]
+                match.group(2),
+                receiver,
+                receiver_name,
+                match.start(),
+                signature,
+                opening,
+                found.pairs[opening],
             )
         )
     return functions

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+MAX_LINE = 4000  # characters of a line that are looked at; longer ones are no prose, and patterns stay cheap
+
 _FENCE = re.compile(r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])?[ \t]*(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
 _HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
@@ -17,7 +19,9 @@ _TASK = re.compile(r"^\[([ xX])\](?:[ \t]+|$)(.*)$")
 _LINK = re.compile(
     r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\]){0,500})\]\(\s*(<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()\n]*\)"
 )
-_REFERENCE = re.compile(r"^ {0,3}\[([^\]\n]+)\]:[ \t]*(<[^<>\n]+>|\S+)")
+_REFERENCE = re.compile(
+    r"^ {0,3}\[([^\]\n]+)\]:[ \t]*(<[^<>\n]+>|\S+)(?:[ \t]+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?[ \t]*$"
+)
 _HTML_LINK = re.compile(
     r"""<(?:a|img)\b[^<>]{0,500}?\b(?:href|src)\s*=\s*["']([^"'<>]+)["']""", re.IGNORECASE
 )
@@ -162,6 +166,8 @@ class _Scanner:
         return self.found
 
     def _role(self, number: int, raw: str) -> str:
+        if len(raw) > MAX_LINE:
+            raw = raw[:MAX_LINE]
         if self.fence is not None:
             return self._in_fence(raw)
         if self.in_comment or raw.lstrip().startswith("<!--"):
@@ -217,6 +223,8 @@ class _Scanner:
         return "text"
 
     def _inline(self, number: int, raw: str) -> None:
+        if ("[" not in raw and "<" not in raw) or len(raw) > MAX_LINE:
+            return
         masked = _SPAN.sub(lambda m: " " * len(m.group()), raw)
         for link in _LINK.finditer(masked):
             self.found.links.append(Link(link.group(1), link.group(2).strip("<>"), number))

@@ -1,0 +1,700 @@
+"""Go tests as evidence: what really runs, really asserts, and what of our code it calls.
+
+A test that is skipped, empty, only logs, asserts that true is true, or leaves before its assertions proves nothing.
+The files are read as outlines (names, strings, nesting); nothing is type-checked. Calls are followed through
+helpers of the same folder and through functions of our own packages, a few steps deep.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go_packages import GoPackage, go_packages, is_go_tool_file
+from zuno_audit.languages.go_outline import GoFunction, GoOutline, outline
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+MAX_STEPS = 4  # helpers calling helpers
+MAX_FUNCTIONS = 80  # functions that one test is followed into
+MAX_FILE_BYTES = 1_000_000
+
+_CALL = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*\s*\.\s*)*)([A-Za-z_]\w*)\s*(?:\[[\w.*, \[\]]*\]\s*)?\(")
+_CHAINED = re.compile(r"\)\s*\.\s*([A-Za-z_]\w*)\s*\(")
+_TEST_NAME = re.compile(r"Test(?![a-z])")
+_TESTING_PARAMETER = re.compile(r"\b(\w+)\s+(?:\*\s*testing\.(?:T|B|F)|testing\.TB)\b")
+_EXIT = re.compile(
+    r"(?<=[{;\n])[ \t]*(?:(return)\b|(panic|os\.Exit)\s*\(|([\w.]+(?:\(\))?)\.(Skip|Skipf|SkipNow|FailNow)\s*\()"
+)
+_IF_HEAD = re.compile(r"\bif\b([^{}\n]*)\Z")
+_LITERAL_HEAD = re.compile(r"\bfunc\s*\([^()]*\)[^{}\n]*\Z")
+_CONSTANT = r"(?:true|false|!\s*true|!\s*false|1\s*==\s*[01])"
+_CONSTANT_IF = re.compile(rf"\bif\s*\(?\s*{_CONSTANT}\s*\)?\s*\{{|[;{{}}]\s*\{{")
+_ALWAYS = re.compile(r"\s*\(?\s*(?:true|!\s*false|1\s*==\s*1)\s*\)?\s*\Z")
+_NEVER = re.compile(r"\s*\(?\s*(?:false|!\s*true|1\s*==\s*0)\s*\)?\s*\Z")
+_CASE = re.compile(r"(?<=[{;\n])[ \t]*(?:case\b|default\s*:|\w+:\s*\n)")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_MADE = re.compile(r"\b(\w+)\s*:?=\s*&?\s*(\w+)\.[A-Z]\w*\s*\{")
+_SUITE_RUN = re.compile(
+    r"\b\w+\.Run\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
+    r"|\bsuite\.Run\s*\(\s*\w+\s*,\s*(?:New)?(\w+)\s*[()]"
+)
+_PACKAGE_STRING = re.compile(
+    r"^(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")", re.MULTILINE
+)
+_KEYWORDS = frozenset(
+    "if for switch select return func go defer range case append make new len cap copy delete panic print println close"
+    " string int int32 int64 uint uint8 uint32 uint64 byte rune bool float64 float32 error any".split()
+)
+ASSERTION_LIBRARIES = re.compile(
+    r"(?:^|/)(?:testify/(?:assert|require)|gotest\.tools(?:/v3)?/assert(?:/cmp)?|matryer/is|go-quicktest/qt|frankban/quicktest"
+    r"|onsi/gomega|go\.uber\.org/mock|check\.v1|alecthomas/assert(?:/v2)?|shoenig/test(?:/must)?|stretchr/testify/suite)$"
+    r"|(?:^|/)(?:assert|require|is|must)$"
+)
+_ASSERT_WORD = re.compile(
+    r"^(?:Assert|Require|Expect|Must|Check|Verify|Ensure|Equal|NotEqual|Diff|ErrorIs)(?![a-z])"
+)
+_SUITE_ASSERTION = re.compile(
+    r"^(?:Equal|EqualValues|Exactly|NotEqual|Same|NotSame|True|False|Nil|NotNil|Error|NoError|ErrorIs|ErrorAs|ErrorContains|EqualError"
+    r"|Contains|NotContains|Len|Empty|NotEmpty|Zero|NotZero|Greater|GreaterOrEqual|Less|LessOrEqual|Positive|Negative|InDelta|InEpsilon"
+    r"|Regexp|NotRegexp|JSONEq|YAMLEq|Panics|NotPanics|PanicsWithValue|PanicsWithError|Eventually|Never|ElementsMatch|Subset|NotSubset"
+    r"|Implements|IsType|WithinDuration|FileExists|DirExists|HTTP\w+|Condition|Fail|FailNow|Failf|Equalf|NoErrorf|Truef|Errorf)$"
+)
+_REPORTS = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
+
+
+@dataclass(slots=True)
+class TestFolder:
+    """The Go files of one folder that a test binary is made of."""
+
+    directory: str
+    tests: list[GoOutline] = field(default_factory=list)
+    functions: dict[str, list[tuple[GoOutline, GoFunction]]] = field(
+        default_factory=dict
+    )  # by name, tests only
+    constants: dict[str, list[str]] | None = None  # strings of package-level declarations, once asked for
+
+
+@dataclass(slots=True)
+class GoTest:
+    """One test function or suite method, followed as far as it goes.
+
+    `skipped` says why it does not run, `exercised` are folders of our packages that it calls into, `calls` the names it
+    calls, `strings` the literals it holds, `connections` the kinds of real connections it opens.
+    """
+
+    file: GoOutline
+    function: GoFunction
+    name: str
+    skipped: str = ""  # why it does not run
+    skipped_line: int = 0
+    condition: str = ""
+    asserts: tuple[str, int] | None = None
+    exercised: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    strings: list[str] = field(default_factory=list)
+    connections: dict[str, str] = field(default_factory=dict)
+
+
+class TestCode:
+    """All test folders, and our packages as far as tests lead into them."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.store = store
+        self.packages = store.get(go_packages)
+        self.folders: dict[str, TestFolder] = {}
+        self.problems: list[GoOutline] = []
+        self._outlines: dict[str, GoOutline] = {}
+        self._package_functions: dict[str, dict[str, list[tuple[GoOutline, GoFunction]]]] = {}
+        self._declares: dict[tuple[str, str], bool] = {}
+        self._by_folder: dict[str, list[str]] | None = None
+        self._may_connect: dict[str, bool] = {}
+        self._bodies: dict[tuple[str, int], Body] = {}
+        for path in store.repository.files:
+            if path.endswith("_test.go") and is_go_tool_file(path):
+                self._add(path)
+
+    def _add(self, path: str) -> None:
+        file = self.outline(path)
+        if file is None:
+            return
+        folder = self.folders.setdefault(dirname(path), TestFolder(dirname(path)))
+        folder.tests.append(file)
+        if file.problem:
+            self.problems.append(file)
+        for function in file.functions:
+            folder.functions.setdefault(function.name, []).append((file, function))
+
+    def outline(self, path: str) -> GoOutline | None:
+        """The outline of a Go file, made once; None when it cannot be read or is huge."""
+        if path not in self._outlines:
+            text = self.store.repository.text(path)
+            if text is None or len(text) > MAX_FILE_BYTES:
+                return None
+            self._outlines[path] = self._named(outline(path, text))
+        return self._outlines[path]
+
+    def _named(self, file: GoOutline) -> GoOutline:
+        """The file with packages of ours under the name that their package clause gives them."""
+        for alias, import_path in list(file.imports.items()):
+            package = self.packages.by_import.get(import_path)
+            if package is not None and alias not in file.renamed and package.name != alias:
+                del file.imports[alias]
+                file.imports[package.name] = import_path
+        return file
+
+    def body(self, file: GoOutline, function: GoFunction) -> Body:
+        """The body of a function, looked at once."""
+        key = (file.path, function.start)
+        if key not in self._bodies:
+            self._bodies[key] = Body(file, function)
+        return self._bodies[key]
+
+    def package_functions(self, directory: str) -> dict[str, list[tuple[GoOutline, GoFunction]]]:
+        """Functions and methods of one of our packages by name."""
+        if directory not in self._package_functions:
+            found: dict[str, list[tuple[GoOutline, GoFunction]]] = {}
+            package = self.packages.by_directory.get(directory)
+            for head in package.files if package is not None else ():
+                file = self.outline(head.path)
+                for function in file.functions if file is not None else ():
+                    found.setdefault(function.name, []).append((file, function))  # type: ignore[arg-type]
+            self._package_functions[directory] = found
+        return self._package_functions[directory]
+
+    def may_connect(self, directory: str) -> bool:
+        """True when a package of ours, or one of ours that it imports, imports something that can connect."""
+        if directory not in self._may_connect:
+            self._may_connect[directory] = False
+            package = self.packages.by_directory.get(directory)
+            self._may_connect[directory] = package is not None and any(
+                self._leads_to_connector(imported.path) for head in package.files for imported in head.imports
+            )
+        return self._may_connect[directory]
+
+    def _leads_to_connector(self, import_path: str) -> bool:
+        ours = self.packages.by_import.get(import_path)
+        return _is_connector(import_path) if ours is None else self.may_connect(ours.directory)
+
+    def declares(self, package: GoPackage, name: str) -> bool:
+        """True when the name occurs in a file of the package; a name that does not is not declared there."""
+        key = (package.directory, name)
+        if key not in self._declares:
+            word = re.compile(rb"\b" + name.encode() + rb"\b")
+            paths = self._files_of(package.directory)
+            self._declares[key] = any(word.search(self.store.repository.read(p) or b"") for p in paths)
+        return self._declares[key]
+
+    def _files_of(self, directory: str) -> list[str]:
+        """All Go files of a folder; test files as well, because some of them export what others test."""
+        if self._by_folder is None:
+            self._by_folder = {}
+            for path in self.packages.heads:
+                self._by_folder.setdefault(dirname(path), []).append(path)
+        return self._by_folder.get(directory, [])
+
+    def unresolved(self, file: GoOutline) -> Iterator[tuple[int, str]]:
+        """Lines of a test file that cannot compile: a package of ours, or a name in it, that does not exist."""
+        for alias, import_path in file.imports.items():
+            package = self.packages.by_import.get(import_path)
+            if package is None:
+                if self._should_be_ours(import_path) and alias not in ("_", "."):
+                    yield self._import_line(file, import_path), f"the package {import_path} does not exist"
+                continue
+            for at, name in self._names_used(file, alias):
+                if not self.declares(package, name):
+                    yield file.line(at), f"{import_path} declares no {name}"
+
+    def _should_be_ours(self, import_path: str) -> bool:
+        from zuno_audit.facts.go_packages import module_roots
+
+        for directory, module in self.store.get(module_roots).items():
+            if import_path == module or import_path.startswith(module + "/"):
+                inner = (directory + import_path[len(module) :]).strip("/")
+                return not any(path.endswith(".go") for path in self.store.repository.glob(f"{inner}/*"))
+        return False
+
+    def _import_line(self, file: GoOutline, import_path: str) -> int:
+        return next((file.line(s.start) for s in file.strings if s.text == import_path), 1)
+
+    def _names_used(self, file: GoOutline, alias: str) -> Iterator[tuple[int, str]]:
+        """Exported names behind a package's name, unless a variable of that name hides the package somewhere."""
+        hidden = (
+            rf"\b{alias}\b\s*(?:,\s*\w+\s*)*:=|\bvar\s+{alias}\b|[(,]\s*{alias}(?:\s*,\s*\w+)*\s+[\w*\[.]"
+        )
+        if alias in ("_", ".") or re.search(hidden, file.masked):
+            return
+        for match in re.finditer(rf"(?<![\w.]){alias}\.([A-Z]\w*)", file.masked):
+            yield match.start(), match.group(1)
+
+
+def test_code(store: FactStore) -> TestCode:
+    """The test code of the repository."""
+    return TestCode(store)
+
+
+@dataclass(frozen=True, slots=True)
+class TestFunction:
+    """A test function, or a method of a suite together with the function that runs the suite."""
+
+    folder: TestFolder
+    file: GoOutline
+    function: GoFunction
+    name: str
+    runner: tuple[GoOutline, GoFunction] | None = None
+
+    @property
+    def line(self) -> int:
+        return self.file.line(self.function.start)
+
+
+def test_functions(store: FactStore) -> tuple[TestFunction, ...]:
+    """Every test function and every method of a suite that is run, in file order."""
+    code = store.get(test_code)
+    return tuple(test for folder in code.folders.values() for test in _folder_tests(code, folder))
+
+
+def _folder_tests(code: TestCode, folder: TestFolder) -> Iterator[TestFunction]:
+    suites: dict[str, tuple[GoOutline, GoFunction]] = {}
+    for file in folder.tests:
+        for function in file.functions if not file.problem else ():
+            if not function.receiver and _TEST_NAME.match(function.name) and _takes_t(function):
+                if ".Run(" in file.masked or "TestingT" in file.masked:
+                    for suite in _suites_run(code, folder, file, function):
+                        suites.setdefault(suite, (file, function))
+                yield TestFunction(folder, file, function, function.name)
+    for file in folder.tests:
+        for function in file.functions if not file.problem else ():
+            if function.receiver in suites and _TEST_NAME.match(function.name):
+                name = f"{function.receiver}.{function.name}"
+                yield TestFunction(folder, file, function, name, suites[function.receiver])
+
+
+def _takes_t(function: GoFunction) -> bool:
+    return re.search(r"\*\s*(?:testing\.)?T\b", function.signature) is not None
+
+
+def _suites_run(code: TestCode, folder: TestFolder, file: GoOutline, function: GoFunction) -> Iterator[str]:
+    """Types whose methods a test function runs: by testify's suite.Run, or all with a *C under gocheck's TestingT."""
+    live = code.body(file, function).live
+    for match in _SUITE_RUN.finditer(live):
+        name = match.group(1) or match.group(2) or match.group(3)
+        made = re.search(rf"\b{name}\b\s*:?=\s*(?:&\s*|new\s*\(\s*|New)(?:\w+\.)?(\w+)", live)
+        yield made.group(1) if made else name
+    if re.search(r"(?<![\w.])(?:\w+\.)?TestingT\s*\(", live):
+        for group in folder.functions.values():
+            yield from (
+                g.receiver for _, g in group if g.receiver and re.search(r"\*\s*(?:\w+\.)?C\b", g.signature)
+            )
+
+
+class Body:
+    """The body of a function without what cannot run: code after an exit, branches that are never taken."""
+
+    def __init__(self, file: GoOutline, function: GoFunction) -> None:
+        self.file = file
+        self.function = function
+        self.start = function.opening
+        self.end = function.closing
+        self.skip: tuple[int, str] | None = None  # offset in the file, how it skips
+        self.condition = ""
+        self._dead: list[tuple[int, int]] = []
+        self._find_dead()
+        self.live = self._without_dead()
+        self.calls = tuple(self._calls())
+        self.made = dict(_MADE.findall(self.live))  # variable -> package of the composite literal it holds
+
+    def _find_dead(self) -> None:
+        masked = self.file.masked
+        odd = _CONSTANT_IF.search(masked, self.start, self.end) is not None
+        if odd:
+            self._dead.extend((o, c) for o, c in self._blocks() if _NEVER.match(self._condition_of(o)))
+        for match in _EXIT.finditer(masked, self.start, self.end + 1):
+            is_skip = match.group(4) is not None and match.group(4).startswith("Skip")
+            end = self._statement_end(match.end(), match.group(1) is not None)
+            if is_skip or odd or not masked[end : self.end + 1].lstrip().startswith("}"):
+                at = match.start() + len(match.group()) - len(match.group().lstrip())
+                self._leave(at, end, is_skip)
+
+    def _statement_end(self, at: int, is_return: bool) -> int:
+        """The end of the statement whose keyword, or opening bracket of a call, ends at `at`."""
+        masked, pairs = self.file.masked, self.file.pairs
+        if not is_return:
+            at -= 1
+        while at < self.end:
+            if at in pairs:
+                at = pairs[at]
+            elif masked[at] in ";}" or (masked[at] == "\n" and masked[at - 1] not in ",.+&|"):
+                return at
+            at += 1
+        return self.end
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        return [(o, self.file.pairs[o]) for o in self.file.braces_between(self.start, self.end)]
+
+    def _enclosing(self, at: int) -> tuple[int, int]:
+        inside = [(o, c) for o, c in self._blocks() if o < at <= c]
+        return max(inside, default=(self.start, self.end))
+
+    def _condition_of(self, opening: int) -> str:
+        """The condition of the `if` whose block opens here, or nothing."""
+        head = _IF_HEAD.search(self.file.masked, max(self.start, opening - 300), opening)
+        return head.group(1) if head is not None else ""
+
+    def _own_block(self, at: int) -> tuple[int, int]:
+        """The block an exit belongs to: the one around it, seen through `if true {` and bare blocks."""
+        opening, closing = self._enclosing(at)
+        while opening != self.start:
+            before = self.file.masked[max(self.start, opening - 300) : opening].rstrip()
+            if not before.endswith((";", "{", "}")) and not _ALWAYS.match(self._condition_of(opening)):
+                break
+            opening, closing = self._enclosing(opening)
+        return opening, closing
+
+    def _leave(self, at: int, end: int, is_skip: bool) -> None:
+        if any(o < at < c for o, c in self._dead):
+            return
+        opening, closing = self._own_block(at)
+        following = _CASE.search(self.file.masked, end, closing)
+        self._dead.append((end, following.start() if following else closing))
+        if not is_skip:
+            return
+        if opening == self.start:
+            self.skip = self.skip or (at, "it calls Skip unconditionally")
+        elif self._is_function_literal(opening):
+            self._dead.append((opening, closing))
+        else:
+            self.condition = self.condition or self._condition_of(opening).strip() or "a condition"
+
+    def _is_function_literal(self, opening: int) -> bool:
+        return _LITERAL_HEAD.search(self.file.masked, max(0, opening - 300), opening) is not None
+
+    def _without_dead(self) -> str:
+        text = self.file.masked[self.start : self.end + 1]
+        for opening, closing in self._dead:
+            first, last = opening - self.start + 1, closing - self.start
+            if first < last:
+                text = text[:first] + re.sub(r"[^\n]", " ", text[first:last]) + text[last:]
+        return text
+
+    def strings(self) -> Iterator[str]:
+        """The string literals of the living code."""
+        for literal in self.file.strings_between(self.start, self.end):
+            if not any(o <= literal.start <= c for o, c in self._dead):
+                yield literal.text
+
+    def _calls(self) -> Iterator[tuple[int, str, str]]:
+        """(offset in `live`, qualifier, name) of every call; the qualifier of a chained call is `()`."""
+        for match in _CALL.finditer(self.live):
+            qualifier, name = match.groups()
+            if qualifier:
+                yield (
+                    match.start(),
+                    qualifier[:-1] if " " not in qualifier else "".join(qualifier.split())[:-1],
+                    name,
+                )
+            elif name not in _KEYWORDS:
+                yield match.start(), "", name
+        if ")." in self.live or ").\n" in self.live:
+            for match in _CHAINED.finditer(self.live):
+                yield match.start(1), "()", match.group(1)
+
+
+def follow(code: TestCode, test: TestFunction) -> GoTest:
+    """What a test does, followed through helpers and into our packages."""
+    found = GoTest(test.file, test.function, test.name)
+    body = code.body(test.file, test.function)
+    if body.skip is not None:
+        found.skipped, found.skipped_line = body.skip[1], test.file.line(body.skip[0])
+    elif test.runner is not None and code.body(*test.runner).skip is not None:
+        found.skipped, found.skipped_line = "the function that runs the suite is skipped", test.line
+    found.condition = body.condition
+    _Walk(code, test.folder, found).run(test.file, test.function)
+    return found
+
+
+class _Walk:
+    """The closure of a test over helpers of its folder, and over our packages for what they connect to."""
+
+    def __init__(self, code: TestCode, folder: TestFolder, test: GoTest) -> None:
+        self.code = code
+        self.folder = folder
+        self.test = test
+        self.seen: set[tuple[str, int]] = set()
+        self.own = self._own_package()
+
+    def _own_package(self) -> GoPackage | None:
+        """The package under test when the test file belongs to it."""
+        package = self.code.packages.by_directory.get(self.folder.directory)
+        return package if package is not None and package.name == self.test.file.package else None
+
+    def run(self, file: GoOutline, function: GoFunction) -> None:
+        todo = [(file, function, 0, True)]
+        if function.receiver:
+            for setup in ("SetupSuite", "SetupTest", "SetUpTest", "SetUpSuite", "BeforeTest"):
+                todo += [
+                    (f, g, 0, True)
+                    for f, g in self.folder.functions.get(setup, ())
+                    if g.receiver == function.receiver
+                ]
+        while todo and len(self.seen) < MAX_FUNCTIONS:
+            at_file, at_function, steps, in_tests = todo.pop(0)
+            key = (at_file.path, at_function.start)
+            if key in self.seen:
+                continue
+            self.seen.add(key)
+            todo.extend(self._visit(self.code.body(at_file, at_function), steps, in_tests))
+
+    def _visit(
+        self, body: Body, steps: int, in_tests: bool
+    ) -> Iterator[tuple[GoOutline, GoFunction, int, bool]]:
+        test = self.test
+        if in_tests:
+            test.strings.extend(body.strings())
+            test.strings.extend(self._package_strings(body.live))
+            if test.asserts is None:
+                test.asserts = first_assertion(body)
+            yield from ((*helper, steps + 1, True) for helper in self._helpers(body) if steps < MAX_STEPS)
+        self._connections(body)
+        for _, qualifier, name in body.calls:
+            if in_tests:
+                test.calls.append(name)
+            if steps < MAX_STEPS:
+                for found in self._targets(body.file, body, qualifier, name, in_tests):
+                    yield (*found[:2], steps + 1, found[2])
+
+    def _helpers(self, body: Body) -> Iterator[tuple[GoOutline, GoFunction]]:
+        """Functions and methods of the test files that the code names: called, or handed to `t.Run`."""
+        functions = self.folder.functions
+        for name in sorted(functions.keys() & set(_NAME.findall(body.live))):
+            if not _TEST_NAME.match(name):
+                yield from functions[name]
+
+    def _targets(
+        self, file: GoOutline, body: Body, qualifier: str, name: str, in_tests: bool
+    ) -> Iterator[tuple[GoOutline, GoFunction, bool]]:
+        """The functions of ours that a call may lead to."""
+        directory = self._directory(file, qualifier)
+        if directory is None and not in_tests and not qualifier:
+            directory = dirname(file.path)
+        if directory is None and in_tests and self.own is not None:
+            self._own_call(qualifier, name)
+            directory = self.own.directory if not qualifier else None
+        if directory is None and in_tests and "." not in qualifier and qualifier not in ("", "()"):
+            directory = self._made_from(file, body, qualifier)
+        if directory is None:
+            return
+        if in_tests:
+            self.test.exercised.add(directory)
+        if self.code.may_connect(directory):
+            for other, function in self.code.package_functions(directory).get(name, ())[:4]:
+                yield other, function, False
+
+    def _directory(self, file: GoOutline, qualifier: str) -> str | None:
+        """The folder of our package that a call's first name stands for."""
+        first = qualifier.split(".")[0]
+        import_path = file.imports.get(first)
+        package = self.code.packages.by_import.get(import_path) if import_path else None
+        return package.directory if package is not None and "." not in qualifier else None
+
+    def _made_from(self, file: GoOutline, body: Body, variable: str) -> str | None:
+        """The folder of the package whose composite literal a variable holds: `x := &pkg.Type{}` then `x.Call()`."""
+        alias = body.made.get(variable)
+        return self._directory(file, alias) if alias else None
+
+    def _own_call(self, qualifier: str, name: str) -> None:
+        assert self.own is not None
+        if name in self.code.package_functions(self.own.directory) and not self._is_imported(qualifier):
+            self.test.exercised.add(self.own.directory)
+
+    def _is_imported(self, qualifier: str) -> bool:
+        return qualifier.split(".")[0] in self.test.file.imports
+
+    def _package_strings(self, live: str) -> Iterator[str]:
+        """Strings of package-level constants and variables that the code names."""
+        if self.folder.constants is None:
+            self.folder.constants = package_strings(self.folder)
+        if self.folder.constants:
+            for name in sorted(self.folder.constants.keys() & set(_NAME.findall(live))):
+                yield from self.folder.constants[name]
+
+    def _connections(self, body: Body) -> None:
+        for kind, place in connections(body):
+            self.test.connections.setdefault(kind, place)
+
+
+def package_strings(folder: TestFolder) -> dict[str, list[str]]:
+    """Strings of the package-level constants and variables of a folder's test files, by name."""
+    found: dict[str, list[str]] = {}
+    for file in folder.tests:
+        for match in _PACKAGE_STRING.finditer(file.masked):
+            if _is_outside(file, match.start(2)):
+                literals = file.strings_between(match.start(2), match.start(2))
+                found.setdefault(match.group(1), []).extend(s.text for s in literals)
+    return found
+
+
+def _is_outside(file: GoOutline, offset: int) -> bool:
+    return not any(f.opening < offset < f.closing for f in file.functions)
+
+
+# --- assertions
+
+
+def first_assertion(body: Body) -> tuple[str, int] | None:
+    """The path and line of the first assertion that can fail, or None."""
+    file = body.file
+    testing_names = set(_TESTING_PARAMETER.findall(body.function.signature + body.live))
+    libraries = {alias for alias, path in file.imports.items() if ASSERTION_LIBRARIES.search(path)}
+    libraries |= _made_by(body, libraries)
+    for at, qualifier, name in body.calls:
+        if _is_assertion(body, at, qualifier, name, testing_names, libraries) and not _is_vacuous(
+            body, at, name
+        ):
+            return file.path, file.line(body.start + at)
+    return None
+
+
+def _made_by(body: Body, libraries: set[str]) -> set[str]:
+    """Variables that hold an assertion object: `is := is.New(t)`, `require := require.New(t)`."""
+    found = set()
+    for match in re.finditer(r"\b(\w+)\s*:=\s*(\w+)\.New\w*\s*\(", body.live):
+        if match.group(2) in libraries:
+            found.add(match.group(1))
+    return found
+
+
+def _is_assertion(
+    body: Body, at: int, qualifier: str, name: str, testing_names: set[str], libraries: set[str]
+) -> bool:
+    first = qualifier.split(".")[0]
+    if name in _REPORTS and (qualifier in testing_names or qualifier.endswith((".T", ".T()"))):
+        return True
+    if first in libraries and first != body.function.receiver_name:
+        return name not in ("New", "NewController", "Run", "NewWithT", "Name")
+    receiver = body.function.receiver_name
+    if receiver and first == receiver and _SUITE_ASSERTION.match(name):
+        return qualifier == receiver or qualifier.endswith(("Require", "Assert"))
+    if qualifier == "()":
+        before = body.live[max(0, at - 40) : at]
+        if re.search(r"\.(?:Require|Assert)\s*\(\s*\)\s*\.\s*$", before) or re.search(
+            r"\bT\s*\(\s*\)\s*\.\s*$", before
+        ):
+            return bool(_SUITE_ASSERTION.match(name)) or name in _REPORTS
+        return False
+    if _ASSERT_WORD.match(name):
+        return bool(re.match(r"Assert", name)) or _passes_testing(body, at, testing_names)
+    return name in ("RunSpecs", "EXPECT")
+
+
+def _passes_testing(body: Body, at: int, testing_names: set[str]) -> bool:
+    """True when the first argument of the call is the test's *testing.T."""
+    arguments = re.search(r"\(\s*(\w+)", body.live[at : at + 200])
+    return arguments is not None and arguments.group(1) in testing_names
+
+
+def _is_vacuous(body: Body, at: int, name: str) -> bool:
+    """True for an assertion that cannot fail: true is true, a literal equals itself."""
+    opening = body.live.find("(", at)
+    closing = body.file.pairs.get(body.start + opening)
+    if closing is None:
+        return False
+    arguments = split_arguments(body.file, body.start + opening, closing)
+    if arguments and arguments[0] in ("t", "b", "tb", "tt"):
+        arguments = arguments[1:]
+    match name.removesuffix("f"):
+        case "True" | "Assert":
+            return arguments[:1] == ["true"]
+        case "False":
+            return arguments[:1] == ["false"]
+        case "Nil" | "NoError":
+            return arguments[:1] == ["nil"]
+        case "NotNil" | "NotEmpty":
+            return bool(arguments) and re.fullmatch(r't|"[^"]+"|\d+|&?\w+\{\}', arguments[0]) is not None
+        case "Equal" | "EqualValues" | "Exactly" | "Same":
+            return len(arguments) > 1 and arguments[0] == arguments[1]
+    return False
+
+
+def split_arguments(file: GoOutline, opening: int, closing: int) -> list[str]:
+    """The arguments of a call as written, split at its own commas."""
+    found, start, at = [], opening + 1, opening + 1
+    while at < closing:
+        character = file.masked[at]
+        if character in "({[" and at in file.pairs:
+            at = file.pairs[at]
+        elif character == ",":
+            found.append(file.text[start:at].strip())
+            start = at + 1
+        at += 1
+    last = file.text[start:closing].strip()
+    return [*found, last] if last else found
+
+
+# --- connections
+
+_CONNECTORS: tuple[tuple[str, str, str], ...] = (
+    # kind, import path, functions
+    ("sql", r"^database/sql$", r"Open|OpenDB"),
+    ("postgres", r"jackc/pgx|/pgxpool$", r"Connect|ConnectConfig|New|NewWithConfig"),
+    ("postgres", r"^gorm\.io/gorm$|jmoiron/sqlx$", r"Open|Connect|MustConnect"),
+    ("postgres", r"testcontainers-go/modules/postgres$", r"Run|RunContainer"),
+    ("redis", r"testcontainers-go/modules/redis$", r"Run|RunContainer"),
+    (
+        "redis",
+        r"redis/go-redis|go-redis/redis",
+        r"NewClient|NewClusterClient|NewUniversalClient|NewFailoverClient",
+    ),
+    ("redis", r"gomodule/redigo", r"Dial|DialURL|DialContext"),
+    ("rabbitmq", r"testcontainers-go/modules/rabbitmq$", r"Run|RunContainer"),
+    ("rabbitmq", r"rabbitmq/amqp091-go|streadway/amqp|Azure/go-amqp", r"Dial|DialConfig|DialTLS|Open"),
+    ("mongo", r"mongo-driver(?:/v2)?/mongo$", r"Connect|NewClient"),
+    ("mongo", r"testcontainers-go/modules/mongodb$", r"Run|RunContainer"),
+    ("container", r"testcontainers/testcontainers-go$|ory/dockertest", r"GenericContainer|Run|NewPool"),
+    (
+        "websocket",
+        r"gorilla/websocket$|nhooyr\.io/websocket$|coder/websocket$|x/net/websocket$|gobwas/ws",
+        r"Dial|DialConfig|NewClient",
+    ),
+    ("http", r"^net/http$", r"Get|Post|PostForm|Head|NewRequest|NewRequestWithContext"),
+    (
+        "graphql",
+        r"hasura/go-graphql-client|machinebox/graphql|shurcooL/graphql|Khan/genqlient",
+        r"NewClient|NewSubscriptionClient",
+    ),
+    ("grpc", r"^google\.golang\.org/grpc$", r"NewClient|Dial|DialContext"),
+    ("net", r"^net$", r"Dial|DialTimeout"),
+)
+_COMPILED = tuple((kind, re.compile(path), re.compile(rf"(?:{names})$")) for kind, path, names in _CONNECTORS)
+_DOUBLES = re.compile(r"sqlmock|miniredis|redismock|httptest|bufconn|amqpmock|mtest|mongomock|gock|httpmock")
+
+
+def connections(body: Body) -> Iterator[tuple[str, str]]:
+    """(kind, place) of every real connection that a body opens. In-memory doubles do not count."""
+    doubles = any(_DOUBLES.search(name) for name in _names_in(body))
+    for at, qualifier, name in body.calls:
+        import_path = body.file.imports.get(qualifier.split(".")[0], "") if qualifier else ""
+        if name in ("Dial", "DialContext") and qualifier.endswith("DefaultDialer"):
+            yield "websocket", f"{body.file.path}:{body.file.line(body.start + at)}"
+        for kind in _kinds(import_path, name) if import_path else ():
+            if not (doubles and kind in ("sql", "redis", "http", "net")):
+                yield kind, f"{body.file.path}:{body.file.line(body.start + at)}"
+
+
+@lru_cache(maxsize=4096)
+def _is_connector(import_path: str) -> bool:
+    return any(path.search(import_path) for _, path, _ in _COMPILED)
+
+
+@lru_cache(maxsize=4096)
+def _kinds(import_path: str, name: str) -> tuple[str, ...]:
+    return tuple(kind for kind, path, names in _COMPILED if names.match(name) and path.search(import_path))
+
+
+def _names_in(body: Body) -> Iterable[str]:
+    return {first for _, qualifier, _ in body.calls if (first := qualifier.split(".")[0])}

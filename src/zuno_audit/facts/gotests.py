@@ -1,0 +1,228 @@
+"""Tables about Go tests. What costs something to find out is found out when a rule asks for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.go_tests import (
+    GoTest,
+    TestCode,
+    TestFolder,
+    TestFunction,
+    follow,
+    test_code,
+    test_functions,
+)
+from zuno_audit.facts.graphql import name_words, schema_sets
+from zuno_audit.languages.go_outline import GoOutline
+from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import at_line
+
+if TYPE_CHECKING:
+    from zuno_audit.model.location import Location
+
+END_TO_END = re.compile(
+    r"e2e|end[-_]?to[-_]?end|acceptance|smoke(?:[-_]?tests?)?|system[-_]?tests?", re.IGNORECASE
+)
+MAX_PROBLEMS = 3
+
+_CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
+
+
+class LazyFields(Mapping[str, Answer]):
+    """The fields of a row: some are known, the rest are worked out together when the first of them is asked for."""
+
+    def __init__(
+        self, known: dict[str, Answer], later: tuple[str, ...], work_out: Callable[[], dict[str, Answer]]
+    ) -> None:
+        self._known = known
+        self._later = later
+        self._work_out = work_out
+
+    def __getitem__(self, name: str) -> Answer:
+        if name not in self._known and name in self._later:
+            self._known.update(self._work_out())
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known or name in self._later
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys((*self._known, *self._later))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_TEST_FIELDS = (
+    "effective",
+    "exercises",
+    "calls",
+    "words",
+    "connections",
+    "mutations",
+    "queries",
+    "subscriptions",
+)
+
+
+def go_test(store: FactStore) -> Table:
+    """Table `go_test`: one row per test function and per method of a suite that is run.
+
+    Fields: `name`, `near` (folders of our packages that its folder imports, and its own), `end_to_end` yes/no (by its
+    path or build tag), `tags` (its build constraint, or None), `effective` yes/no: it is not skipped and holds an
+    assertion that can fail; `exercises` (folders of our packages that it really calls), `calls` (names), `words`
+    (of its name, its calls and its short strings), `connections` (kinds of real connections that it opens: sql,
+    postgres, redis, rabbitmq, mongo, websocket, http, grpc, net, graphql, container), `mutations`,
+    `queries`, `subscriptions` (operations of a served schema that stand in its strings, each as words).
+    """
+    code = store.get(test_code)
+    near = {folder.directory: _near(code, folder) for folder in code.folders.values()}
+    rows = tuple(
+        _test_row(store, code, test, near[test.folder.directory]) for test in store.get(test_functions)
+    )
+    return Table("go_test", tuple(sorted(rows, key=lambda r: r.location)), _files(code), _problems(code))
+
+
+def _files(code: TestCode) -> tuple[str, ...]:
+    return tuple(file.path for folder in code.folders.values() for file in folder.tests)
+
+
+def _problems(code: TestCode) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(f.path, f.problem_line, f"the file does not parse: {f.problem}") for f in code.problems
+    )
+
+
+def _near(code: TestCode, folder: TestFolder) -> tuple[str, ...]:
+    found = {folder.directory} if folder.directory in code.packages.by_directory else set()
+    for file in folder.tests:
+        for import_path in file.imports.values():
+            package = code.packages.by_import.get(import_path)
+            if package is not None:
+                found.add(package.directory)
+    return tuple(sorted(found))
+
+
+def _test_row(store: FactStore, code: TestCode, test: TestFunction, near: tuple[str, ...]) -> Entity:
+    constraint = _constraint(test.file)
+    known = {
+        "name": Answer(test.name),
+        "near": Answer(near),
+        "end_to_end": Answer(YES if is_end_to_end(test.file) else NO),
+        "tags": Answer(constraint or None),
+    }
+    fields = LazyFields(known, _TEST_FIELDS, lambda: _followed(store, code, test))
+    return Entity("go_test", at_line(test.file.path, test.line), fields)
+
+
+def _constraint(file: GoOutline) -> str:
+    match = _CONSTRAINT.search(file.text[:4000])
+    return match.group(1).strip() if match else ""
+
+
+def is_end_to_end(file: GoOutline) -> bool:
+    """True when a folder, the file name or the build constraint says end-to-end."""
+    parts = file.path.removesuffix("_test.go").split("/")
+    named = any(END_TO_END.fullmatch(word) for part in parts for word in (part, *re.split(r"[-_.]", part)))
+    return named or END_TO_END.search(_constraint(file)) is not None
+
+
+def _followed(store: FactStore, code: TestCode, test: TestFunction) -> dict[str, Answer]:
+    found = follow(code, test)
+    place = at_line(test.file.path, test.line, test.name)
+    kinds = tuple(sorted(found.connections))
+    proof = tuple(_place(found.connections[kind], kind) for kind in kinds)
+    return {
+        "effective": _effective(found, place),
+        "exercises": Answer(tuple(sorted(found.exercised)), proof=(place,)),
+        "calls": Answer(tuple(dict.fromkeys(found.calls))),
+        "words": Answer(_words(found)),
+        "connections": Answer(kinds, proof=proof),
+        **_operations(store, found),
+    }
+
+
+def _place(text: str, note: str) -> Location:
+    path, _, line = text.rpartition(":")
+    return at_line(path, int(line), f"opens a real connection: {note}")
+
+
+def _effective(found: GoTest, place: Location) -> Answer:
+    if found.skipped:
+        because = f"{found.name} does not run: {found.skipped}"
+        return Answer(NO, because, (at_line(found.file.path, found.skipped_line),))
+    if found.asserts is None:
+        return Answer(NO, f"{found.name} has no assertion that can fail", (place,))
+    condition = f"; it is skipped when {found.condition}" if found.condition else ""
+    return Answer(YES, f"{found.name} runs and asserts{condition}", (place, at_line(*found.asserts[:2])))
+
+
+def _words(found: GoTest) -> tuple[str, ...]:
+    texts = [found.name, *found.calls, *(s for s in found.strings if len(s) <= 80 and not s.startswith("0x"))]
+    return tuple(dict.fromkeys(word for text in texts for word in name_words(text)))
+
+
+def _operations(store: FactStore, found: GoTest) -> dict[str, Answer]:
+    """Operations of a served schema that stand in the strings, with an opening bracket after them."""
+    text = "\n".join(s for s in found.strings if "{" in s)
+    answers = {}
+    for kind, name in (("mutation", "mutations"), ("query", "queries"), ("subscription", "subscriptions")):
+        known = [f for one in store.get(schema_sets) if (root := one.schema.root(kind)) for f in root.fields]
+        used = [op for op in known if re.search(rf"\b{re.escape(op)}\s*[({{]", text)] if text else []
+        answers[name] = Answer(tuple(" ".join(name_words(op)) for op in dict.fromkeys(used)))
+    return answers
+
+
+def go_test_file(store: FactStore) -> Table:
+    """Table `go_test_file`: one row per file of tests that the go tool sees.
+
+    Fields: `tests` (how many test functions and suite methods), `end_to_end` yes/no, `tags`, `compiles` yes/no: the
+    packages and names of ours that it uses exist (nothing else is checked); `effective_tests` yes/no: at least one of
+    its tests runs and asserts.
+    """
+    code = store.get(test_code)
+    by_path: dict[str, list[TestFunction]] = {}
+    for test in store.get(test_functions):
+        by_path.setdefault(test.file.path, []).append(test)
+    rows = [
+        _file_row(code, file, by_path.get(file.path, []))
+        for folder in code.folders.values()
+        for file in folder.tests
+        if not file.problem
+    ]
+    return Table("go_test_file", tuple(sorted(rows, key=lambda r: r.location)), _files(code), _problems(code))
+
+
+def _file_row(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Entity:
+    known = {
+        "tests": Answer(len(tests), proof=tuple(at_line(file.path, t.line, t.name) for t in tests[:3])),
+        "end_to_end": Answer(YES if is_end_to_end(file) else NO),
+        "tags": Answer(_constraint(file) or None),
+        "folder": Answer(dirname(file.path)),
+    }
+    fields = LazyFields(
+        known,
+        ("compiles", "effective_tests"),
+        lambda: {"compiles": _compiles(code, file), "effective_tests": _any_effective(code, file, tests)},
+    )
+    return Entity("go_test_file", at_line(file.path), fields)
+
+
+def _compiles(code: TestCode, file: GoOutline) -> Answer:
+    wrong = list(code.unresolved(file))[:MAX_PROBLEMS]
+    if not wrong:
+        return Answer(YES, "the packages and names of ours that it uses exist")
+    return Answer(NO, wrong[0][1], tuple(at_line(file.path, line, why) for line, why in wrong))
+
+
+def _any_effective(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Answer:
+    for test in tests:
+        answer = _effective(follow(code, test), at_line(file.path, test.line, test.name))
+        if answer.value == YES:
+            return answer
+    return Answer(NO, f"none of its {len(tests)} tests runs and asserts")

@@ -1,0 +1,522 @@
+"""What a README sends its reader to: links, files in commands, endpoints, versions; and whether they exist.
+
+The instructions are read, never run. Only what the repository itself can answer is judged: a relative link, a path in
+a command, a make target, a compose service, an endpoint on localhost, the Go version. The rest (web links,
+placeholders, variables) is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+from urllib.parse import unquote
+
+from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.documents import Document, markdown_documents
+from zuno_audit.languages.go_outline import outline
+from zuno_audit.languages.markdown import Fence, plain
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import at_line
+from zuno_audit.source.classify import FileKind
+
+SHELLS = frozenset(
+    {"bash", "sh", "shell", "zsh", "console", "shell-session", "terminal", "powershell", "ps1", ""}
+)
+MAX_COMMAND = 2000
+
+_README = re.compile(r"readme(?:[._-][\w-]{2,5})?\.(?:md|markdown|rst|adoc)", re.IGNORECASE)
+_EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+_OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path/to", re.IGNORECASE)
+_ENDPOINT = re.compile(r"\b(?:https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::\d+)?(/[\w./-]*)")
+_REQUEST = re.compile(r"^\s*(?:GET|POST|PUT|PATCH|DELETE)\s+(/[\w./-]+)\s*(?:HTTP/[\d.]+)?\s*$", re.MULTILINE)
+_GO_VERSION = re.compile(
+    r"\b(?:Go|Golang)\b[\s:`*]*(?:version\s*)?(?:>=?\s*|v)?(1\.\d{1,2}(?:\.\d+)?)\s*(\+|or (?:later|newer|higher))?"
+)
+_GO_DIRECTIVE = re.compile(r"^go[ \t]+(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
+_ROUTER = (
+    r"\b(?:Handle|HandleFunc|HandlerFunc|GET|POST|PUT|PATCH|DELETE|Get|Post|Put|Any|All|Path|PathPrefix|Method|Route|Mount|Group)"
+    r"\s*\(\s*(?:http\.Method\w+\s*,\s*|\"[A-Z]+\"\s*,\s*|\w+\s*,\s*)?"
+)
+_ROUTE_CALL = re.compile(_ROUTER + r"""(["`])(?:[A-Z]+ )?(/[\w./{}:*-]*)["`]""")
+_NAMED_ROUTE = re.compile(_ROUTER + r"(?:\w+\.)?([A-Za-z_]\w*)\s*,")
+_CONSTANT = re.compile(r"""\b([A-Za-z_]\w*)\s*(?:string\s*)?:?=\s*(["`])(/[\w./-]+)["`]""")
+_ROUTERS = (
+    b".Handle",
+    b".GET(",
+    b".POST(",
+    b'.Get("/',
+    b'.Post("/',
+    b".Path",
+    b".Any(",
+    b".Method(",
+    b".Route(",
+    b".Mount(",
+)
+_DEPLOYS = re.compile(
+    r"^(?:docker[\s-]compose\b.*\bup\b|docker stack deploy\b|docker run\b|kubectl (?:apply|create|rollout)\b|helm (?:install|upgrade)\b"
+    r"|helmfile\b|kustomize build\b|skaffold (?:run|deploy)\b|tilt up\b|terraform apply\b|ansible-playbook\b|systemctl (?:start|enable)\b"
+    r"|make (?:deploy|up|run|start|install|prod)[\w-]*|\./[\w./-]*(?:deploy|install|start|run)[\w.-]*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Something a document points to, and whether it is there."""
+
+    kind: str
+    target: str
+    line: int
+    resolves: Answer
+
+
+def document_reference(store: FactStore) -> Table:
+    """Table `document_reference`: one row per thing that a README points to and the repository can answer.
+
+    Fields: `kind` (link, anchor, path, package, make-target, compose-service, endpoint, go-version), `target`,
+    `resolves` yes/no.
+    """
+    documents = _readmes(store)
+    rows = [
+        Entity(
+            "document_reference",
+            at_line(document.path, reference.line),
+            {
+                "kind": Answer(reference.kind),
+                "target": Answer(reference.target),
+                "resolves": reference.resolves,
+            },
+        )
+        for document in documents
+        for reference in _references(store, document)
+        if reference.resolves.value != UNKNOWN
+    ]
+    rows.sort(key=lambda row: row.location)
+    return Table("document_reference", tuple(rows), tuple(d.path for d in documents))
+
+
+def deployment_instruction(store: FactStore) -> Table:
+    """Table `deployment_instruction`: one row per README.
+
+    Fields: `commands` (how many commands in it start or deploy the system), `headings` (of the document).
+    """
+    documents = _readmes(store)
+    rows = []
+    for document in documents:
+        found = [
+            at_line(document.path, line, command[:80])
+            for fence in document.markdown.fences
+            if fence.language in SHELLS
+            for line, command in commands(fence)
+            if _DEPLOYS.match(command)
+        ]
+        headings = tuple(heading.text for heading in document.markdown.headings)
+        fields = {"commands": Answer(len(found), proof=tuple(found[:5])), "headings": Answer(headings)}
+        rows.append(Entity("deployment_instruction", at_line(document.path), fields))
+    return Table("deployment_instruction", tuple(rows), tuple(d.path for d in documents))
+
+
+def _readmes(store: FactStore) -> list[Document]:
+    return [d for d in store.get(markdown_documents) if _README.fullmatch(d.path.rpartition("/")[2])]
+
+
+def _references(store: FactStore, document: Document) -> Iterator[Reference]:
+    yield from _links(store, document)
+    for fence in document.markdown.fences:
+        if fence.language in SHELLS:
+            yield from _Commands(store, document, fence).references()
+        yield from _endpoints(store, fence)
+    yield from _go_versions(store, document)
+
+
+# --- links
+
+
+def _links(store: FactStore, document: Document) -> Iterator[Reference]:
+    for link in document.markdown.links:
+        target = unquote(link.target.strip())
+        if not target or _EXTERNAL.match(target) or re.search(r"[<>{}$]", target):
+            continue
+        path, _, anchor = target.partition("#")
+        path = path.partition("?")[0]
+        if not path:
+            found = anchor.lower() in {a.lower() for a in document.markdown.anchors()} or not anchor
+            known = found or f'"{anchor}"' in document.text  # an explicit <a id="...">
+            yield Reference(
+                "anchor", target, link.line, _found(known, f"no heading makes the anchor #{anchor}")
+            )
+            continue
+        base = "" if path.startswith("/") else dirname(document.path)
+        resolved = normpath(join(base, path.lstrip("/")))
+        yield Reference("link", target, link.line, _in_tree(store, resolved))
+
+
+def _found(condition: bool, otherwise: str) -> Answer:
+    return Answer(YES) if condition else Answer(NO, otherwise)
+
+
+def _in_tree(store: FactStore, path: str) -> Answer:
+    if path.startswith(".."):
+        return Answer(UNKNOWN, "it lies outside of the repository")
+    if _exists(store, path):
+        return Answer(YES)
+    return Answer(NO, f"{path} is not in the repository")
+
+
+def _exists(store: FactStore, path: str) -> bool:
+    if path in (".", ""):
+        return True
+    return store.repository.is_tracked(path) or store.repository.is_directory(path)
+
+
+# --- commands
+
+
+def commands(fence: Fence) -> Iterator[tuple[int, str]]:
+    """The commands of a shell block with their lines: prompts and comments dropped, `&&` and `;` split."""
+    pending, start = "", 0
+    for offset, raw in enumerate(fence.lines):
+        text = re.sub(r"^\s*(?:\$|>|%|PS>|#(?=\s*(?:cd|go|make|docker)\b)\s*\$)\s+", "", raw).strip()
+        if not pending:
+            start = fence.line + offset
+        if text.endswith("\\") and len(pending) < MAX_COMMAND:
+            pending += text[:-1] + " "
+            continue
+        whole, pending = pending + text, ""
+        if whole.startswith("#") or len(whole) > MAX_COMMAND:
+            continue
+        for part in re.split(r"\s*(?:&&|\|\||;)\s*", re.sub(r"\s+#\s.*$", "", whole)):
+            if part:
+                yield start, part
+
+
+class _Commands:
+    """One shell block, with the folder that its `cd` commands lead to."""
+
+    def __init__(self, store: FactStore, document: Document, fence: Fence) -> None:
+        self.store = store
+        self.fence = fence
+        self.home = dirname(document.path)
+        self.folder = self.home
+
+    def references(self) -> Iterator[Reference]:
+        cloned = False
+        for line, command in commands(self.fence):
+            words = _split(command)
+            if not words:
+                continue
+            if words[:2] == ["git", "clone"]:
+                cloned = True
+            elif words[0] in ("cd", "pushd") and len(words) > 1:
+                if cloned and "/" not in words[1].strip("/"):
+                    cloned = False  # into the fresh clone: the root
+                else:
+                    yield from self._change(words[1], line)
+            else:
+                yield from self._command(words, line)
+
+    def _change(self, target: str, line: int) -> Iterator[Reference]:
+        if _OPEN_SLOT.search(target) or target in ("-", "~", "/") or target.startswith(("/", "~")):
+            return
+        for base in (self.folder, self.home, ""):
+            resolved = normpath(join(base, target))
+            if not resolved.startswith("..") and _exists(self.store, resolved):
+                self.folder = "" if resolved == "." else resolved
+                return
+        answer = Answer(NO, f"there is no folder {normpath(join(self.folder, target))}")
+        yield Reference("path", target, line, answer)
+
+    def _command(self, words: list[str], line: int) -> Iterator[Reference]:
+        words = _without_prefix(words)
+        if not words:
+            return
+        program = words[0].rpartition("/")[2] if not words[0].startswith(".") else words[0]
+        compose = _compose_words(words)
+        if compose is not None:
+            yield from self._compose(compose, line)
+        elif program == "go" and len(words) > 2 and words[1] in ("run", "build", "test", "vet", "install"):
+            yield from self._go(words[1], words[2:], line, inside=False)
+        elif program == "make":
+            yield from self._make(words[1:], line)
+        elif words[0].startswith(("./", "../", ".\\")):
+            yield self._path(words[0].replace("\\", "/"), line)
+        elif program in (
+            "bash",
+            "sh",
+            "zsh",
+            "source",
+            "python",
+            "python3",
+            "node",
+            "cat",
+            "cp",
+            "pwsh",
+            ".",
+        ):
+            arguments = [w for w in words[1:] if not w.startswith("-")]
+            if arguments and re.search(r"[./]", arguments[0]) and not _is_free(arguments[0]):
+                yield self._path(arguments[0], line)
+        yield from self._inputs(words, line)
+
+    def _inputs(self, words: list[str], line: int) -> Iterator[Reference]:
+        """Files that are fed to a command: `< file`, and `-f file` of kubectl, docker, psql and the like."""
+        for flag, value in zip(words, words[1:], strict=False):
+            if flag == "<" and not _is_free(value):
+                yield self._path(value, line)
+            elif (
+                flag in ("-f", "--filename")
+                and words[0] in ("kubectl", "psql", "docker", "oc")
+                and not _is_free(value)
+            ):
+                yield self._path(value, line)
+
+    def _path(self, target: str, line: int) -> Reference:
+        return Reference("path", target, line, self._resolve(target))
+
+    def _resolve(self, target: str) -> Answer:
+        if _is_free(target):
+            return Answer(UNKNOWN, "it is a placeholder")
+        candidates = [normpath(join(base, target)) for base in dict.fromkeys((self.folder, self.home, ""))]
+        if any(not c.startswith("..") and _exists(self.store, c) for c in candidates):
+            return Answer(YES)
+        return Answer(NO, f"{candidates[0]} is not in the repository")
+
+    def _go(self, verb: str, words: list[str], line: int, *, inside: bool) -> Iterator[Reference]:
+        """The packages and files of a go command; inside a container any folder may be the working directory."""
+        skip = False
+        for word in words:
+            if skip or word.startswith("-"):
+                skip = not skip and word in (
+                    "-o",
+                    "-run",
+                    "-tags",
+                    "-ldflags",
+                    "-timeout",
+                    "-coverprofile",
+                    "-bench",
+                    "-C",
+                    "-p",
+                )
+                continue
+            if _is_free(word.replace("...", "")) or "@" in word or re.match(r"[\w-]+\.[a-z]{2,}/", word):
+                return
+            target = word.removesuffix("...").rstrip("/") or "."
+            if inside and any(p == target or p.endswith("/" + target) for p in self.store.repository.files):
+                return
+            answer = self._resolve(target)
+            if answer.value == YES and verb == "run" and not self._has_main(target):
+                answer = Answer(NO, f"there is no Go program in {normpath(join(self.folder, target))}")
+            yield Reference("package", word, line, answer)
+            if verb == "run":
+                return
+
+    def _has_main(self, target: str) -> bool:
+        if target.endswith(".go"):
+            return True
+        for base in dict.fromkeys((self.folder, self.home, "")):
+            folder = normpath(join(base, target))
+            prefix = "" if folder == "." else folder + "/"
+            for path in self.store.repository.files:
+                if path.startswith(prefix) and path.endswith(".go") and "/" not in path[len(prefix) :]:
+                    return True
+        return False
+
+    def _make(self, words: list[str], line: int) -> Iterator[Reference]:
+        folder = self.folder
+        targets = []
+        for index, word in enumerate(words):
+            if word == "-C" and index + 1 < len(words):
+                folder = normpath(join(self.folder, words[index + 1]))
+            elif (
+                not word.startswith("-")
+                and "=" not in word
+                and (index == 0 or words[index - 1] not in ("-C", "-f"))
+            ):
+                targets.append(word)
+        known = (
+            make_targets(self.store, folder)
+            if make_targets(self.store, folder) is not None
+            else make_targets(self.store, "")
+        )
+        for target in targets:
+            if _OPEN_SLOT.search(target):
+                continue
+            if known is None:
+                answer = Answer(NO, "there is no Makefile")
+            else:
+                answer = _found(target in known, f"the Makefile has no target {target}")
+            yield Reference("make-target", target, line, answer)
+
+    def _compose(self, words: list[str], line: int) -> Iterator[Reference]:
+        rest = list(words)
+        while rest and rest[0].startswith("-"):
+            flag = rest.pop(0)
+            if flag in ("-f", "--file", "--env-file", "-p", "--profile", "--project-name") and rest:
+                value = rest.pop(0)
+                if flag in ("-f", "--file"):
+                    yield self._path(value, line)
+        if not rest or rest[0] not in ("exec", "run", "logs", "restart", "stop", "start", "up", "build"):
+            return
+        verb = rest.pop(0)
+        arguments = _positional(rest)
+        services = arguments[:1] if verb in ("exec", "run") else arguments
+        known = compose_services(self.store)
+        for service in services:
+            if known and not _OPEN_SLOT.search(service):
+                answer = _found(service in known, f"no compose file has a service {service}")
+                yield Reference("compose-service", service, line, answer)
+        if verb in ("exec", "run") and arguments[1:3] in (["go", "run"], ["go", "test"]):
+            yield from self._go(arguments[2], arguments[3:], line, inside=True)
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command, posix=True)
+    except ValueError:
+        return command.split()
+
+
+def _without_prefix(words: list[str]) -> list[str]:
+    """The command without `sudo`, `time` and assignments before it."""
+    while words and (
+        words[0] in ("sudo", "time", "exec", "nohup", "&") or re.fullmatch(r"\w+=\S*", words[0])
+    ):
+        words = words[1:]
+    return words
+
+
+def _compose_words(words: list[str]) -> list[str] | None:
+    if words[0] == "docker-compose":
+        return words[1:]
+    return words[2:] if words[:2] == ["docker", "compose"] else None
+
+
+def _positional(words: list[str]) -> list[str]:
+    """Arguments from the first that is no flag on; flags that take a value are known by name."""
+    rest = list(words)
+    found: list[str] = []
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-") and not found:
+            if (
+                word
+                in (
+                    "-e",
+                    "--env",
+                    "-u",
+                    "--user",
+                    "-w",
+                    "--workdir",
+                    "--tail",
+                    "-n",
+                    "--scale",
+                    "-t",
+                    "--timeout",
+                )
+                and rest
+            ):
+                rest.pop(0)
+        elif not word.startswith("-") or found:
+            found.append(word)
+    return [w for w in found if not w.startswith("-")] if not found[1:2] or found[1] != "go" else found
+
+
+def _is_free(target: str) -> bool:
+    """True for what the repository cannot answer: placeholders, absolute and home paths, URLs."""
+    return (
+        bool(_OPEN_SLOT.search(target))
+        or target.startswith(("/", "~", "-"))
+        or _EXTERNAL.match(target) is not None
+    )
+
+
+def make_targets(store: FactStore, folder: str) -> set[str] | None:
+    """The targets of the Makefile in a folder, included ones as well; None when there is no Makefile."""
+    for name in ("Makefile", "makefile", "GNUmakefile"):
+        path = normpath(join(folder, name))
+        if path in store.repository:
+            text = store.repository.text(path) or ""
+            for included in re.findall(r"^-?include[ \t]+(\S+)", text, re.MULTILINE):
+                text += "\n" + (
+                    store.repository.text(normpath(join(folder, included))) or ""
+                    if normpath(join(folder, included)) in store.repository
+                    else ""
+                )
+            targets: set[str] = set()
+            for line in re.findall(r"^([^\s#:=][^#:=\n]*):(?!=)", text, re.MULTILINE):
+                targets.update(line.split())
+            return targets
+    return None
+
+
+def compose_services(store: FactStore) -> set[str]:
+    """The names of all compose services."""
+    return {str(row.get("name").value) for row in store.table("compose_service").rows}
+
+
+# --- endpoints and versions
+
+
+def _endpoints(store: FactStore, fence: Fence) -> Iterator[Reference]:
+    found = [(m.start(), m.group(1)) for m in _ENDPOINT.finditer(fence.text)]
+    found += [(m.start(), m.group(1)) for m in _REQUEST.finditer(fence.text)]
+    for at, path in sorted(found):
+        path = path.rstrip("/.") or "/"
+        if path != "/":
+            line = fence.line + fence.text.count("\n", 0, at)
+            because = f"no handler for {path} is registered in the code"
+            yield Reference("endpoint", path, line, _found(_is_served(store, path), because))
+
+
+def _is_served(store: FactStore, path: str) -> bool:
+    routes = store.get(_routes)
+    return path in routes or any(r.endswith("/") and r != "/" and path.startswith(r) for r in routes)
+
+
+def _routes(store: FactStore) -> frozenset[str]:
+    """The paths that our Go code registers handlers for, in any of the usual routers; constants are followed."""
+    routes: set[str] = set()
+    names: set[str] = set()
+    constants: dict[str, str] = {}
+    for path in store.repository.grep_any(*_ROUTERS, suffix=".go", kinds=frozenset({FileKind.CODE})):
+        text = store.repository.text(path) or ""
+        if not _ROUTE_CALL.search(text) and not _NAMED_ROUTE.search(text):
+            continue
+        file = outline(path, text)
+        quotes = {literal.start for literal in file.strings}
+        routes.update(m.group(2) for m in _ROUTE_CALL.finditer(text) if m.start(1) in quotes)
+        names.update(m.group(1) for m in _NAMED_ROUTE.finditer(file.masked))
+        constants.update((m.group(1), m.group(3)) for m in _CONSTANT.finditer(text) if m.start(2) in quotes)
+    routes.update(constants[name] for name in names & constants.keys())
+    return frozenset(route.rstrip("*") or "/" for route in routes)
+
+
+def _go_versions(store: FactStore, document: Document) -> Iterator[Reference]:
+    """Statements like "Go 1.21+" against the go directive of the module."""
+    text = store.repository.text("go.mod") if "go.mod" in store.repository else None
+    directive = _GO_DIRECTIVE.search(text or "")
+    if directive is None or dirname(document.path):
+        return
+    needed = _version(directive.group(1))
+    for line in document.markdown.lines:
+        if line.role in ("text", "item", "table", "task", "heading") and "1." in line.text:
+            for match in _GO_VERSION.finditer(plain(line.text)):
+                stated = _version(match.group(1))
+                because = f"go.mod needs Go {directive.group(1)}"
+                yield Reference(
+                    "go-version",
+                    f"Go {match.group(1)}",
+                    line.number,
+                    _found(_suffices(stated, needed), because),
+                )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _suffices(stated: tuple[int, ...], needed: tuple[int, ...]) -> bool:
+    """A statement without a patch level means any patch level of that release."""
+    return stated >= needed[: len(stated)]
