@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname
@@ -67,6 +68,9 @@ class GoCode:
             if self.packages.is_linked(directory)
             for head in package.files
         }
+        self._by_directory: dict[str, list[str]] = {}
+        for path, directory in self.linked_files.items():
+            self._by_directory.setdefault(directory, []).append(path)
         self._program = store.get(program)
         self._functions: dict[str, list[Function]] = {}
         self._callers: dict[tuple[str, int], list[Function | None]] = {}
@@ -86,14 +90,14 @@ class GoCode:
 
     def files_with(self, *literals: bytes, directory: str | None = None) -> Iterator[GoFile]:
         """Linked files (of one package folder, if given) whose bytes hold all literals."""
-        for path, folder in self.linked_files.items():
-            if directory is not None and folder != directory:
-                continue
+        paths = self.linked_files if directory is None else self._by_directory.get(directory, ())
+        for path in paths:
             data = self.repository.read(path)
-            if data is not None and all(literal in data for literal in literals):
-                file = self.file(path)
-                if file is not None:
-                    yield file
+            if data is None or any(literal not in data for literal in literals):
+                continue
+            file = self.file(path)
+            if file is not None:
+                yield file
 
     def enclosing(self, file: GoFile, offset: int) -> Function | None:
         """The top-level function around a byte offset."""
@@ -160,9 +164,9 @@ class GoCode:
 
     def _search(self, start: Function) -> Iterator[str]:
         seen = {start.key}
-        todo = [start]
+        todo = deque([start])
         while todo and len(seen) < MAX_STEPS:
-            function = todo.pop()
+            function = todo.popleft()
             folder = function.directory
             name = function.name
             if not function.is_method and name == "main" and folder in self.packages.linked:
@@ -181,20 +185,31 @@ class GoCode:
     def callers(self, function: Function) -> list[Function | None]:
         """The functions that mention this one; None for the initializer of a package variable."""
         if function.key not in self._callers:
-            found: dict[tuple[str, int], Function | None] = {}
-            for file, offset in self.mentions(function):
-                around = self.enclosing(file, offset)
-                if around is None or around.key != function.key:
-                    found.setdefault(around.key if around else (file.path, -1), around)
-            self._callers[function.key] = list(found.values())
+            near = self._callers_among(function, importers_only=True)
+            is_open = function.is_method and function.name[:1].isupper()
+            self._callers[function.key] = near or (
+                self._callers_among(function, importers_only=False) if is_open else []
+            )
         return self._callers[function.key]
+
+    def _callers_among(self, function: Function, *, importers_only: bool) -> list[Function | None]:
+        """Callers in the function's package and its importers or, for calls through interfaces, anywhere."""
+        found: dict[tuple[str, int], Function | None] = {}
+        for file, offset in self.mentions(function, importers_only=importers_only):
+            around = self.enclosing(file, offset)
+            if around is None or around.key != function.key:
+                found.setdefault(around.key if around else (file.path, -1), around)
+        return list(found.values())
 
     def _imports(self, path: str, package: GoPackage | None) -> bool:
         head = self.packages.heads[path]
         return package is not None and any(i.path == package.import_path for i in head.imports)
 
-    def mentions(self, function: Function) -> Iterator[tuple[GoFile, int]]:
-        """Every place (file, byte offset) in linked code that names the function, declaration left out."""
+    def mentions(self, function: Function, *, importers_only: bool = True) -> Iterator[tuple[GoFile, int]]:
+        """Places (file, byte offset) that name the function: its package and those that import it, or all.
+
+        The declaration itself is left out.
+        """
         name = function.name
         is_method = function.is_method
         own = self.packages.by_directory.get(function.directory)
@@ -204,7 +219,7 @@ class GoCode:
             same = folder == function.directory
             if not same and not name[:1].isupper():
                 continue
-            if not same and not is_method and not self._imports(path, own):
+            if not same and (importers_only or not is_method) and not self._imports(path, own):
                 continue
             data = self.repository.read(path)
             if data is None or literal not in data:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
 
@@ -127,6 +127,11 @@ def image_builds(store: FactStore) -> tuple[ImageBuild, ...]:
     return tuple(found)
 
 
+def image_packages(store: FactStore) -> tuple[tuple[ImageBuild, str | None], ...]:
+    """Every build with the package (repository folder) of its binary, None when the Dockerfile hides it."""
+    return tuple((image, package_of(store, image)) for image in store.get(image_builds))
+
+
 def image_build_table(store: FactStore) -> Table:
     """Table `image_build`: see `_row` for the fields; all of them yes/no/unknown but the names."""
     read = store.get(compose_files)
@@ -151,7 +156,7 @@ def _row(store: FactStore, image: ImageBuild) -> Entity:
         "overlay": Answer(YES if image.file.is_overlay else NO),
         "dockerfile": Answer(image.build.dockerfile),
         "image": _image_name(image),
-        "package": Answer(_package(store, image)),
+        "package": Answer(package_of(store, image)),
         **answers,
         "buildable": _all_of(answers),
         "multi_stage": _multi_stage(image),
@@ -245,8 +250,18 @@ def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:
 # ---------------------------------------------------------------- what happens inside the builder
 
 
-def _followed(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, StageState, Instruction]]:
+def _followed(store: FactStore, image: ImageBuild) -> tuple[tuple[Stage, StageState, Instruction], ...]:
     """Every RUN of the build with the state of its stage."""
+    key = (image.file.path, image.service.name)
+    return store.get(_all_runs)[key]
+
+
+def _all_runs(store: FactStore) -> dict[tuple[str, str], tuple[tuple[Stage, StageState, Instruction], ...]]:
+    """The RUN instructions of every build, followed once."""
+    return {(i.file.path, i.service.name): tuple(_follow(store, i)) for i in store.get(image_builds)}
+
+
+def _follow(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, StageState, Instruction]]:
     states: dict[int, StageState] = {}
     for stage in image.stages():
         below = states.get(stage.base_stage) if stage.base_stage is not None else None
@@ -266,7 +281,7 @@ def _followed(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, Stag
             elif instruction.name in ("COPY", "ADD"):
                 _take_in(store, image, state, instruction, states)
             elif instruction.name == "RUN":
-                yield stage, state, instruction
+                yield stage, replace(state, copied=list(state.copied)), instruction
 
 
 def _take_in(
@@ -333,7 +348,7 @@ def _uses_make(run: Instruction) -> bool:
 def _wanted_go(store: FactStore, image: ImageBuild) -> tuple[str, Location]:
     """The go directive of the module that is built, with its place."""
     mods = {m.directory: m for m in store.get(go_mods)}
-    package = _package(store, image)
+    package = package_of(store, image)
     folder = module_of(
         package if package is not None else normpath(image.build.context), store.get(module_roots)
     )
@@ -406,7 +421,7 @@ def _inside(state: StageState, start: str | None, target: str) -> str | None:
     return state.original(normpath(join(state.folder, marked[len(START) :].lstrip("/"))))
 
 
-def _package(store: FactStore, image: ImageBuild) -> str | None:
+def package_of(store: FactStore, image: ImageBuild) -> str | None:
     """The package (repository folder) of the binary in the image, when the Dockerfile names it."""
     for compiled in _compiled(store, image):
         if compiled.package is not None:

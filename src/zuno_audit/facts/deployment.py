@@ -1,0 +1,170 @@
+"""Ways to deploy, and what keeps each from working.
+
+Table `deployment`: one row per way that the repository offers (`compose`, `compose+overlay`, `tilt`,
+`kubernetes`).
+Table `compose_command`: one row per command of a compose service that is a shell script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import basename, dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.compose import ComposeFile, Service, compose_files
+from zuno_audit.facts.images import image_build_table
+from zuno_audit.facts.kubernetes import manifests
+from zuno_audit.facts.tilt import tilt_load_table
+from zuno_audit.languages import shell
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import Location, at_line
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+_SETS = re.compile(r"(?:^|[\s;\"'({])(?:for\s+(\w+)\s+in\b|(?:local|export|readonly|read)\s+(\w+)\b|(\w+)=)")
+
+
+def lost_variables(command: str) -> tuple[str, ...]:
+    """Variables that a script sets itself but compose replaces before the script runs.
+
+    Compose replaces every `$name` in a compose file; only `$$name` reaches the shell
+    (https://docs.docker.com/reference/compose-file/interpolation/).
+    """
+    own = {name for groups in _SETS.findall(command) for name in groups if name}
+    return tuple(dict.fromkeys(r.name for r in shell.references(command) if r.name in own))
+
+
+def compose_command_table(store: FactStore) -> Table:
+    """Table `compose_command`: service, file, overlay, lost (names of variables that compose swallows)."""
+    read = store.get(compose_files)
+    rows = []
+    for file, service in read.services():
+        text = "\n".join((*service.entrypoint, *service.command))
+        if text:
+            lost = lost_variables(text)
+            names = ", ".join(lost)
+            reason = f"compose replaces {names} before the shell sees it (write $$)" if lost else ""
+            fields = {
+                "service": Answer(service.name),
+                "file": Answer(file.path),
+                "overlay": Answer(YES if file.is_overlay else NO),
+                "lost": Answer(lost, reason, (service.location,)),
+            }
+            rows.append(Entity("compose_command", service.location, fields))
+    return Table("compose_command", tuple(rows), read.paths, read.problems)
+
+
+def deployment_table(store: FactStore) -> Table:
+    """Table `deployment`: way, overlay (its file), works, folder. `works` names the first obstacle."""
+    rows = [*_compose_rows(store), *_tilt_rows(store), *_kubernetes_rows(store)]
+    read = store.get(compose_files)
+    looked = (*read.paths, *store.table("tilt_load").files, *store.get(manifests).files)
+    return Table("deployment", tuple(rows), tuple(dict.fromkeys(looked)), read.problems)
+
+
+def _row(way: str, place: Location, works: Answer, *, overlay: str | None, folder: str) -> Entity:
+    fields = {"way": Answer(way), "works": works, "overlay": Answer(overlay), "folder": Answer(folder)}
+    return Entity("deployment", place, fields)
+
+
+def _compose_rows(store: FactStore) -> Iterator[Entity]:
+    files = store.get(compose_files)
+    for file in files.files:
+        if file.is_overlay:
+            continue
+        yield _compose_row(store, file, None)
+        for overlay in files.overlays(file.path):
+            yield _compose_row(store, file, overlay)
+
+
+def _compose_row(store: FactStore, file: ComposeFile, overlay: ComposeFile | None) -> Entity:
+    place = at_line((overlay or file).path)
+    paths = (file.path, overlay.path) if overlay else (file.path,)
+    services = store.get(compose_files).merged(*paths)
+    works = _first_obstacle(
+        *_overlay_obstacles(file, overlay),
+        *_image_obstacles(store, paths),
+        *_service_obstacles(store, services),
+    )
+    way = "compose+overlay" if overlay else "compose"
+    return _row(way, place, works, overlay=overlay.path if overlay else None, folder=dirname(file.path))
+
+
+def _first_obstacle(*obstacles: Answer) -> Answer:
+    for value in (NO, UNKNOWN):
+        for obstacle in obstacles:
+            if obstacle.value == value:
+                return obstacle
+    return Answer(YES, "its files are there and fit together")
+
+
+def _overlay_obstacles(file: ComposeFile, overlay: ComposeFile | None) -> Iterator[Answer]:
+    for service in overlay.services if overlay else ():
+        is_new = file.service(service.name) is None
+        if is_new and service.image is None and service.build is None:
+            reason = f"{service.name} is in no other file and has neither an image nor a build"
+            yield Answer(NO, reason, (service.location,))
+
+
+def _image_obstacles(store: FactStore, paths: tuple[str, ...]) -> Iterator[Answer]:
+    for row in store.get(image_build_table).rows:
+        if row.fields["file"].value in paths:
+            answer = row.fields["buildable"]
+            yield Answer(
+                answer.value,
+                f"the image of {row.fields['name'].value} cannot be built: {answer.because}",
+                answer.proof,
+            )
+
+
+def _service_obstacles(store: FactStore, services: tuple[Service, ...]) -> Iterator[Answer]:
+    names = {s.name for s in services}
+    for service in services:
+        for wanted in service.depends_on:
+            if wanted not in names:
+                yield Answer(
+                    NO, f"{service.name} depends on {wanted}, which does not exist", (service.location,)
+                )
+        if service.image is None and service.build is None:
+            yield Answer(NO, f"{service.name} has neither an image nor a build", (service.location,))
+        for volume in service.volumes:
+            path = volume.path
+            is_file = path is not None and re.search(r"\.[a-z]{2,5}$", path) is not None
+            if path and is_file and "$" not in path and path not in store.repository:
+                yield Answer(NO, f"{service.name} mounts {path}, which does not exist", (volume.location,))
+        lost = lost_variables("\n".join((*service.entrypoint, *service.command)))
+        if lost:
+            reason = f"compose replaces {', '.join(lost)} in the command of {service.name}"
+            yield Answer(NO, f"{reason} before the shell sees it", (service.location,))
+
+
+def _tilt_rows(store: FactStore) -> Iterator[Entity]:
+    table = store.get(tilt_load_table)
+    for path in table.files:
+        if basename(path) != "Tiltfile" or "/" in path:
+            continue
+        loads = [r for r in table.rows if r.location.path == path]
+        obstacles = [r.fields["tracked"] for r in loads if r.fields["how"].value != "deps"]
+        built = {str(r.fields["file"].value) for r in loads if "build" in str(r.fields["how"].value)}
+        for row in store.get(image_build_table).rows:
+            if row.fields["dockerfile"].value in built:
+                answer = row.fields["toolchain"]
+                reason = f"{row.fields['dockerfile'].value} cannot be built: {answer.because}"
+                obstacles.append(Answer(answer.value, reason, answer.proof))
+        problems = [p for p in table.problems if p.path == path]
+        if problems:
+            obstacles.append(Answer(None, problems[0].message, failed=True))
+        works = _first_obstacle(*obstacles) if obstacles else Answer(NO, "the Tiltfile loads nothing")
+        yield _row("tilt", at_line(path), works, overlay=None, folder="")
+
+
+def _kubernetes_rows(store: FactStore) -> Iterator[Entity]:
+    folders: dict[str, list[Location]] = {}
+    for item in store.get(manifests).objects:
+        if item.kind in ("Deployment", "StatefulSet", "DaemonSet") and not item.is_template:
+            folders.setdefault(dirname(item.path), []).append(item.location)
+    for folder, places in sorted(folders.items()):
+        works = Answer(YES, f"{len(places)} workloads", tuple(places[:3]))
+        yield _row("kubernetes", places[0], works, overlay=None, folder=folder)

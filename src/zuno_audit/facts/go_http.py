@@ -1,0 +1,672 @@
+"""Which HTTP handlers are served: follows a mux from where a route is added to a server that starts.
+
+Knows net/http and the routers whose values are handlers (chi, gorilla/mux, httprouter) or start themselves
+(gin, echo, fiber). What it cannot follow is reported as such and never as served.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go_settings import GoSettings, go_settings
+from zuno_audit.languages import shell
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go.syntax import (
+    Assign,
+    BasicLit,
+    Call,
+    CompositeLit,
+    Expr,
+    FuncDecl,
+    FuncLit,
+    Ident,
+    If,
+    Index,
+    Node,
+    Param,
+    Return,
+    Selector,
+    Star,
+    Unary,
+    ValueSpec,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+HTTP = "net/http"
+SELF_STARTING = {
+    "github.com/gin-gonic/gin": ("Run", "RunTLS", "RunListener", "RunUnix"),
+    "github.com/labstack/echo/v4": ("Start", "StartTLS", "StartServer", "StartAutoTLS"),
+    "github.com/labstack/echo": ("Start", "StartTLS", "StartServer"),
+    "github.com/gofiber/fiber/v2": ("Listen", "ListenTLS", "Listener"),
+    "github.com/gofiber/fiber/v3": ("Listen", "Listener"),
+}
+ROUTERS = (
+    HTTP,
+    "github.com/go-chi/chi",
+    "github.com/go-chi/chi/v5",
+    "github.com/gorilla/mux",
+    "github.com/julienschmidt/httprouter",
+    *SELF_STARTING,
+)
+VERBS = {
+    "Handle": "", "HandleFunc": "", "Any": "", "All": "", "Method": "", "MethodFunc": "", "Handler": "",
+    "HandlerFunc": "", "Get": "GET", "GET": "GET", "Post": "POST", "POST": "POST", "Put": "PUT", "PUT": "PUT",
+    "Delete": "DELETE", "DELETE": "DELETE", "Patch": "PATCH", "PATCH": "PATCH", "Head": "HEAD",
+    "HEAD": "HEAD",
+}  # fmt: skip
+STARTS = ("ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS")
+MAX_DEPTH = 8
+_PATTERN = re.compile(r"(?:[A-Z]+ )?/[\w./{}*:$~-]*")
+
+Matches = Callable[[Node], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Serving:
+    """A place where a handler begins to be served. `address` is the expression of the address, if any."""
+
+    function: Function
+    node: Node
+    address: Expr | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """A registration of a handler. `mux` is the expression it is added to, None for the default mux.
+
+    `path` is empty when it cannot be known.
+    """
+
+    function: Function
+    call: Call
+    method: str
+    path: str
+    handler: Expr
+    mux: Expr | None
+    condition: If | None
+
+
+class HttpServing:
+    """Routes of the linked code and the servers that serve them."""
+
+    def __init__(self, code: GoCode, settings: GoSettings) -> None:
+        self.code = code
+        self.settings = settings
+        self._default: list[Serving] | None = None
+        self._bodies: dict[tuple[str, int], list[Node]] = {}
+
+    # ------------------------------------------------------------ routes
+
+    def routes(self) -> Iterator[Route]:
+        """Every route with a constant path that linked code adds."""
+        for file in self._candidates():
+            for function in self.code.functions(file):
+                text = file.data[function.start : function.end]
+                if any(b"." + verb.encode() + b"(" in text for verb in VERBS):
+                    yield from self._routes_of(function)
+
+    def _candidates(self) -> Iterator[GoFile]:
+        wanted = set(ROUTERS)
+        for path in self.code.linked_files:
+            head = self.code.packages.heads[path]
+            if any(i.path in wanted for i in head.imports):
+                data = self.code.repository.read(path)
+                if data is not None and any(
+                    b"." + verb.encode() + b"(" in data for verb in (*VERBS, "Route")
+                ):
+                    file = self.code.file(path)
+                    if file is not None:
+                        yield file
+
+    def nodes(self, function: Function) -> list[Node]:
+        """Every node of a function's body."""
+        found = self._bodies.get(function.key)
+        if found is None:
+            found = self._bodies[function.key] = list(walk(function.decl.body))
+        return found
+
+    def _routes_of(self, function: Function) -> Iterator[Route]:
+        for node in self.nodes(function):
+            if not isinstance(node, Call) or not isinstance(node.fun, Selector) or node.fun.sel not in VERBS:
+                continue
+            arguments = list(node.args)
+            method = VERBS[node.fun.sel]
+            if node.fun.sel in ("Method", "MethodFunc") and len(arguments) == 3:
+                method = self.constant(function.file, arguments.pop(0)) or ""
+            if node.fun.sel in ("Handler", "HandlerFunc") and len(arguments) == 1:
+                yield from self._gorilla(function, node)
+                continue
+            if len(arguments) < 2:
+                continue
+            path = self.constant(function.file, arguments[0])
+            if path is None and len(arguments) == 2 and node.fun.sel in ("Handle", "HandleFunc"):
+                if not _looks_like_router(node.fun.x):
+                    continue
+                path = self._computed(function, arguments[0])
+            elif path is None or not path.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ ").startswith("/"):
+                continue
+            if " " in path:
+                method, _, path = path.partition(" ")
+            yield self._route(function, node, method, path.strip(), arguments[-1], node.fun.x)
+
+    def _computed(self, function: Function, expression: Expr) -> str:
+        """The path that a setting holds by default; empty when it cannot be known."""
+        for template in self.settings.templates(function, function.file, expression):
+            text = shell.expand(template, {})
+            if text and _PATTERN.fullmatch(text):
+                return text
+        return ""
+
+    def is_left_unserved(self, route: Route) -> bool:
+        """True when it is certain that nothing serves the route: its router is only ever added to."""
+        if route.mux is None:
+            return True
+        if not isinstance(route.mux, Ident):
+            return False
+        name = route.mux.name
+        nodes = self.nodes(route.function)
+        if not _is_local(nodes, name):
+            return False
+        adding = {id(n.fun.x) for n in nodes if isinstance(n, Call) and isinstance(n.fun, Selector)}
+        defined = {id(t) for n in nodes if isinstance(n, Assign) and n.op == ":=" for t in n.lhs}
+        return all(id(n) in adding | defined for n in nodes if isinstance(n, Ident) and n.name == name)
+
+    def _gorilla(self, function: Function, node: Call) -> Iterator[Route]:
+        """`r.Path("/x").Methods("GET").Handler(h)`."""
+        inner = node.fun.x if isinstance(node.fun, Selector) else None
+        while isinstance(inner, Call) and isinstance(inner.fun, Selector):
+            if inner.fun.sel == "Path" and inner.args:
+                path = self.constant(function.file, inner.args[0])
+                if path:
+                    yield self._route(function, node, "", path, node.args[0], inner.fun.x)
+                return
+            inner = inner.fun.x
+
+    def _route(
+        self, function: Function, call: Call, method: str, path: str, handler: Expr, mux: Expr
+    ) -> Route:
+        prefix, base = self.base(function, mux)
+        full = (prefix.rstrip("/") + "/" + path.lstrip("/")).removesuffix("{$}")
+        full = (full.rstrip("/") or "/") if path else ""
+        default = self.code.is_package(function.file, base, HTTP)
+        return Route(
+            function, call, method, full, handler, None if default else base, self._condition(function, call)
+        )
+
+    def base(self, function: Function, mux: Expr) -> tuple[str, Expr]:
+        """The router behind groups and sub-routers, and the path prefix they add."""
+        prefix = ""
+        for _ in range(MAX_DEPTH):
+            if isinstance(mux, Ident):
+                defined = self._group_definition(function, mux.name)
+                if defined is None:
+                    break
+                mux = defined
+            if not isinstance(mux, Call) or not isinstance(mux.fun, Selector):
+                break
+            if mux.fun.sel in ("Group", "PathPrefix", "Route") and mux.args:
+                part = self.constant(function.file, mux.args[0])
+                prefix = (part or "").rstrip("/") + prefix
+            elif mux.fun.sel not in ("Subrouter", "With", "Use", "StrictSlash", "Methods", "NewRoute"):
+                break
+            mux = mux.fun.x
+        return prefix, mux
+
+    def _group_definition(self, function: Function, name: str) -> Expr | None:
+        """What a local router was derived from: `g := r.Group("/x")` or `r.Route("/x", func(g) {})`."""
+        for node in self.nodes(function):
+            if isinstance(node, Assign) and len(node.lhs) == len(node.rhs) == 1:
+                target, value = node.lhs[0], node.rhs[0]
+                if isinstance(target, Ident) and target.name == name and _is_derived(value):
+                    return value
+            elif (
+                isinstance(node, Call)
+                and isinstance(node.fun, Selector)
+                and node.fun.sel in ("Route", "Group")
+            ):
+                last = node.args[-1] if node.args else None
+                if isinstance(last, FuncLit) and any(p.name == name for p in last.params):
+                    return node
+        return None
+
+    def _condition(self, function: Function, call: Call) -> If | None:
+        """The innermost `if` around a call that does not just handle an error."""
+        best: If | None = None
+        for node in self.nodes(function):
+            if isinstance(node, If) and node.start < call.start < node.end and not mentions_error(node.cond):
+                best = node
+        return best
+
+    def constant(self, file: GoFile, expression: Expr) -> str | None:
+        """The text of a constant expression, or None."""
+        if isinstance(expression, BasicLit):
+            return expression.value if isinstance(expression.value, str) else None
+        if isinstance(expression, Ident):
+            return self._declared(dirname(file.path), expression.name)
+        if isinstance(expression, Selector) and isinstance(expression.x, Ident):
+            path = self.code.import_path(file, expression.x.name)
+            package = self.code.packages.by_import.get(path or "")
+            return self._declared(package.directory, expression.sel) if package else None
+        return None
+
+    def _declared(self, directory: str, name: str) -> str | None:
+        for file in self.code.files_with(name.encode(), directory=directory):
+            spec = file.spec(name)
+            if isinstance(spec, ValueSpec) and spec.is_const and len(spec.values) == len(spec.names):
+                value = next(v for n, v in zip(spec.names, spec.values, strict=True) if n.name == name)
+                if isinstance(value, BasicLit) and isinstance(value.value, str):
+                    return value.value
+        return None
+
+    # ------------------------------------------------------------ servers
+
+    def servings(self, route: Route) -> list[Serving]:
+        """The places that serve a route's mux; empty when none is found."""
+        if route.mux is None:
+            return self.default_servings()
+        return list(self._served(route.function, route.mux, 0, set()))
+
+    def default_servings(self) -> list[Serving]:
+        """The places that serve http.DefaultServeMux."""
+        if self._default is None:
+            self._default = []
+            for path in self.code.linked_files:
+                data = self.code.repository.read(path)
+                if data is None or not any(
+                    s in data for s in (b".ListenAndServe", b".Serve(", b".ServeTLS(")
+                ):
+                    continue
+                file = self.code.file(path)
+                for function in self.code.functions(file) if file is not None else ():
+                    self._default += self._default_in(function)
+        return self._default
+
+    def _default_in(self, function: Function) -> Iterator[Serving]:
+        for node in self.nodes(function):
+            if isinstance(node, Call) and self._is_http(function.file, node.fun, STARTS):
+                handler = node.args[-1] if len(node.args) > 1 else None
+                if handler is not None and (_is_nil(handler) or self._is_default_mux(function.file, handler)):
+                    yield Serving(function, node, node.args[0])
+            elif isinstance(node, CompositeLit) and self._is_http(function.file, node.type, ("Server",)):
+                handler = element(node, "Handler")
+                if handler is None and self._handler_is_set(function):
+                    continue
+                if handler is None or _is_nil(handler) or self._is_default_mux(function.file, handler):
+                    yield from self._started(function, node, element(node, "Addr"), 0)
+
+    def _handler_is_set(self, function: Function) -> bool:
+        return any(
+            isinstance(t, Selector) and t.sel == "Handler"
+            for n in self.nodes(function)
+            if isinstance(n, Assign)
+            for t in n.lhs
+        )
+
+    def _is_http(self, file: GoFile, expression: Expr | None, names: tuple[str, ...]) -> bool:
+        return (
+            isinstance(expression, Selector)
+            and expression.sel in names
+            and self.code.is_package(file, expression.x, HTTP)
+        )
+
+    def _is_default_mux(self, file: GoFile, expression: Expr) -> bool:
+        return any(
+            self._is_http(file, n, ("DefaultServeMux",)) for n in walk(expression) if isinstance(n, Selector)
+        )
+
+    def _served(self, function: Function, mux: Expr, depth: int, seen: set[object]) -> Iterator[Serving]:
+        """Where the value of an expression in a function ends up being served."""
+        if depth > MAX_DEPTH:
+            return
+        while isinstance(mux, Star | Unary):
+            mux = mux.x
+        if isinstance(mux, Ident):
+            key: object = (function.key, mux.name)
+            if key not in seen:
+                seen.add(key)
+                yield from self._served_name(function, mux.name, depth, seen)
+        elif isinstance(mux, Selector):
+            if self._is_default_mux(function.file, mux):
+                yield from self.default_servings()
+                return
+            key = (function.directory, mux.sel)
+            if key not in seen:
+                seen.add(key)
+                yield from self._served_field(function, mux.sel, depth, seen)
+        elif isinstance(mux, Call):
+            yield from self._flows(function, _is(mux), depth, seen)
+
+    def _served_name(self, function: Function, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
+        yield from self._flows(function, _is_named(name), depth, seen)
+        index = _parameter_index(function.decl, name)
+        if index is not None:
+            for caller, call in self.calls_of(function):
+                if index < len(call.args):
+                    yield from self._served(caller, call.args[index], depth + 1, seen)
+        elif not _is_local(self.nodes(function), name):
+            for other in self._package_functions(function.directory, name.encode()):
+                if other.key != function.key:
+                    yield from self._flows(other, _is_named(name), depth + 1, seen)
+
+    def _served_field(
+        self, function: Function, name: str, depth: int, seen: set[object]
+    ) -> Iterator[Serving]:
+        for other in self._package_functions(function.directory, name.encode()):
+            yield from self._flows(other, _is_field(name), depth, seen)
+
+    def _package_functions(self, directory: str, literal: bytes) -> Iterator[Function]:
+        for file in self.code.files_with(literal, directory=directory):
+            for function in self.code.functions(file):
+                if literal in file.data[function.start : function.end]:
+                    yield function
+
+    def calls_of(self, function: Function) -> Iterator[tuple[Function, Call]]:
+        """The calls of a function with the functions they stand in."""
+        for file, offset in self.code.mentions(function):
+            around = self.code.enclosing(file, offset)
+            if around is None:
+                continue
+            for node in self.nodes(around):
+                if (
+                    isinstance(node, Call)
+                    and node.fun.start <= offset < node.fun.end
+                    and _names(node.fun, function.name)
+                ):
+                    yield around, node
+
+    def _flows(
+        self, function: Function, matches: Matches, depth: int, seen: set[object]
+    ) -> Iterator[Serving]:
+        """Follows a value through a function: into servers, other variables, results and arguments."""
+        if depth > MAX_DEPTH:
+            return
+        file = function.file
+        for node in self.nodes(function):
+            if isinstance(node, Call):
+                yield from self._into_call(function, node, matches, depth, seen)
+            elif isinstance(node, CompositeLit) and self._is_http(file, node.type, ("Server",)):
+                handler = element(node, "Handler")
+                if handler is not None and _holds(handler, matches):
+                    yield from self._started(function, node, element(node, "Addr"), depth)
+            elif isinstance(node, Assign):
+                yield from self._into_variable(function, node, matches, depth, seen)
+            elif isinstance(node, ValueSpec):
+                for target, value in zip(node.names, node.values, strict=False):
+                    if _holds(value, matches):
+                        yield from self._served(function, target, depth + 1, seen)
+            elif isinstance(node, CompositeLit):
+                for key, value in node.elements:
+                    if isinstance(key, Ident) and _holds(value, matches) and key.name != "Handler":
+                        yield from self._served_once(function, key.name, depth, seen)
+            elif isinstance(node, Return) and any(_holds(v, matches) for v in node.values):
+                yield from self._into_callers(function, depth, seen)
+
+    def _into_callers(self, function: Function, depth: int, seen: set[object]) -> Iterator[Serving]:
+        if ("result", function.key) not in seen:
+            seen.add(("result", function.key))
+            for caller, call in self.calls_of(function):
+                yield from self._flows(caller, _is(call), depth + 1, seen)
+
+    def _served_once(
+        self, function: Function, field: str, depth: int, seen: set[object]
+    ) -> Iterator[Serving]:
+        key = (function.directory, field)
+        if key not in seen:
+            seen.add(key)
+            yield from self._served_field(function, field, depth + 1, seen)
+
+    def _into_call(
+        self, function: Function, call: Call, matches: Matches, depth: int, seen: set[object]
+    ) -> Iterator[Serving]:
+        file = function.file
+        if self._is_http(file, call.fun, STARTS):
+            if len(call.args) > 1 and _holds(call.args[-1], matches):
+                yield Serving(function, call, call.args[0])
+            return
+        if isinstance(call.fun, Selector):
+            starters = {s for p, names in SELF_STARTING.items() for s in names if self._file_imports(file, p)}
+            if call.fun.sel in starters and _holds(call.fun.x, matches):
+                yield Serving(function, call, call.args[0] if call.args else None)
+                return
+            mounts = call.fun.sel in VERBS or call.fun.sel in ("Mount", "Handler")
+            if mounts and len(call.args) > 1 and any(_holds(a, matches) for a in call.args[1:]):
+                if not _holds(call.fun.x, matches):
+                    if self.code.is_package(file, call.fun.x, HTTP):
+                        yield from self.default_servings()
+                    else:
+                        yield from self._served(function, self.base(function, call.fun.x)[1], depth + 1, seen)
+                return
+        for index, argument in enumerate(call.args):
+            if matches(argument) or (isinstance(argument, Unary) and matches(argument.x)):
+                for callee in self.code.resolve(file, call.fun)[:4]:
+                    name = _parameter_name(callee.decl, index)
+                    if name is not None and (callee.key, name) not in seen:
+                        seen.add((callee.key, name))
+                        yield from self._flows(callee, _is_named(name), depth + 1, seen)
+
+    def _file_imports(self, file: GoFile, path: str) -> bool:
+        return any(i.path == path for i in self.code.packages.heads[file.path].imports)
+
+    def _into_variable(
+        self, function: Function, node: Assign, matches: Matches, depth: int, seen: set[object]
+    ) -> Iterator[Serving]:
+        for position, value in enumerate(node.rhs):
+            if not _holds(value, matches) or isinstance(value, FuncLit):
+                continue
+            target = node.lhs[position] if len(node.lhs) == len(node.rhs) else node.lhs[0]
+            if isinstance(target, Selector) and target.sel == "Handler":
+                yield from self._started_value(function, target.x, None, depth)
+            elif (
+                isinstance(target, Ident | Selector) and not matches(target) and not _is_server_literal(value)
+            ):
+                yield from self._served(function, target, depth + 1, seen)
+
+    # ------------------------------------------------------------ is the server started?
+
+    def _started(
+        self, function: Function, literal: CompositeLit, address: Expr | None, depth: int
+    ) -> Iterator[Serving]:
+        """Where an http.Server literal is started: through a variable or field, or directly."""
+        for node in self.nodes(function):
+            if isinstance(node, Assign):
+                for position, value in enumerate(node.rhs):
+                    if _strip(value) is literal and position < len(node.lhs):
+                        yield from self._started_value(function, node.lhs[position], address, depth)
+            elif isinstance(node, ValueSpec):
+                for name, value in zip(node.names, node.values, strict=False):
+                    if _strip(value) is literal:
+                        yield from self._started_value(function, name, address, depth)
+            elif isinstance(node, Call) and isinstance(node.fun, Selector) and node.fun.sel in STARTS:
+                if _strip(node.fun.x) is literal:
+                    yield Serving(function, node, address)
+            elif isinstance(node, Return) and any(_strip(v) is literal for v in node.values):
+                for caller, call in self.calls_of(function):
+                    yield from self._started_result(caller, call, address, depth + 1)
+            elif isinstance(node, CompositeLit) and node is not literal:
+                for key, value in node.elements:
+                    if _strip(value) is literal and isinstance(key, Ident):
+                        yield from self._started_field(function, key.name, address)
+
+    def _started_result(
+        self, function: Function, call: Call, address: Expr | None, depth: int
+    ) -> Iterator[Serving]:
+        if depth > MAX_DEPTH:
+            return
+        for node in self.nodes(function):
+            if isinstance(node, Assign):
+                for position, value in enumerate(node.rhs):
+                    if value is call:
+                        target = node.lhs[position if len(node.lhs) == len(node.rhs) else 0]
+                        yield from self._started_value(function, target, address, depth)
+            elif isinstance(node, Call) and isinstance(node.fun, Selector) and node.fun.x is call:
+                if node.fun.sel in STARTS:
+                    yield Serving(function, node, address)
+            elif isinstance(node, Return) and any(v is call for v in node.values):
+                for caller, outer in self.calls_of(function):
+                    yield from self._started_result(caller, outer, address, depth + 1)
+
+    def _started_value(
+        self, function: Function, server: Expr, address: Expr | None, depth: int
+    ) -> Iterator[Serving]:
+        if isinstance(server, Selector):
+            yield from self._started_field(function, server.sel, address)
+            return
+        if not isinstance(server, Ident) or depth > MAX_DEPTH:
+            return
+        name = server.name
+        for node in self.nodes(function):
+            if isinstance(node, Call):
+                if isinstance(node.fun, Selector) and node.fun.sel in STARTS:
+                    if isinstance(node.fun.x, Ident) and node.fun.x.name == name:
+                        yield Serving(function, node, address)
+                    continue
+                for index, argument in enumerate(node.args):
+                    if isinstance(argument, Ident) and argument.name == name:
+                        for callee in self.code.resolve(function.file, node.fun)[:4]:
+                            parameter = _parameter_name(callee.decl, index)
+                            if parameter is not None:
+                                inner = Ident(0, 0, parameter)
+                                yield from self._started_value(callee, inner, address, depth + 1)
+            elif isinstance(node, Return) and any(
+                isinstance(v, Ident) and v.name == name for v in node.values
+            ):
+                for caller, call in self.calls_of(function):
+                    yield from self._started_result(caller, call, address, depth + 1)
+            elif isinstance(node, CompositeLit):
+                for key, value in node.elements:
+                    if isinstance(key, Ident) and isinstance(value, Ident) and value.name == name:
+                        yield from self._started_field(function, key.name, address)
+            elif isinstance(node, Assign):
+                for target, value in zip(node.lhs, node.rhs, strict=False):
+                    if isinstance(value, Ident) and value.name == name and isinstance(target, Selector):
+                        yield from self._started_field(function, target.sel, address)
+        if not _is_local(self.nodes(function), name) and _parameter_index(function.decl, name) is None:
+            yield from self._started_field(function, name, address)
+
+    def _started_field(self, function: Function, name: str, address: Expr | None) -> Iterator[Serving]:
+        for other in self._package_functions(function.directory, name.encode()):
+            for node in self.nodes(other):
+                fun = node.fun if isinstance(node, Call) else None
+                if isinstance(fun, Selector) and fun.sel in STARTS and _names(fun.x, name):
+                    yield Serving(other, node, address)
+
+
+def _is(wanted: Node) -> Matches:
+    return lambda node: node is wanted
+
+
+def _is_named(name: str) -> Matches:
+    return lambda node: isinstance(node, Ident) and node.name == name
+
+
+def _is_field(name: str) -> Matches:
+    return lambda node: isinstance(node, Selector) and node.sel == name
+
+
+def _looks_like_router(expression: Expr) -> bool:
+    name = (
+        expression.name
+        if isinstance(expression, Ident)
+        else expression.sel
+        if isinstance(expression, Selector)
+        else ""
+    )
+    return any(word in name.lower() for word in ("mux", "router", "http", "engine", "app")) or name in (
+        "r",
+        "e",
+        "g",
+    )
+
+
+def _is_derived(value: Expr) -> bool:
+    return (
+        isinstance(value, Call)
+        and isinstance(value.fun, Selector)
+        and value.fun.sel in ("Group", "Subrouter", "PathPrefix", "With", "Route")
+    )
+
+
+def mentions_error(condition: Expr) -> bool:
+    """True for a condition that looks at an error value."""
+    return any(isinstance(n, Ident) and n.name.lower().endswith("err") for n in walk(condition))
+
+
+def element(literal: CompositeLit, name: str) -> Expr | None:
+    """The value under a key of a composite literal."""
+    return next((v for k, v in literal.elements if isinstance(k, Ident) and k.name == name), None)
+
+
+def _strip(value: Expr) -> Expr:
+    return value.x if isinstance(value, Unary) and value.op == "&" else value
+
+
+def _is_server_literal(value: Expr) -> bool:
+    inner = _strip(value)
+    return isinstance(inner, CompositeLit) and isinstance(inner.type, Selector) and inner.type.sel == "Server"
+
+
+def _is_nil(expression: Expr) -> bool:
+    return isinstance(expression, Ident) and expression.name == "nil"
+
+
+def _holds(expression: Expr, matches: Matches) -> bool:
+    """True when the value flows into the expression: it is it, or an argument, element or operand of it."""
+    stack: list[Node] = [expression]
+    while stack:
+        node = stack.pop()
+        if matches(node):
+            return True
+        if isinstance(node, Call):
+            stack += [*node.args, node.fun.x] if isinstance(node.fun, Selector) else node.args
+        elif isinstance(node, CompositeLit):
+            stack += [v for _, v in node.elements]
+        elif isinstance(node, Unary | Star | Index):
+            stack.append(node.x)
+        elif isinstance(node, FuncLit):
+            calls = [c for c in walk(node.body) if isinstance(c, Call) and isinstance(c.fun, Selector)]
+            stack += [c.fun.x for c in calls if isinstance(c.fun, Selector) and c.fun.sel == "ServeHTTP"]
+    return False
+
+
+def _names(expression: Expr, name: str) -> bool:
+    if isinstance(expression, Ident):
+        return expression.name == name
+    return isinstance(expression, Selector) and expression.sel == name
+
+
+def _params(decl: FuncDecl) -> list[Param]:
+    return decl.params
+
+
+def _parameter_index(decl: FuncDecl, name: str) -> int | None:
+    return next((i for i, p in enumerate(_params(decl)) if p.name == name), None)
+
+
+def _parameter_name(decl: FuncDecl, index: int) -> str | None:
+    params = _params(decl)
+    if not params:
+        return None
+    return params[min(index, len(params) - 1)].name if index < len(params) or params[-1].variadic else None
+
+
+def _is_local(nodes: list[Node], name: str) -> bool:
+    for node in nodes:
+        if isinstance(node, Assign) and node.op == ":=":
+            if any(isinstance(t, Ident) and t.name == name for t in node.lhs):
+                return True
+        elif isinstance(node, ValueSpec) and any(n.name == name for n in node.names):
+            return True
+    return False
+
+
+def http_serving(store: FactStore) -> HttpServing:
+    """The HTTP routes and servers of the repository."""
+    return HttpServing(store.get(go_code), store.get(go_settings))

@@ -1,0 +1,123 @@
+"""Health checks of compose services: whether there is one, and whether its command can work in the image.
+
+Table `service_health`: one row per service of a compose file, overlays merged into their base.
+"""
+
+from __future__ import annotations
+
+import re
+from posixpath import basename
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.compose import Service, compose_files
+from zuno_audit.facts.images import ImageBuild, image_builds
+from zuno_audit.languages.script import commands
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+_SHELL_WORDS = {"exit", "test", "[", "true", "false", "echo", "if", "then", "fi", "!", "sh", "cd"}
+_BUSYBOX = {
+    "wget",
+    "nc",
+    "grep",
+    "pgrep",
+    "ps",
+    "netstat",
+    "cat",
+    "ls",
+    "pidof",
+    "sleep",
+    "awk",
+    "sed",
+    "kill",
+    "stat",
+}
+
+
+def service_health_table(store: FactStore) -> Table:
+    """Table `service_health`: name, file, has_build, healthcheck (a check that can work)."""
+    read = store.get(compose_files)
+    images = {(i.file.path, i.service.name): i for i in store.get(image_builds)}
+    rows = []
+    for file in read.files:
+        if file.is_overlay:
+            continue
+        for service in file.services:
+            image = images.get((file.path, service.name))
+            fields = {
+                "name": Answer(service.name),
+                "file": Answer(file.path),
+                "has_build": Answer(YES if service.build else NO),
+                "healthcheck": _health(service, image),
+            }
+            rows.append(Entity("service_health", service.location, fields))
+    return Table("service_health", tuple(rows), read.paths, read.problems)
+
+
+def _health(service: Service, image: ImageBuild | None) -> Answer:
+    check = service.healthcheck
+    if check is not None and check.disabled:
+        return Answer(NO, "its health check is disabled", (check.location,))
+    if check is not None and check.test:
+        return _works(check.test, check.location, image)
+    dockerfile = image.dockerfile if image else None
+    final = image.final() if image else None
+    found = dockerfile.effective(final, "HEALTHCHECK") if dockerfile and final else None
+    if found is None:
+        where = "neither compose nor its Dockerfile" if service.build else "compose"
+        verb = "gives it a health check" if service.build else "gives it no health check"
+        return Answer(NO, f"{where} {verb}", (service.location,))
+    words = found.exec_form or found.words
+    if words[:1] == ("NONE",):
+        return Answer(NO, "its HEALTHCHECK is NONE", (found.location,))
+    return _works(("CMD-SHELL", found.arguments.removeprefix("CMD").strip()), found.location, image)
+
+
+def _works(test: tuple[str, ...], place: Location, image: ImageBuild | None) -> Answer:
+    """Whether the programs that a health check calls are in an image that this repository builds."""
+    if image is None:
+        return Answer(YES, "a health check is configured", (place,))
+    script = _script(test)
+    missing = [p for p in _programs(script) if not _is_in(p, image)]
+    if missing:
+        return Answer(NO, f"its health check calls {missing[0]}, which its image does not hold", (place,))
+    base = image.image_of(final) if (final := image.final()) else None
+    if base is None:
+        return Answer(UNKNOWN, "the image that the check runs in is not known", (place,))
+    return Answer(YES, "a health check is configured", (place,))
+
+
+def _script(test: tuple[str, ...]) -> str:
+    if test[0] in ("CMD", "CMD-SHELL"):
+        return " ".join(test[1:]).strip("[]").replace('", "', " ").replace('","', " ").strip('"')
+    return " ".join(test)
+
+
+def _programs(script: str) -> list[str]:
+    found = []
+    for command in commands(script, "shell"):
+        word = basename(command.words[0])
+        if word not in _SHELL_WORDS and re.fullmatch(r"[\w.-]+", word):
+            found.append(word)
+    return found
+
+
+def _is_in(program: str, image: ImageBuild) -> bool:
+    """True unless it is certain that the final image lacks the program."""
+    final = image.final()
+    base = image.image_of(final) if final is not None else None
+    if final is None or base is None or image.dockerfile is None:
+        return True
+    stages = image.dockerfile.lineage(final)
+    installs = " ".join(i.arguments for s in stages for i in s.all("RUN"))
+    copied = " ".join(i.arguments for s in stages for i in s.all("COPY", "ADD", "ENTRYPOINT", "CMD"))
+    if re.search(rf"(?<![\w.]){re.escape(program)}(?![\w-])", installs + " " + copied):
+        return True
+    if base.text == "scratch" or "distroless" in base.name:
+        return False
+    is_alpine = base.repository == "alpine" or "alpine" in base.tag
+    known_absent = program in ("curl", "grpcurl", "grpc_health_probe", "grpc-health-probe", "jq", "bash")
+    return program in _BUSYBOX or not (is_alpine and known_absent)

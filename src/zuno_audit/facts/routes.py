@@ -1,0 +1,367 @@
+"""HTTP routes of the binaries: path, handler, whether they are served, and on which port.
+
+Table `http_route`: one row per route and binary. A route whose path or mux cannot be followed has answers
+that are unknown; it never counts as served.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.compose import Service
+from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go_http import HttpServing, Route, Serving, http_serving
+from zuno_audit.facts.go_settings import go_settings
+from zuno_audit.facts.images import image_packages
+from zuno_audit.languages import shell
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go.syntax import (
+    Assign,
+    BasicLit,
+    Block,
+    Call,
+    Expr,
+    ExprStmt,
+    FuncLit,
+    Ident,
+    If,
+    Node,
+    Return,
+    Selector,
+    Stmt,
+    walk,
+)
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+PROMHTTP = "github.com/prometheus/client_golang/prometheus/promhttp"
+_PLAYGROUND = ("graphql/playground", "graphiql", "friendsofgo/graphiql")
+_PROMETHEUS_HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional", "InstrumentMetricHandler")
+MAX_DEPTH = 2  # helper functions between a library's handler and the route
+# Names of net/http (https://pkg.go.dev/net/http#pkg-constants) that are not an answer of 200.
+_STATUS = {
+    "StatusOK": 200, "StatusCreated": 201, "StatusAccepted": 202, "StatusNoContent": 204,
+    "StatusMovedPermanently": 301, "StatusFound": 302, "StatusBadRequest": 400, "StatusUnauthorized": 401,
+    "StatusForbidden": 403, "StatusNotFound": 404, "StatusMethodNotAllowed": 405, "StatusTeapot": 418,
+    "StatusTooManyRequests": 429, "StatusInternalServerError": 500, "StatusNotImplemented": 501,
+    "StatusBadGateway": 502, "StatusServiceUnavailable": 503, "StatusGatewayTimeout": 504,
+}  # fmt: skip
+
+
+def http_route_table(store: FactStore) -> Table:
+    """Table `http_route`.
+
+    Fields: `route` (the path, None if dynamic), `method` (empty: any), `kind` (prometheus, playground or
+    other), `binary` (folder of the main package), `served`, `status_ok` (answers 200), `conditional` (only
+    if some setting says so), `ports` (where the program listens), `published` (ports of the host that lead there).
+    """
+    code = store.get(go_code)
+    serving = store.get(http_serving)
+    handlers = _Handlers(code, serving)
+    rows = [row for route in serving.routes() for row in _rows(store, code, serving, handlers, route)]
+    rows.sort(key=lambda r: (r.location, str(r.fields["binary"].value)))
+    looked = tuple(sorted(code.linked_files))
+    return Table("http_route", tuple(rows), looked, tuple(_problems(code, rows)))
+
+
+def _problems(code: GoCode, rows: list[Entity]) -> Iterator[Problem]:
+    """Main packages that do not parse: a route in them may not have been seen."""
+    for folder in code.packages.mains():
+        for head in code.packages.by_directory[folder].files:
+            file = code.file(head.path)
+            if file is not None and file.error_line:
+                yield Problem(head.path, file.error_line, "a syntax error")
+
+
+def _rows(
+    store: FactStore, code: GoCode, serving: HttpServing, handlers: _Handlers, route: Route
+) -> Iterator[Entity]:
+    file = route.function.file
+    here = file.location(route.call.start, route.call.end, f"{route.method} {route.path}".strip())
+    reached = code.mains_reaching(file, route.call.start)
+    found = serving.servings(route) if reached else []
+    kind = handlers.kind(file, route.handler, route.function)
+    for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
+        mine = [s for s in found if binary in code.mains_reaching(s.function.file, s.node.start)]
+        ports = _ports(store, binary, mine)
+        fields = {
+            "route": Answer(route.path or None, proof=(here,)),
+            "method": Answer(route.method),
+            "kind": Answer(kind, proof=(here,)),
+            "binary": Answer(binary),
+            "served": _served(route, binary, binary in reached, mine, serving.is_left_unserved(route), here),
+            "status_ok": handlers.status(file, route.handler, route.function),
+            "conditional": _conditional(file, route),
+            "ports": ports,
+            "published": _published(store, binary, mine, ports),
+        }
+        yield Entity("http_route", here, fields)
+
+
+def _served(
+    route: Route, binary: str, reached: bool, servings: list[Serving], is_certain: bool, here: Location
+) -> Answer:
+    if not reached:
+        return Answer(NO, f"nothing that {binary or 'the binary'} runs adds the route", (here,))
+    if not servings and not is_certain:
+        return Answer(UNKNOWN, "the router it is added to cannot be followed to a server", (here,))
+    if not servings:
+        name = "http.DefaultServeMux" if route.mux is None else "the router it is added to"
+        return Answer(NO, f"{name} is not served by a server that starts", (here,))
+    places = tuple(s.function.file.location(s.node.start, s.node.end, "is served here") for s in servings[:2])
+    return Answer(YES, "its router is served", (here, *places))
+
+
+def _conditional(file: GoFile, route: Route) -> Answer:
+    if route.condition is None:
+        return Answer(NO, "it is always added")
+    condition = file.data[route.condition.cond.start : route.condition.cond.end].decode("utf-8", "replace")
+    place = file.location(route.condition.start, route.condition.cond.end)
+    return Answer(YES, f"it is only added if {condition[:80]}", (place,))
+
+
+# ---------------------------------------------------------------- ports
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A compose service that runs a binary, with the environment it gets (as far as the templates tell)."""
+
+    service: Service
+    environment: dict[str, str]
+    template: dict[str, str]
+
+
+def deployments(store: FactStore, binary: str) -> list[Deployment]:
+    """The compose services, overlays left out, whose image holds this binary."""
+    found = []
+    for image, package in store.get(image_packages):
+        if image.file.is_overlay or package != binary:
+            continue
+        template = dict(default_environment(store, dirname(image.file.path)))
+        environment = dict(template) if image.service.env_files else {}
+        for entry in image.service.environment:
+            value = template.get(entry.name) if entry.value is None else shell.expand(entry.value, template)
+            if value is not None:
+                environment[entry.name] = value
+        found.append(Deployment(image.service, environment, template))
+    return found
+
+
+def _ports(store: FactStore, binary: str, servings: list[Serving]) -> Answer:
+    """The ports the servers listen on, in the deployments of the binary or by default."""
+    settings = store.get(go_settings)
+    environments = [d.environment for d in deployments(store, binary)] or [{}]
+    ports: dict[str, None] = {}
+    proof = []
+    for serving in servings:
+        if serving.address is None:
+            continue
+        file = serving.function.file
+        proof.append(file.location(serving.address.start, serving.address.end, "the address"))
+        for template in settings.templates(serving.function, file, serving.address):
+            for environment in environments:
+                text = shell.expand(template, environment)
+                port = re.search(r"(?:^|:)(\d{1,5})$", text or "")
+                if port:
+                    ports[port.group(1)] = None
+    if not ports:
+        return Answer(UNKNOWN, "the address of the server is not a constant or a known setting", tuple(proof))
+    return Answer(tuple(ports), f"it listens on {', '.join(ports)}", tuple(proof))
+
+
+def _published(store: FactStore, binary: str, servings: list[Serving], ports: Answer) -> Answer:
+    """The ports of the host that lead to the server; its own where compose does not run the binary."""
+    if not isinstance(ports.value, tuple):
+        return ports
+    runs = deployments(store, binary)
+    if not runs:
+        return Answer(
+            ports.value, "no compose service runs the binary, so it is the port of the program", ports.proof
+        )
+    found: dict[str, None] = {}
+    proof = []
+    for run in runs:
+        for port in run.service.ports:
+            target = shell.expand(port.target, run.template)
+            published = shell.expand(port.published or "", run.template)
+            if target in ports.value and published:
+                found[published] = None
+                proof.append(port.location)
+    if found:
+        return Answer(tuple(found), f"compose publishes it on {', '.join(found)}", (*ports.proof, *proof))
+    listening = ", ".join(str(p) for p in ports.value)
+    reason = f"{ports.because}, and compose publishes no port that leads to {listening}"
+    return Answer((), reason, (runs[0].service.location,))
+
+
+# ---------------------------------------------------------------- handlers
+
+
+def library_kind(path: str, name: str) -> str:
+    """The kind of handler that a function of a library gives; empty for any other."""
+    if path == PROMHTTP and name in _PROMETHEUS_HANDLERS:
+        return "prometheus"
+    return "playground" if any(p in path for p in _PLAYGROUND) else ""
+
+
+class _Handlers:
+    """What a handler expression is: its kind, and the status that it answers with."""
+
+    def __init__(self, code: GoCode, serving: HttpServing) -> None:
+        self.code = code
+        self.serving = serving
+        self.helpers: dict[str, dict[tuple[str, int], str]] = {}  # functions that give such handlers, by name
+        found = [pair for literal in (b'/promhttp"', b"playground") for pair in self._using(literal)]
+        for _ in range(MAX_DEPTH):
+            for function, kind in found:
+                self.helpers.setdefault(function.name, {})[function.key] = kind
+            found = [
+                (caller, kind)
+                for function, kind in found
+                for caller in code.callers(function)
+                if caller is not None and caller.key not in self.helpers.get(caller.name, {})
+            ]
+
+    def _using(self, literal: bytes) -> Iterator[tuple[Function, str]]:
+        for file in self.code.files_with(literal):
+            for function in self.code.functions(file):
+                for node in self.serving.nodes(function):
+                    if isinstance(node, Selector) and isinstance(node.x, Ident):
+                        kind = library_kind(self.code.import_path(file, node.x.name) or "", node.sel)
+                        if kind:
+                            yield function, kind
+                            break
+
+    def kind(self, file: GoFile, handler: Expr, function: Function) -> str:
+        """prometheus, playground or other; local variables and helper functions are looked into."""
+        seen: set[str] = set()
+        todo: list[Node] = [handler]
+        while todo:
+            for node in walk(todo.pop()):
+                found = self._own_kind(file, node)
+                if found:
+                    return found
+                if isinstance(node, Ident) and node.name not in seen:
+                    seen.add(node.name)
+                    todo += self._assigned(function, node.name)
+        return "other"
+
+    def _own_kind(self, file: GoFile, node: Node) -> str:
+        if isinstance(node, Selector) and isinstance(node.x, Ident):
+            kind = library_kind(self.code.import_path(file, node.x.name) or "", node.sel)
+            if kind:
+                return kind
+        name = node.sel if isinstance(node, Selector) else node.name if isinstance(node, Ident) else ""
+        if name not in self.helpers or not isinstance(node, Selector | Ident):
+            return ""
+        return next((k for f in self.code.resolve(file, node) if (k := self.helpers[name].get(f.key))), "")
+
+    def _assigned(self, function: Function, name: str) -> list[Node]:
+        return [
+            value
+            for assign in self.serving.nodes(function)
+            if isinstance(assign, Assign)
+            for target, value in zip(assign.lhs, assign.rhs, strict=False)
+            if isinstance(target, Ident) and target.name == name
+        ]
+
+    def status(self, file: GoFile, handler: Expr, function: Function) -> Answer:
+        """Whether the handler answers 200 when nothing is wrong."""
+        body = self._body(file, handler)
+        if body is None:
+            if self.kind(file, handler, function) != "other":
+                return Answer(YES, "the library's handler answers 200")
+            return Answer(UNKNOWN, "the handler is not a function of this repository")
+        code_file, block = body
+        status, node = _first_status(block)
+        end = (node.start, node.end) if node is not None else (block.start, block.start + 1)
+        place = code_file.location(*end)
+        if status is None:
+            return Answer(UNKNOWN, "the status is computed", (place,))
+        if 200 <= status < 300:
+            return Answer(YES, f"it answers {status}", (place,))
+        return Answer(NO, f"it answers {status}", (place,))
+
+    def _body(self, file: GoFile, handler: Expr) -> tuple[GoFile, Block] | None:
+        """The function behind a handler: a literal, a conversion of one, or a function or method by name."""
+        if isinstance(handler, FuncLit):
+            return file, handler.body
+        if isinstance(handler, Call):
+            if (
+                len(handler.args) == 1
+                and isinstance(handler.fun, Selector)
+                and handler.fun.sel == "HandlerFunc"
+            ):
+                return self._body(file, handler.args[0])
+            for callee in self.code.resolve(file, handler.fun)[:1]:
+                for node in walk(callee.decl.body):
+                    if isinstance(node, Return):
+                        for value in node.values:
+                            if isinstance(value, FuncLit | Call):
+                                return self._body(callee.file, value)
+            for argument in handler.args:
+                found = self._body(file, argument)
+                if found is not None:
+                    return found
+            return None
+        if isinstance(handler, Ident | Selector):
+            for callee in self.code.resolve(file, handler)[:1]:
+                return callee.file, callee.decl.body
+        return None
+
+
+def _first_status(block: Block) -> tuple[int | None, Node | None]:
+    """The status of the straight way through a handler; 200 when it sets none."""
+    for statement in block.stmts:
+        status = _status_of(statement)
+        if status is not None:
+            return status
+        if isinstance(statement, Return):
+            break
+    return 200, None
+
+
+def _status_of(statement: Stmt) -> tuple[int | None, Node] | None:
+    if isinstance(statement, If):
+        return None  # what is answered when something is wrong
+    call = statement.x if isinstance(statement, ExprStmt) else None
+    if isinstance(statement, Return) and statement.values:
+        call = statement.values[0]
+    if not isinstance(call, Call) or not isinstance(call.fun, Selector):
+        return None
+    name, arguments = call.fun.sel, call.args
+    if name == "WriteHeader" and arguments:
+        return _code(arguments[0]), call
+    if name == "Error" and len(arguments) == 3:
+        return _code(arguments[2]), call
+    if name in ("NotFound",):
+        return 404, call
+    if name in (
+        "JSON",
+        "String",
+        "HTML",
+        "Data",
+        "NoContent",
+        "XML",
+        "Status",
+        "SendStatus",
+        "AbortWithStatus",
+    ):
+        return (_code(arguments[0]), call) if arguments else None
+    return None
+
+
+def _code(expression: Expr) -> int | None:
+    if isinstance(expression, BasicLit) and isinstance(expression.value, int):
+        return expression.value
+    name = expression.sel if isinstance(expression, Selector) else ""
+    return _STATUS.get(name)
