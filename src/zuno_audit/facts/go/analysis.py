@@ -7,7 +7,7 @@ the caller, `Analysis.from_callers` evaluates the callers, one construction for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Program, program
 from zuno_audit.facts.go.search import CallSite, Search
 from zuno_audit.facts.go.types import Types
-from zuno_audit.facts.go.values import Extern, Func, Site, State
+from zuno_audit.facts.go.values import Extern, Func, Site, State, Value
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.location import Location
 
@@ -34,7 +34,7 @@ def analysis(store: FactStore) -> Analysis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Construction:
-    """One call that leaves the repository, seen from one place.
+    """One call that makes something, seen from one place.
 
     `seen_from` is the call of the helper when the construction is seen from a caller (then `helpers` are the
     functions in between, outermost first); None when it is seen from its own function. `failed` says why
@@ -62,22 +62,33 @@ class Analysis:
         """A fresh evaluator."""
         return Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
 
-    def constructions(self, import_path: str, *names: str) -> list[Construction]:
-        """Every call of these functions, evaluated from the function that it stands in."""
+    def constructions(
+        self, import_path: str, *names: str, watch: Callable[[Evaluator], None] | None = None
+    ) -> list[Construction]:
+        """Every call of these functions, evaluated from the function that it stands in.
+
+        `watch` prepares each evaluator before it runs.
+        """
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
         for site in self.search.calls_to(import_path, *names):
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in roots.values():
-            found.extend(self._evaluate_root(sites, import_path, names))
+            found.extend(self._evaluate_root(sites, import_path, names, watch))
         return sorted(found, key=lambda c: (c.site.file.path, c.site.start))
 
     def _evaluate_root(
-        self, sites: list[CallSite], import_path: str, names: tuple[str, ...]
+        self,
+        sites: list[CallSite],
+        import_path: str,
+        names: tuple[str, ...],
+        watch: Callable[[Evaluator], None] | None,
     ) -> Iterator[Construction]:
         root = sites[0].root
         calls = {site.call.start for site in sites}
         run = _Run(self, root, calls, import_path, names)
+        if watch is not None:
+            watch(run.evaluator)
         run.evaluate()
         for site in sites:
             place = Site(root.file, site.call.start, site.call.end)
@@ -88,7 +99,12 @@ class Analysis:
                 yield Construction(place, root, None, run.evaluator, failed=run.why_not())
 
     def from_callers(
-        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
+        self,
+        construction: Construction,
+        helper: Declaration,
+        import_path: str,
+        names: tuple[str, ...],
+        watch: Callable[[Evaluator], None] | None = None,
     ) -> list[Construction]:
         """The construction as each caller of `helper` makes it."""
         found: list[Construction] = []
@@ -102,6 +118,8 @@ class Analysis:
             run.evaluator.eager.add(id(helper.node))
             run.evaluator.eager.add(id(construction.root.node))
             run.until = max(site.call.end for site in sites)
+            if watch is not None:
+                watch(run.evaluator)
             run.evaluate()
             for site in sites:
                 for call, frames in run.hits.get(construction.site.start, ()):
@@ -139,6 +157,7 @@ class _Run:
         self.path = path or root.file.path
         self.evaluator = analysis.evaluator()
         self.evaluator.on_extern = self._watch
+        self.evaluator.on_func = self._watch_function
         self.evaluator.on_literal = self._literal
         self.hits: dict[int, list[tuple[Extern, list[Frame]]]] = {}
         self.literals: list[tuple[Func, State]] = []
@@ -176,6 +195,14 @@ class _Run:
         node = func.node
         if func.file.path == self.path and any(node.start <= c < node.end for c in self.calls):
             self.literals.append((func, state.fork()))
+
+    def _watch_function(self, func: Func, args: list[Value], state: State, site: Site) -> None:
+        """A function of the repository itself may be what is looked for: a generated constructor, say."""
+        node = func.node
+        if isinstance(node, s.FuncDecl) and node.name in self.names and site.start in self.calls:
+            if func.package.path == self.import_path and node.receiver is None:
+                call = Extern(self.import_path, node.name, tuple(args), state=state.fork(), site=site)
+                self._watch(self.evaluator, call, state)
 
     def _watch(self, evaluator: Evaluator, call: Extern, state: State) -> None:
         site = call.site

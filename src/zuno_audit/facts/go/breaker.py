@@ -18,6 +18,7 @@ from zuno_audit.facts.go import breaker_library, library
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.evaluate import Comparison, Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
+from zuno_audit.facts.go.shape import shape
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
@@ -76,6 +77,7 @@ class BreakerQuestion:
     def __init__(self, types: Types) -> None:
         self.types = types
         self._known: dict[tuple[int, str], tuple[Val, Guard]] = {}
+        self._by_shape: dict[object, Guard] = {}
 
     def judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Guard:
         """What one client interceptor (`kind` unary or stream) does when calls fail."""
@@ -124,7 +126,26 @@ class BreakerQuestion:
 
         if len(v.node.params) != (7 if kind == "unary" else 6):
             return Guard("no", "it is not a client interceptor", _sites(v))
-        return Trial(ev, v, kind, state, arguments).verdict()
+        return self._trial(ev, v, kind, state, arguments)
+
+    def _trial(
+        self,
+        ev: Evaluator,
+        v: Func,
+        kind: str,
+        state: State,
+        arguments: Callable[[Opaque], list[Value]],
+        wire: bool = False,
+    ) -> Guard:
+        """One trial for all functions of one shape."""
+        alike = shape(ev, v, state)
+        key = (kind, wire, alike)
+        if alike is not None and key in self._by_shape:
+            return self._by_shape[key]
+        found = Trial(ev, v, kind, state, arguments, wire).verdict()
+        if alike is not None:
+            self._by_shape[key] = found
+        return found
 
     def connection(self, ev: Evaluator, invoke: Func, kind: str, state: State) -> Guard:
         """A connection of the repository's own type: its `Invoke` or `NewStream` method."""
@@ -135,7 +156,7 @@ class BreakerQuestion:
                 return [context, (Opaque("method"),), (Opaque("request"),), (Opaque("reply"),), NIL]
             return [context, (Opaque("stream description"),), (Opaque("method"),), NIL]
 
-        return Trial(ev, invoke, kind, state, arguments, wire=True).verdict()
+        return self._trial(ev, invoke, kind, state, arguments, wire=True)
 
 
 @dataclass(slots=True)

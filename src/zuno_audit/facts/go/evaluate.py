@@ -270,8 +270,11 @@ class Evaluator:
         self.eager: set[int] = set()  # ids of function nodes that are always evaluated
         self.on_extern: Watch | None = None
         self.on_literal: Callable[[Func, State], None] | None = None
+        self.on_func: Callable[[Func, list[Value], State, Site], None] | None = None
+        self.on_struct: Callable[[Struct], None] | None = None
         self.on_exit: Callable[[Extern, State], None] | None = None
         self.consulted: dict[str, GoFile] = {}
+        self.notes: dict[str, list[Any]] = {}  # what a question wants to remember of a run
         self.exhausted = False
         self.until: tuple[int, int] | None = None
         self.clock: int | None = None  # virtual time in nanoseconds, for simulations
@@ -751,7 +754,10 @@ class Evaluator:
             if name in by_name and under is not None and under.file is not None and under.package is not None:
                 field_type = self.types.resolve(by_name[name].type, under.file, under.package)
             fields[name] = self._typed(self._element(element, field_type, scope, state), field_type)
-        return (Struct(type_, fields, False, site),)
+        made = Struct(type_, fields, False, site)
+        if self.on_struct is not None:
+            self.on_struct(made)
+        return (made,)
 
     def _element(self, element: s.Expr, type_: Type | None, scope: Scope, state: State) -> Value:
         if isinstance(element, s.CompositeLit) and element.type is None:
@@ -1472,6 +1478,8 @@ class Evaluator:
             func = Func(node, func.file, func.package, func.scope, args[0], func.site)  # a method expression
             args = args[1:]
         args = self._bind_variadic(func, args, spread)
+        if self.on_func is not None:
+            self.on_func(func, args, state, site)
         if self.lazy and id(node) not in self.eager and self._may_postpone(func, args, state):
             record = CallRecord(self, func, args, state.fork(), site)
             types = [

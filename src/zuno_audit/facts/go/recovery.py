@@ -14,6 +14,7 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go import library
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
+from zuno_audit.facts.go.shape import shape
 from zuno_audit.facts.go.values import (
     FALSE,
     TRUE,
@@ -81,6 +82,7 @@ class RecoveryQuestion:
     def __init__(self, types: Types) -> None:
         self.types = types
         self._known: dict[int, tuple[Val, Recovery]] = {}
+        self._by_shape: dict[object, Recovery] = {}
 
     def judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Recovery:
         """What one interceptor (`kind` unary or stream) does with a panic."""
@@ -182,6 +184,16 @@ class RecoveryQuestion:
     # ------------------------------------------------------------ interceptors of the repository
 
     def _simulate(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:
+        """One simulation for all interceptors of one shape."""
+        alike = shape(ev, v, state)
+        if alike is not None and (kind, alike) in self._by_shape:
+            return self._by_shape[kind, alike]
+        found = self._run(ev, v, kind, state)
+        if alike is not None:
+            self._by_shape[kind, alike] = found
+        return found
+
+    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:
         simulation = _Simulation(ev, v, state)
         handler = Opaque("handler", on_call=simulation.handler)
         context: Value = (Opaque("context", self.types.extern("context", "Context")),)

@@ -1,0 +1,111 @@
+"""When are two values alike enough that a simulation gives the same answer for both?
+
+The shape of a value is everything that a simulation can see of it: code, constants, structure, and types where
+values are not known. Five clients built by one constructor have interceptors of one shape, so one trial does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zuno_audit.facts.go.evaluate import Evaluator, Scope
+from zuno_audit.facts.go.values import (
+    Const,
+    Extern,
+    Func,
+    Input,
+    Lazy,
+    Map,
+    MapData,
+    Pointer,
+    Rest,
+    Seq,
+    State,
+    Struct,
+    TypeValue,
+    Unknown,
+    Val,
+    Value,
+)
+
+MAX_NODES = 3_000
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def shape(ev: Evaluator, v: Val, state: State) -> object | None:
+    """A hashable shape, or None when the value is too large to describe."""
+    walker = _Walker(ev, state)
+    try:
+        return walker.val(v)
+    except (_TooLarge, RecursionError):
+        return None
+
+
+class _Walker:
+    def __init__(self, ev: Evaluator, state: State) -> None:
+        self.ev, self.state = ev, state
+        self.cells: dict[Any, int] = {}
+        self.scopes: dict[int, int] = {}
+        self.left = MAX_NODES
+
+    def value(self, value: Value) -> object:
+        return tuple(self.val(v) for v in value)
+
+    def val(self, v: Val) -> object:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooLarge
+        match v:
+            case Const():
+                return ("const", v.value, type(v).__name__, id(v.type))
+            case Func():
+                receiver = self.value(v.receiver) if v.receiver is not None else None
+                return ("func", id(v.node), receiver, self.scope(v.scope))
+            case Struct():
+                fields = tuple((name, self.value(x)) for name, x in sorted(v.fields.items()))
+                return ("struct", id(v.type), v.open, fields)
+            case Pointer():
+                return ("pointer", self.cell(v.cell), v.path)
+            case Seq():
+                return ("seq", v.open, id(v.type), tuple(self.value(i) for i in v.items))
+            case Map():
+                return ("map", self.cell(v.cell))
+            case MapData():
+                entries = tuple((repr(k), self.value(x)) for k, x in v.entries.items())
+                return ("data", v.open, entries)
+            case Extern():
+                args = None if v.args is None else tuple(self.value(a) for a in v.args)
+                recv = None if v.recv is None else self.value(v.recv)
+                return ("extern", v.path, v.name, v.index, args, recv)
+            case Lazy():
+                return ("lazy", id(v.call.func.node), v.index, id(v.call) if v.call.exits is not None else 0)
+            case Input():
+                return ("input", v.key)
+            case Unknown():
+                return ("unknown", v.reason, id(v.type), v.broken)
+            case Rest():
+                return ("rest", self.val(v.source))
+            case TypeValue():
+                return ("type", id(v.type))
+        return (type(v).__name__,)
+
+    def cell(self, cell: Any) -> object:
+        """A cell by its content; a cell that is met again by its number, so cycles end."""
+        if cell in self.cells:
+            return ("cell", self.cells[cell])
+        self.cells[cell] = len(self.cells)
+        if type(cell) is tuple:
+            return cell
+        return self.value(self.ev.read(cell, self.state))
+
+    def scope(self, scope: Scope | None) -> object:
+        if scope is None:
+            return None
+        if id(scope) in self.scopes:
+            return ("scope", self.scopes[id(scope)])
+        self.scopes[id(scope)] = len(self.scopes)
+        names = tuple((name, self.cell(cell)) for name, cell in scope.names.items())
+        return (names, self.scope(scope.parent))

@@ -1,0 +1,230 @@
+"""Every gRPC client stub that the repository builds, and what guards the connection that it is built on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.breaker import Guard, all_of
+from zuno_audit.facts.go.breaker_settings import ConfiguredSettings
+from zuno_audit.facts.go.clients import CONSTRUCTORS, ConnectionGuards, Connections, connection_guards
+from zuno_audit.facts.go.evaluate import Evaluator
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.values import Extern, Func, Input, Nil, Opaque, Pointer, State, Struct, Unknown, Val
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import Answer, Entity, Table
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+# What protoc-gen-go-grpc writes (and older protoc-gen-go): func NewXClient(cc grpc.ClientConnInterface) XClient
+_GENERATED = re.compile(rb"\nfunc (New(\w+)Client)\(\w+ (?:grpc\.ClientConnInterface|\*grpc\.ClientConn)\) \w+")
+_FOREIGN_CALL = re.compile(rb"\b(\w+)\.(New\w+Client)\(")
+_FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$|/genproto/|/api/")
+
+
+def table(store: FactStore) -> Table:
+    """`grpc_stub`: one row per construction of a client stub, and one per call of a helper that gets the connection.
+
+    Fields: service, via, connection (path:line where it is made), and those of `grpc_client` about breakers.
+    Settings are those of the breaker that guards the connection, else those that its configuration has.
+    """
+    return _Question(store.get(analysis), store.get(connection_guards)).table()
+
+
+class _Question:
+    def __init__(self, analysis: Analysis, connections: Connections) -> None:
+        self.analysis = analysis
+        self.connections = connections
+
+    def table(self) -> Table:
+        rows: list[Entity] = []
+        files: set[str] = set()
+        for path, name in sorted(set(self._constructors())):
+            for construction in self._sites(path, name):
+                files.add(construction.site.file.path)
+                rows.extend(self._rows(construction, path, name))
+        rows.sort(key=lambda row: row.location)
+        looked_at = tuple(sorted(files))
+        return Table("grpc_stub", tuple(rows), looked_at, self.connections.problems(self._candidates()))
+
+    def _candidates(self) -> list[str]:
+        """Files that build a stub, as far as their bytes say; broken ones must not go unnoticed."""
+        repository = self.analysis.program.repository
+        return [
+            path
+            for path in self.analysis.search.files_with(b"Client(")
+            if _FOREIGN_CALL.search(repository.read(path) or b"") and not _is_generated(repository.read(path) or b"")
+        ]
+
+    # ------------------------------------------------------------ where stubs are built
+
+    def _constructors(self) -> Iterator[tuple[str, str]]:
+        """Import paths and names of stub constructors: generated in the repository, or from elsewhere."""
+        program = self.analysis.program
+        for path in self.analysis.search.files_with(b"grpc.ClientConn"):
+            data = program.repository.read(path) or b""
+            package = program.package_of(path)
+            if package is None or path not in package.files:
+                continue
+            for found in _GENERATED.finditer(data):
+                yield package.path, found.group(1).decode()
+        for path in self._candidates():
+            yield from self._foreign(path)
+
+    def _foreign(self, path: str) -> Iterator[tuple[str, str]]:
+        program = self.analysis.program
+        data = program.repository.read(path) or b""
+        file = program.file(path)
+        if file is None:
+            return
+        imported = program.imported(file)
+        for alias, name in set(_FOREIGN_CALL.findall(data)):
+            target = imported.get(alias.decode())
+            if target is not None and program.package(target) is None and _FOREIGN_PACKAGE.search(target):
+                yield target, name.decode()
+
+    def _sites(self, path: str, name: str) -> list[Construction]:
+        program = self.analysis.program
+        return [
+            c
+            for c in self.analysis.constructions(path, name, watch=ConfiguredSettings.watch)
+            if not _is_generated(program.repository.read(c.site.file.path) or b"")
+        ]
+
+    # ------------------------------------------------------------ rows
+
+    def _rows(self, construction: Construction, path: str, name: str) -> Iterator[Entity]:
+        guards = self._judge(construction)
+        below: list[tuple[Construction, ConnectionGuards]] = []
+        if guards.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
+            self._callers(construction, construction.root, path, name, below, set(), 0)
+        if below:
+            joined = ConnectionGuards(all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below]))
+            guards = joined
+        yield self._row(construction, guards, name)
+        for seen, judged in below:
+            yield self._row(seen, judged, name)
+
+    def _callers(
+        self,
+        construction: Construction,
+        helper: Declaration,
+        path: str,
+        name: str,
+        below: list[tuple[Construction, ConnectionGuards]],
+        visited: set[int],
+        level: int,
+    ) -> None:
+        if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
+            return
+        visited.add(id(helper.node))
+        for seen in self.analysis.from_callers(
+            construction, helper, path, (name,), watch=ConfiguredSettings.watch
+        ):
+            guards = self._judge(seen)
+            above: list[tuple[Construction, ConnectionGuards]] = []
+            if guards.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
+                self._callers(construction, seen.root, path, name, above, visited, level + 1)
+            below.extend(above or [(seen, guards)])
+
+    def _row(self, construction: Construction, guards: ConnectionGuards, name: str) -> Entity:
+        location = self.analysis.location(construction.seen_from or construction.site)
+        via = None
+        if construction.seen_from is not None:
+            made = self.analysis.location(construction.site)
+            via = f"{made.path}:{made.line}"
+        fields = {
+            "service": Answer(name.removeprefix("New").removesuffix("Client")),
+            "via": Answer(via),
+            "connection": Answer(self._connection(construction)),
+            **self.connections.guard_fields(guards, location),
+        }
+        self._configured(construction, guards, fields)
+        return Entity("grpc_stub", location, fields)
+
+    def _configured(
+        self, construction: Construction, guards: ConnectionGuards, fields: dict[str, Answer]
+    ) -> None:
+        """Without a working breaker the settings are those that its configuration would have given it."""
+        if "yes" in (guards.unary.guarded, guards.stream.guarded):
+            return
+        settings = ConfiguredSettings.found(construction.evaluator)
+        if settings is None:
+            return
+        for field, (value, site) in settings.items():
+            proof = (self.analysis.location(site, "configured here"),) if site is not None else ()
+            fields[field] = Answer(value, "as configured; the breaker itself does not work", proof)
+
+    def _connection(self, construction: Construction) -> str | None:
+        for v in self._connections(construction):
+            if isinstance(v, Extern) and v.site is not None:
+                made = self.analysis.location(v.site)
+                return f"{made.path}:{made.line}"
+        return None
+
+    def _connections(self, construction: Construction) -> tuple[Val, ...]:
+        call = construction.call
+        if call is None or not call.args:
+            return ()
+        return tuple(
+            v for v in construction.evaluator.force(call.args[0]) if not isinstance(v, Nil)
+        )
+
+    # ------------------------------------------------------------ judging
+
+    def _judge(self, construction: Construction) -> ConnectionGuards:
+        call = construction.call
+        if call is None or call.state is None:
+            because = construction.failed or "the code around it is not reached by what is followed"
+            unknown = Guard("unknown", because, broken=bool(construction.failed))
+            return ConnectionGuards(unknown, unknown)
+        found = [self._one(construction.evaluator, v, call.state) for v in self._connections(construction)]
+        if not found:
+            nothing = Guard("unknown", "the connection cannot be followed")
+            return ConnectionGuards(nothing, nothing)
+        return ConnectionGuards(all_of([g.unary for g in found]), all_of([g.stream for g in found]))
+
+    def _one(self, ev: Evaluator, v: Val, state: State) -> ConnectionGuards:
+        if isinstance(v, Extern) and v.path == lib.GRPC and v.name in CONSTRUCTORS and v.args is not None:
+            guards = self.connections.judge(ev, v)
+            made = ((v.site, "the connection is made here"),) if v.site is not None else ()
+            return ConnectionGuards(
+                replace(guards.unary, sites=(*made, *guards.unary.sites)),
+                replace(guards.stream, sites=(*made, *guards.stream.sites)),
+            )
+        if isinstance(v, Pointer | Struct):
+            return self._own_connection(ev, v, state)
+        if isinstance(v, Input):
+            depends = Guard("unknown", f"{v.origin} decides it", depends_on_caller=True)
+            return ConnectionGuards(depends, depends)
+        reason = v.reason if isinstance(v, Unknown) else "the connection cannot be followed"
+        unknown = Guard("unknown", reason, broken=isinstance(v, Unknown) and v.broken)
+        return ConnectionGuards(unknown, unknown)
+
+    def _own_connection(self, ev: Evaluator, v: Val, state: State) -> ConnectionGuards:
+        """A type of the repository that is used as a connection: its own Invoke and NewStream decide."""
+        guards: list[Guard] = []
+        for kind, method in (("unary", "Invoke"), ("stream", "NewStream")):
+            site = v.site
+            if site is None:
+                guards.append(Guard("unknown", "the connection cannot be followed"))
+                continue
+            found: list[Guard] = []
+            for target in ev.select((v,), method, state, site):
+                if isinstance(target, Func):
+                    found.append(self.connections.breakers.connection(ev, target, kind, state))
+                elif isinstance(target, Extern) and target.recv is not None:
+                    inner = [self._one(ev, x, state) for x in ev.force(target.recv) if not isinstance(x, Opaque)]
+                    found.extend(g.unary if kind == "unary" else g.stream for g in inner)
+            guards.append(all_of(found))
+        return ConnectionGuards(guards[0], guards[1])
+
+
+def _is_generated(data: bytes) -> bool:
+    head = data[:2000]
+    return b"// Code generated " in head and b" DO NOT EDIT." in head
