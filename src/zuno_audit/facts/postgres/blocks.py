@@ -170,18 +170,18 @@ def _execute(server: Server, step: Execute, scope: Scope) -> None:
 def _if(server: Server, step: If, variables: frozenset[str]) -> None:
     uncertain = False
     for condition, body in step.branches:
-        value = True
+        value: bool | None = True
         if condition is not None:
             Checker(server.catalog, server.user).type_of(condition, Scope(variables=variables))
-            value = holds(server, condition)  # type: ignore[assignment]
+            value = holds(server, condition)
         if value is False:
             continue
-        if value is True and not uncertain:
+        if value is not None and not uncertain:
             _run(server, body, variables)
             return
         _maybe(server, body, variables, "it stands under a condition that cannot be decided")
         uncertain = True
-        if value is True:
+        if value is not None:
             return
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltinFunction:
+class BuiltinFunction(NamedTuple):
     """All functions of one name in one extension (`-`: the server).
 
     `volatility` holds i, s, v or several of them when it depends on the arguments, `a` for an aggregate;
@@ -23,8 +22,7 @@ class BuiltinFunction:
     result: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorClass:
+class OperatorClass(NamedTuple):
     """An operator class: for which type, and whether an index uses it without being told."""
 
     extension: str
@@ -85,7 +83,55 @@ def _rows(kind: str, needle: str) -> list[str]:
 INDEX_METHODS = ("btree", "hash", "gist", "gin", "spgist", "brin", "bloom")
 # The contrib extensions that the official image ships, with what they need first (pg_available_extensions).
 CONTRIB = frozenset(
-    ["adminpack", "amcheck", "autoinc", "bloom", "btree_gin", "btree_gist", "citext", "cube", "dblink", "dict_int", "dict_xsyn", "earthdistance", "file_fdw", "fuzzystrmatch", "hstore", "insert_username", "intagg", "intarray", "isn", "lo", "ltree", "moddatetime", "old_snapshot", "pageinspect", "pg_buffercache", "pg_freespacemap", "pg_prewarm", "pg_stat_statements", "pg_surgery", "pg_trgm", "pg_visibility", "pg_walinspect", "pgcrypto", "pgrowlocks", "pgstattuple", "plpgsql", "postgres_fdw", "refint", "seg", "sslinfo", "tablefunc", "tcn", "tsm_system_rows", "tsm_system_time", "unaccent", "uuid-ossp", "xml2"]
+    [
+        "adminpack",
+        "amcheck",
+        "autoinc",
+        "bloom",
+        "btree_gin",
+        "btree_gist",
+        "citext",
+        "cube",
+        "dblink",
+        "dict_int",
+        "dict_xsyn",
+        "earthdistance",
+        "file_fdw",
+        "fuzzystrmatch",
+        "hstore",
+        "insert_username",
+        "intagg",
+        "intarray",
+        "isn",
+        "lo",
+        "ltree",
+        "moddatetime",
+        "old_snapshot",
+        "pageinspect",
+        "pg_buffercache",
+        "pg_freespacemap",
+        "pg_prewarm",
+        "pg_stat_statements",
+        "pg_surgery",
+        "pg_trgm",
+        "pg_visibility",
+        "pg_walinspect",
+        "pgcrypto",
+        "pgrowlocks",
+        "pgstattuple",
+        "plpgsql",
+        "postgres_fdw",
+        "refint",
+        "seg",
+        "sslinfo",
+        "tablefunc",
+        "tcn",
+        "tsm_system_rows",
+        "tsm_system_time",
+        "unaccent",
+        "uuid-ossp",
+        "xml2",
+    ]
 )
 REQUIRES = {"earthdistance": ("cube",)}
 # Operators that are not immutable (pg_operator joined with pg_proc): name, left, right.

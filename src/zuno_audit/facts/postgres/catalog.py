@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Key = tuple[str, str]  # schema, name
 
@@ -26,32 +27,28 @@ class Undecided(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The statement that made an object."""
 
     path: str
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(NamedTuple):
     """A schema; the server's own have no origin."""
 
     origin: Origin | None = None
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumn:
+class TableColumn(NamedTuple):
     """A column; `type` is None when it cannot be told."""
 
     name: str
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownConstraint:
+class KnownConstraint(NamedTuple):
     """A named constraint. `unique` ones say which columns."""
 
     name: str
@@ -61,8 +58,7 @@ class KnownConstraint:
     target_columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """A table, view, index or sequence: they share one namespace.
 
     `columns` is None when they cannot be told. `doubt` says why it may not exist after all.
@@ -81,8 +77,14 @@ class Relation:
     unique: bool = False
     index_columns: tuple[str, ...] = ()
     predicate: bool = False
+    not_null: tuple[str, ...] = ()  # the columns of a predicate that only says IS NOT NULL
     reads: frozenset[Key] = frozenset()
+    reads_columns: frozenset[str] = frozenset()
     doubt: str = ""
+
+    def may_read(self, table: Key, column: str) -> bool:
+        """True when a view may need this column of the table."""
+        return table in self.reads and bool(self.reads_columns & {column, "*"})
 
     @property
     def key(self) -> Key:
@@ -93,8 +95,7 @@ class Relation:
         return next((c for c in self.columns or () if c.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class UserType:
+class UserType(NamedTuple):
     """A domain, an enum, a composite or a range; `base` is the type below a domain."""
 
     kind: str
@@ -103,18 +104,18 @@ class UserType:
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UserFunction:
+class UserFunction(NamedTuple):
     """One overload."""
 
     least: int
     most: int
     volatility: str
     result: str | None
+    language: str = "plpgsql"
     signature: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Catalog:
     """One database. Entities are immutable, so a copy of the tables of names is a full copy."""
 
@@ -201,7 +202,7 @@ class Catalog:
         for other in list(self.relations.values()):
             kept = tuple(c for c in other.constraints if c.target != key)
             if len(kept) != len(other.constraints):
-                self.relations[other.key] = replace(other, constraints=kept)
+                self.relations[other.key] = other._replace(constraints=kept)
 
     def move(self, old: Key, relation: Relation) -> None:
         """Give a relation another key: what points at it follows."""
@@ -210,12 +211,11 @@ class Catalog:
         for other in list(self.relations.values()):
             changed = other
             if other.table == old:
-                changed = replace(changed, table=relation.key)
+                changed = changed._replace(table=relation.key)
             if any(c.target == old for c in other.constraints):
-                changed = replace(
-                    changed,
+                changed = changed._replace(
                     constraints=tuple(
-                        replace(c, target=relation.key) if c.target == old else c for c in other.constraints
+                        c._replace(target=relation.key) if c.target == old else c for c in other.constraints
                     ),
                 )
             if changed is not other:

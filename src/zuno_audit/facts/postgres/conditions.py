@@ -17,12 +17,12 @@ Rows = Iterable[dict[str, str]]
 def holds(server: Server, condition: Expr) -> bool | None:
     """Whether a condition is true; None when it cannot be told."""
     if condition.kind == "boolean":
-        return bool(condition.value == "true")
+        return str(condition.value) == "true"
     if condition.kind == "bool":
         values = [holds(server, arg) for arg in condition.args]
         if condition.value == "not":
             return None if values[0] is None else not values[0]
-        decisive = condition.value == "or"
+        decisive = str(condition.value) == "or"
         if decisive in values:
             return decisive
         return None if None in values else not decisive
@@ -62,7 +62,7 @@ def _exists(server: Server, query: Query) -> bool | None:
 def _collect(condition: Expr, wanted: dict[str, str]) -> bool:
     """Put `column = 'text'` into `wanted`; True when some of the condition is anything else."""
     if condition.kind == "bool" and condition.value == "and":
-        return any([_collect(arg, wanted) for arg in condition.args])
+        return max(_collect(arg, wanted) for arg in condition.args)
     if condition.kind == "op" and condition.value == "=":
         left, right = condition.args
         if right.kind == "column":

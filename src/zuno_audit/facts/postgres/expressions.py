@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from zuno_audit.facts.postgres import builtins
 from zuno_audit.facts.postgres.builtins import DATE_TYPES, UNSTABLE_OPERATORS
@@ -41,21 +43,40 @@ _NILADIC = {
     ),
 }
 _COMPARISONS = frozenset(["=", "<>", "!=", "<", ">", "<=", ">="])
-_BOOLEAN_OPERATORS = frozenset(["~", "~*", "!~", "!~*", "~~", "~~*", "!~~", "@>", "<@", "?", "?|", "?&", "&&", "@@", "<<", ">>", "-|-", "^@"])
+_BOOLEAN_OPERATORS = frozenset(
+    [
+        "~",
+        "~*",
+        "!~",
+        "!~*",
+        "~~",
+        "~~*",
+        "!~~",
+        "@>",
+        "<@",
+        "?",
+        "?|",
+        "?&",
+        "&&",
+        "@@",
+        "<<",
+        ">>",
+        "-|-",
+        "^@",
+    ]
+)
 _TEXT_TYPES = STRINGS | {LITERAL}
 Ctes = dict[str, tuple[TableColumn, ...] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One range of rows that columns may come from; `columns` None when they are not known."""
 
     name: str | None
     columns: tuple[TableColumn, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What names mean at a place. `variables` are those of the surrounding code: their types are not known."""
 
     sources: tuple[Source, ...] = ()
@@ -69,7 +90,7 @@ def table_scope(relation: Relation) -> Scope:
     return Scope((Source(relation.name, relation.columns),))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Checker:
     """Checks expressions in one catalog. What it learns on the way stays in its attributes."""
 
@@ -80,6 +101,7 @@ class Checker:
     overflow: Expr | None = None  # a constant too large for the type it is converted to
     queries: list[Expr] = field(default_factory=list)
     reads: set[Key] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)  # every column name that occurs, `*` included
 
     # -- names
 
@@ -180,6 +202,7 @@ class Checker:
 
     def _column(self, expr: Expr, scope: Scope | None, ctes: Ctes | None) -> str | None:
         parts: tuple[str, ...] = expr.value
+        self.columns.add(parts[-1])
         if parts[-1] == "*":
             return None
         inner = scope
@@ -269,6 +292,8 @@ class Checker:
             return "boolean"
         if symbol == "||":
             return self._concatenation(left, right)
+        if symbol == "-" and left in DATE_TYPES and expr.args[1].kind == "text":
+            self._moment(left, expr.args[1])
         if symbol in "+-*/%^" and len(symbol) == 1:
             return self._arithmetic(symbol, left, right)
         if symbol in _BOOLEAN_OPERATORS:
@@ -276,6 +301,13 @@ class Checker:
                 self.unstable = self.unstable or "text @@ depends on the text search configuration"
             return "boolean"
         return {"->>": "text", "#>>": "text", "->": left, "#>": left}.get(symbol)
+
+    @staticmethod
+    def _moment(kind: str, literal: Expr) -> None:
+        """`moment - 'text'` reads the text as another moment: an interval there is an error."""
+        if kind != "interval" and not re.search(r"\d{3,}|now|today|yesterday|epoch|infinity", str(literal.value)):
+            message = f'invalid input syntax for type {kind}: "{str(literal.value)[:40]}"'
+            raise DatabaseError("invalid_datetime_format", message, literal.start)
 
     def _arithmetic(self, symbol: str, left: str | None, right: str | None) -> str | None:
         self._operator_stability(symbol, left, right)
@@ -389,7 +421,9 @@ class Checker:
         arguments = len(expr.args)
         own = [f for f in self.catalog.find_functions(parts, self.user) if f.least <= arguments <= f.most]
         if own:
-            if own[0].volatility != "i":
+            if own[0].volatility != "i" and own[0].language == "sql":
+                self.doubtful = self.doubtful or f"{parts[-1]}() may be inlined"
+            elif own[0].volatility != "i":
                 self.unstable = self.unstable or f"{parts[-1]}() is not declared IMMUTABLE"
             return own[0].result
         for function in builtins.functions(parts[-1]):
@@ -479,7 +513,7 @@ class Checker:
             return tuple(TableColumn(f"column{i + 1}", None) for i in range(len(query.values[0])))
         scope = Scope(outer=outer)
         for item in query.items:
-            scope = replace(scope, sources=(*scope.sources, self._source(item, scope, known)))
+            scope = scope._replace(sources=(*scope.sources, self._source(item, scope, known)))
         for expr in query.conditions:
             kind = self.type_of(expr, scope, known)
             if group(kind) not in (None, "boolean"):
@@ -491,7 +525,7 @@ class Checker:
         columns = self._targets(query, scope, known)
         outputs = frozenset(c.name for c in columns or ())
         for expr in query.ordering:
-            self.type_of(expr, replace(scope, names_output=outputs), known)
+            self.type_of(expr, scope._replace(names_output=outputs), known)
         for other in query.more:
             self.check_query(other, outer, known)
         return columns
@@ -501,6 +535,7 @@ class Checker:
         complete = True
         for expr, alias in query.targets:
             if expr.kind == "column" and expr.value[-1] == "*":
+                self.columns.add("*")
                 for source in scope.sources:
                     if len(expr.value) > 1 and source.name != expr.value[-2]:
                         continue
@@ -524,7 +559,7 @@ class Checker:
             name = name or item.table.last
             columns = self._table_columns(item.table, ctes)
         if item.columns and columns is not None:
-            renamed = [replace(c, name=new) for c, new in zip(columns, item.columns, strict=False)]
+            renamed = [c._replace(name=new) for c, new in zip(columns, item.columns, strict=False)]
             columns = (*renamed, *columns[len(renamed) :])
         elif item.columns:
             columns = None
@@ -568,7 +603,7 @@ class Checker:
             self._check_insert(change, table, scope, outer, known)
         else:
             for item in change.items:
-                scope = replace(scope, sources=(*scope.sources, self._source(item, scope, known)))
+                scope = scope._replace(sources=(*scope.sources, self._source(item, scope, known)))
         if isinstance(change, Update):
             self._assignments(change.assignments, table, scope, known)
         if change.where is not None:
@@ -600,7 +635,7 @@ class Checker:
         if insert.columns is None and table.columns is not None:
             targets = list(table.columns)
         self._check_rows(insert, targets, outer, ctes)
-        excluded = replace(scope, sources=(*scope.sources, Source("excluded", table.columns)))
+        excluded = scope._replace(sources=(*scope.sources, Source("excluded", table.columns)))
         self._assignments(insert.assignments, table, excluded, ctes)
         for expr in insert.conflict_columns:
             self.type_of(expr, scope, ctes)

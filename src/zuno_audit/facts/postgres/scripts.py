@@ -11,7 +11,35 @@ from zuno_audit.languages.sql.statements import Piece, parse_script
 from zuno_audit.languages.sql.tree import Transaction
 
 _HARMLESS = frozenset(
-    ["echo", "qecho", "warn", "timing", "pset", "set", "unset", "x", "t", "a", "encoding", "d", "dt", "di", "dn", "df", "du", "l", "conninfo", "errverbose", "h", "?", "html", "prompt", "setenv", "titles", "tuples_only"]
+    [
+        "echo",
+        "qecho",
+        "warn",
+        "timing",
+        "pset",
+        "set",
+        "unset",
+        "x",
+        "t",
+        "a",
+        "encoding",
+        "d",
+        "dt",
+        "di",
+        "dn",
+        "df",
+        "du",
+        "l",
+        "conninfo",
+        "errverbose",
+        "h",
+        "?",
+        "html",
+        "prompt",
+        "setenv",
+        "titles",
+        "tuples_only",
+    ]
 )
 _CONNECT = re.compile(r'\\c(?:onnect)?\s+(?:-reuse-previous=\w+\s+)?("[^"]+"|[\w-]+)')
 _STOP = re.compile(r"\\set\s+ON_ERROR_STOP\s*(\S*)", re.IGNORECASE)
@@ -129,30 +157,30 @@ class _Session:
         return True
 
 
-def run_migration(server: Server, path: str, text: str, *, wrapped: bool = False) -> Outcome:
-    """A file that a migration tool sends as one query.
+def run_migration(
+    server: Server, path: str, text: str, *, wrapped: bool = False, by_statement: bool = False
+) -> Outcome:
+    """A file as a migration tool sends it.
 
-    The whole text is parsed before any of it runs, and without BEGIN of its own it is one transaction.
-    `wrapped` says that the tool opens a transaction itself.
+    As one query unless `by_statement`: the whole text is then parsed before any of it runs, and without BEGIN
+    of its own it is one transaction. `wrapped` says that the tool opens a transaction itself.
     """
     outcome = Outcome(path)
     server.connect()
     server.path = path
-    pieces = [p for p in parse_script(text)]
-    if not pieces:
-        return outcome
-    for piece in pieces:
+    pieces = parse_script(text)
+    for piece in pieces if not by_statement else ():
         if piece.error is not None or piece.meta is not None:
             message = piece.error.message if piece.error is not None else "a psql command in a migration"
             offset = piece.error.offset if piece.error is not None else piece.start
             outcome.failure = Failure(path, offset, message)
             outcome.refused = {p.start: f"the file does not parse: {message}" for p in pieces}
             return outcome
-    _run_as_query(server, pieces, outcome, implicit=wrapped or len(pieces) > 1)
+    _run_as_query(server, pieces, outcome, implicit=wrapped or (len(pieces) > 1 and not by_statement))
     return outcome
 
 
-def _run_as_query(server: Server, pieces: list[Piece], outcome: Outcome, *, implicit: bool) -> None:
+def _run_as_query(server: Server, pieces: tuple[Piece, ...], outcome: Outcome, *, implicit: bool) -> None:
     if implicit:
         server.saved = server.catalog.copy()
     for piece in pieces:
@@ -170,8 +198,8 @@ def _run_as_query(server: Server, pieces: list[Piece], outcome: Outcome, *, impl
             outcome.doubts.append(Failure(outcome.path, unknown.offset, unknown.what))
             server.doubt = server.doubt or unknown.what
             server.catalog.hidden = True
-    explicit = any(isinstance(p.tree, Transaction) and p.tree.kind == "begin" for p in pieces)
-    if explicit and not any(isinstance(p.tree, Transaction) and p.tree.kind == "commit" for p in pieces):
+    kinds = [p.tree.kind for p in pieces if isinstance(p.tree, Transaction)]
+    if "begin" in kinds and "commit" not in kinds:
         outcome.open_block = pieces[0].start
         server.rollback()
     server.saved = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from zuno_audit.facts.postgres import builtins
 from zuno_audit.facts.postgres.catalog import (
     Catalog,
@@ -75,7 +73,7 @@ class Server:
     def __init__(self, database: str = "postgres", user: str | None = None, *, official: bool = True) -> None:
         self.database = database
         self.databases: dict[str, Catalog] = {name: Catalog() for name in {database, "postgres"}}
-        self.catalog = self.databases[database]
+        self.catalog: Catalog = self.databases[database]
         self.user = user
         self.official = official
         self.doubt = ""
@@ -123,7 +121,8 @@ class Server:
             raise DatabaseError("syntax_error", piece.error.message, piece.error.offset)
         if piece.not_understood is not None:
             raise Undecided(piece.not_understood.what, piece.not_understood.offset)
-        assert piece.tree is not None
+        if piece.tree is None:
+            raise DatabaseError("syntax_error", 'syntax error at or near "\\"', piece.start)
         if isinstance(piece.tree, Transaction):
             self._transaction(piece.tree)
             return
@@ -280,15 +279,18 @@ class Server:
         checker = self._checker()
         columns = checker.check_query(statement.query)
         if statement.columns and columns is not None:
-            renamed = [replace(c, name=n) for c, n in zip(columns, statement.columns, strict=False)]
+            renamed = [c._replace(name=n) for c, n in zip(columns, statement.columns, strict=False)]
             columns = (*renamed, *columns[len(renamed) :])
         names = [c.name for c in columns or ()]
         if len(set(names)) != len(names):
             raise DatabaseError("duplicate_column", "a column is specified more than once", statement.start)
         reads = frozenset(checker.reads)
         self.catalog.add(
-            Relation(kind, *key, self._origin(statement), columns, reads=reads, doubt=self.doubt)
-        )
+            Relation(
+                kind, *key, self._origin(statement), columns, reads=reads,
+                reads_columns=frozenset(checker.columns), doubt=self.doubt,
+            )
+        )  # fmt: skip
 
     def _run_CreateDatabase(self, statement: CreateDatabase) -> None:
         if self.in_block:
@@ -337,7 +339,7 @@ class Server:
         least = sum(1 for p in inputs if p.default is None and p.mode != "variadic")
         most = 999 if any(p.mode == "variadic" for p in inputs) else len(inputs)
         kept = tuple(f for f in overloads if f.signature != signature)
-        function = UserFunction(least, most, statement.volatility, result, signature)
+        function = UserFunction(least, most, statement.volatility, result, statement.language, signature)
         self.catalog.functions[key] = (*kept, function)
 
     def _parameter_type(self, name: TypeName) -> str | None:
@@ -465,7 +467,7 @@ class Server:
         if schema not in self.catalog.schemas:
             raise DatabaseError("invalid_schema_name", f'schema "{schema}" does not exist', start)
         for index in self.catalog.indexes_of(relation.key):
-            self.catalog.move(index.key, replace(index, schema=schema))
+            self.catalog.move(index.key, index._replace(schema=schema))
         return self._move(self.catalog.relations[relation.key], schema, relation.name, start)
 
     def _move(self, relation: Relation, schema: str, name: str, start: int) -> Key:
@@ -473,7 +475,7 @@ class Server:
             return relation.key
         if (schema, name) in self.catalog.relations:
             raise DatabaseError("duplicate_table", f'relation "{name}" already exists', start)
-        self.catalog.move(relation.key, replace(relation, schema=schema, name=name))
+        self.catalog.move(relation.key, relation._replace(schema=schema, name=name))
         return (schema, name)
 
     def _alter_owner(self, relation: Relation, action: Action, start: int) -> None:
@@ -496,7 +498,7 @@ class Server:
         maker = self._maker()
         column = maker.new_column(action.column)
         if relation.columns is not None:
-            self.catalog.add(replace(relation, columns=(*relation.columns, column)))
+            self.catalog.add(relation._replace(columns=(*relation.columns, column)))
         for constraint in action.column.constraints:
             maker.add_constraint(relation.key, constraint, start)
 
@@ -510,11 +512,11 @@ class Server:
                 if known.target == relation.key and name in known.target_columns and not action.cascade:
                     message = f"cannot drop column {name} because other objects depend on it"
                     raise DatabaseError("dependent_objects_still_exist", message, action.start)
-            if relation.key in other.reads and not action.cascade:
+            if other.may_read(relation.key, name) and not action.cascade:
                 raise Undecided(f'view "{other.name}" may need the column', action.start)
         columns = tuple(c for c in relation.columns or () if c.name != name)
         kept = tuple(c for c in relation.constraints if name not in c.columns)
-        self.catalog.add(replace(relation, columns=columns, constraints=kept))
+        self.catalog.add(relation._replace(columns=columns, constraints=kept))
         for index in self.catalog.indexes_of(relation.key):
             if name in index.index_columns:
                 self.catalog.drop(index.key)
@@ -529,11 +531,11 @@ class Server:
         def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(new if n == old else n for n in names)
 
-        columns = tuple(replace(c, name=new) if c.name == old else c for c in relation.columns or ())
-        constraints = tuple(replace(c, columns=renamed(c.columns)) for c in relation.constraints)
-        self.catalog.add(replace(relation, columns=columns, constraints=constraints))
+        columns = tuple(c._replace(name=new) if c.name == old else c for c in relation.columns or ())
+        constraints = tuple(c._replace(columns=renamed(c.columns)) for c in relation.constraints)
+        self.catalog.add(relation._replace(columns=columns, constraints=constraints))
         for index in self.catalog.indexes_of(relation.key):
-            self.catalog.add(replace(index, index_columns=renamed(index.index_columns)))
+            self.catalog.add(index._replace(index_columns=renamed(index.index_columns)))
 
     def _alter_set_default(self, relation: Relation, action: Action, start: int) -> None:
         assert action.expr is not None
@@ -554,10 +556,10 @@ class Server:
         elif column is not None and not assignable(kind, column.type):
             message = f'column "{column.name}" cannot be cast automatically to type {kind}'
             raise DatabaseError("datatype_mismatch", message, action.start)
-        if any(relation.key in other.reads for other in self.catalog.relations.values()):
+        if any(r.may_read(relation.key, action.name or "") for r in self.catalog.relations.values()):
             raise Undecided("a view may use the column", action.start)
-        columns = tuple(replace(c, type=kind) if c == column else c for c in relation.columns or ())
-        self.catalog.add(replace(relation, columns=columns))
+        columns = tuple(c._replace(type=kind) if c == column else c for c in relation.columns or ())
+        self.catalog.add(relation._replace(columns=columns))
 
     def _alter_add_constraint(self, relation: Relation, action: Action, start: int) -> None:
         assert action.constraint is not None
@@ -577,7 +579,7 @@ class Server:
                     message = f"cannot drop constraint {found.name} because other objects depend on it"
                     raise DatabaseError("dependent_objects_still_exist", message, action.start)
         kept = tuple(c for c in relation.constraints if c is not found)
-        self.catalog.add(replace(relation, constraints=kept))
+        self.catalog.add(relation._replace(constraints=kept))
         if found.kind in ("unique", "primary key"):
             self.catalog.relations.pop((relation.schema, found.name), None)
 
@@ -594,12 +596,12 @@ class Server:
     def _alter_rename_constraint(self, relation: Relation, action: Action, start: int) -> None:
         found = self._constraint(relation, action)
         assert found is not None
-        new = replace(found, name=action.new_name or "")
+        new = found._replace(name=action.new_name or "")
         constraints = tuple(new if c is found else c for c in relation.constraints)
-        self.catalog.add(replace(relation, constraints=constraints))
+        self.catalog.add(relation._replace(constraints=constraints))
         index = self.catalog.relations.get((relation.schema, found.name))
         if index is not None and index.kind == "index":
-            self.catalog.move(index.key, replace(index, name=new.name))
+            self.catalog.move(index.key, index._replace(name=new.name))
 
     def _alter_attach_partition(self, relation: Relation, action: Action, start: int) -> None:
         assert action.table is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from zuno_audit.facts.postgres import builtins
 from zuno_audit.facts.postgres.catalog import (
@@ -98,9 +97,9 @@ class TableMaker:
             if parent.partition_keys is None:
                 message = f'"{parent.name}" is not partitioned'
                 raise DatabaseError("wrong_object_type", message, statement.partition_of.start)
-            table = replace(table, columns=parent.columns, partition_of=parent.key)
+            table = table._replace(columns=parent.columns, partition_of=parent.key)
         if statement.partition_keys is not None:
-            table = replace(table, partition_keys=self._partition_keys(table, statement.partition_keys))
+            table = table._replace(partition_keys=self._partition_keys(table, statement.partition_keys))
         self.catalog.add(table)
         try:
             self._constraints(statement, table)
@@ -190,7 +189,7 @@ class TableMaker:
     def _inherit_indexes(self, parent: Relation, key: Key) -> None:
         for index in self.catalog.indexes_of(parent.key):
             name = self._free_name(key[0], key[1], "_".join(index.index_columns) or "expr", "idx")
-            self.catalog.add(replace(index, schema=key[0], name=name, table=key))
+            self.catalog.add(index._replace(schema=key[0], name=name, table=key))
 
     def _free_name(self, schema: str, table: str, column: str, label: str) -> str:
         """ChooseRelationName: shorten to fit, then number until the name is free."""
@@ -287,7 +286,7 @@ class TableMaker:
 
     def _remember(self, key: Key, constraint: KnownConstraint) -> None:
         table = self.catalog.relations[key]
-        self.catalog.relations[key] = replace(table, constraints=(*table.constraints, constraint))
+        self.catalog.relations[key] = table._replace(constraints=(*table.constraints, constraint))
 
     def _add_generated(self, table: Relation, constraint: Constraint, start: int) -> None:
         assert constraint.expr is not None
@@ -328,7 +327,7 @@ class TableMaker:
         self._add_unique(table, constraint, start)
 
     def _add_unique(self, table: Relation, constraint: Constraint, start: int) -> None:
-        if constraint.index is not None:
+        if constraint.using is not None:
             self._from_index(table, constraint)
             return
         is_primary = constraint.kind == "primary key"
@@ -350,17 +349,17 @@ class TableMaker:
         self._remember(table.key, KnownConstraint(name, constraint.kind, constraint.columns))
 
     def _from_index(self, table: Relation, constraint: Constraint) -> None:
-        index = self.catalog.relations.get((table.schema, constraint.index or ""))
+        index = self.catalog.relations.get((table.schema, constraint.using or ""))
         if index is None or index.kind != "index" or index.table != table.key:
             raise DatabaseError(
-                "undefined_object", f'index "{constraint.index}" does not exist', constraint.start
+                "undefined_object", f'index "{constraint.using}" does not exist', constraint.start
             )
         if not index.unique or index.predicate or not index.index_columns:
             message = f'"{index.name}" is not a unique index on plain columns without a predicate'
             raise DatabaseError("wrong_object_type", message, constraint.start)
         name = constraint.name or index.name
         if name != index.name:
-            self.catalog.move(index.key, replace(index, name=name))
+            self.catalog.move(index.key, index._replace(name=name))
         self._remember(table.key, KnownConstraint(name, constraint.kind, index.index_columns))
 
     def _covers_partitions(self, table: Relation, columns: set[str], constraint: Constraint) -> None:
@@ -453,7 +452,7 @@ class TableMaker:
             Relation(
                 "index", table.schema, name, Origin(self.path, statement.start), (), table=table.key,
                 method=statement.method, unique=statement.unique, index_columns=plain,
-                predicate=statement.where is not None, doubt=self.doubt or table.doubt,
+                predicate=statement.where is not None, not_null=_not_null(statement.where), doubt=self.doubt or table.doubt,
             )
         )  # fmt: skip
 
@@ -565,3 +564,15 @@ def walk(expr: Expr) -> Iterable[Expr]:
 
 def _key_name(key: IndexKey) -> str:
     return str(key.expr.value[-1]) if key.expr.kind == "call" else "expr"
+
+
+def _not_null(where: Expr | None) -> tuple[str, ...]:
+    """The columns of `a IS NOT NULL AND b IS NOT NULL`; empty for any other predicate."""
+    if where is None:
+        return ()
+    if where.kind == "bool" and where.value == "and":
+        parts = [_not_null(arg) for arg in where.args]
+        return tuple(c for part in parts for c in part) if all(parts) else ()
+    if where.kind == "test" and where.value == "is not null" and where.args[0].kind == "column":
+        return (str(where.args[0].value[-1]),)
+    return ()

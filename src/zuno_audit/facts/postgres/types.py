@@ -32,7 +32,29 @@ _GROUPS = {
 _UUID = re.compile(r"\{?[0-9a-fA-F]{4}(-?[0-9a-fA-F]{4}){7}\}?")
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _NUMBER = re.compile(r"\s*([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?inf(inity)?)\s*", re.IGNORECASE)
-_BOOLEAN = frozenset(["t", "tr", "tru", "true", "y", "ye", "yes", "on", "1", "f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"]) - {"o"}
+_BOOLEAN = frozenset(
+    [
+        "t",
+        "tr",
+        "tru",
+        "true",
+        "y",
+        "ye",
+        "yes",
+        "on",
+        "1",
+        "f",
+        "fa",
+        "fal",
+        "fals",
+        "false",
+        "n",
+        "no",
+        "of",
+        "off",
+        "0",
+    ]
+) - {"o"}
 
 
 def column_type(name: str) -> str:

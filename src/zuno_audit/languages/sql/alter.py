@@ -34,7 +34,7 @@ class AlterParser(DefinitionParser):
             token.value not in RESERVED or token.value in ("true", "false", "on", "default")
         ):
             return self.advance().value
-        self.fail()
+        raise self.refusal()
 
     def _read_alter(self, start: int) -> Statement:
         if self.is_word("default", "system", "large"):
@@ -50,6 +50,7 @@ class AlterParser(DefinitionParser):
         self.take("only")
         name = self.name() if what not in ("type", "domain") else self.function_name()
         self.subject = (what, None, name)
+        actions: tuple[Action, ...]
         if what in ("type", "domain"):
             actions = (self._type_action(what),)
         elif what == "sequence":
@@ -83,7 +84,7 @@ class AlterParser(DefinitionParser):
             self.skip_parens()
         if self.take("owner", "to"):
             return Alter(start, start, what, name, (Action("owner", start, self.role()),))
-        self.unknown("ALTER FUNCTION is not modelled")
+        raise self.not_modelled("ALTER FUNCTION is not modelled")
 
     def _sequence_action(self) -> Action:
         return self._renaming() or self._sequence_change()
@@ -94,14 +95,28 @@ class AlterParser(DefinitionParser):
         return Action("options", start)
 
     def _sequence_options(self) -> None:
-        while self.is_word(
-            "increment", "start", "restart", "minvalue", "maxvalue", "cache", "cycle", "no", "owned", "as", "by",
-            "with", "bigint", "integer", "smallint", "int",
-        ) or self.token.kind == "number" or self.is_symbol("-"):  # fmt: skip
+        """SeqOptList of the grammar."""
+        while not self.done:
             if self.take("owned", "by"):
                 self.name()
+            elif self.take("as"):
+                self.type_name()
+            elif self.take("cycle") or self.take("no", "cycle"):
+                continue
+            elif self.take("no", "minvalue") or self.take("no", "maxvalue"):
+                continue
+            elif self.is_word("increment", "start", "restart", "minvalue", "maxvalue", "cache"):
+                self._sequence_number(self.advance().value)
             else:
-                self.at += 1
+                self.fail()
+
+    def _sequence_number(self, option: str) -> None:
+        said = self.take("by" if option == "increment" else "with")
+        self.take_symbol("-")
+        if self.token.kind == "number":
+            self.advance()
+        elif option != "restart" or said:
+            self.fail()
 
     def _renaming(self) -> Action | None:
         """What every kind of object knows: RENAME TO, SET SCHEMA, OWNER TO."""
@@ -126,7 +141,7 @@ class AlterParser(DefinitionParser):
                 self.at += 1
                 self.text()
             return Action("add value", start, label, lenient=lenient)
-        self.unknown(f"this ALTER {what.upper()} is not modelled")
+        raise self.not_modelled(f"this ALTER {what.upper()} is not modelled")
 
     # -- ALTER TABLE
 
@@ -164,7 +179,7 @@ class AlterParser(DefinitionParser):
             if not self.take("concurrently"):
                 self.take("finalize")
             return Action("detach partition", start, table=table)
-        self.fail()
+        raise self.refusal()
 
     def _switch(self, start: int) -> Action:
         """Row security, triggers, storage parameters: nothing that later statements depend on."""
@@ -182,7 +197,7 @@ class AlterParser(DefinitionParser):
             ("enable ", "disable ", "cluster on ", "set tablespace ", "replica identity ")
         ):
             return Action("switch", start, phrase)
-        self.unknown(f"ALTER TABLE ... {phrase.upper()} is not modelled")
+        raise self.not_modelled(f"ALTER TABLE ... {phrase.upper()} is not modelled")
 
     def _rename(self, start: int) -> Action:
         if self.take("constraint"):
@@ -265,6 +280,6 @@ class AlterParser(DefinitionParser):
             elif self.is_symbol("("):
                 self.skip_parens()
             else:
-                self.unknown("this ALTER COLUMN is not modelled")
+                self.fail()
             return Action("alter column", start, name)
-        self.fail()
+        raise self.refusal()

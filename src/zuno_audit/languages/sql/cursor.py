@@ -74,22 +74,30 @@ class Cursor:
     def done(self) -> bool:
         return self.token.kind == "end"
 
-    def fail(self, token: Token | None = None) -> NoReturn:
-        """Refuse the text at a token the way PostgreSQL does."""
+    def refusal(self, token: Token | None = None) -> SqlError | NotUnderstood:
+        """What PostgreSQL says of a token that does not fit."""
         token = token or self.token
         if token.kind == "broken":
-            raise SqlError(token.value, token.start)
+            return SqlError(token.value, token.start)
         if token.kind in ("meta", "variable"):
-            raise NotUnderstood("a command or variable of psql inside a statement", token.start)
+            return NotUnderstood("a command or variable of psql inside a statement", token.start)
         if token.kind == "end":
-            raise SqlError("syntax error at end of input", max(token.start - 1, 0))
-        raise SqlError(f'syntax error at or near "{token.value[:40]}"', token.start)
+            return SqlError("syntax error at end of input", max(token.start - 1, 0))
+        return SqlError(f'syntax error at or near "{token.value[:40]}"', token.start)
+
+    def fail(self, token: Token | None = None) -> NoReturn:
+        """Refuse the text at a token the way PostgreSQL does."""
+        raise self.refusal(token)
+
+    def not_modelled(self, what: str) -> SqlError | NotUnderstood:
+        """Giving up on a construct, unless the text is broken beyond doubt."""
+        if self.token.kind == "broken":
+            return self.refusal()
+        return NotUnderstood(what, self.token.start)
 
     def unknown(self, what: str) -> NoReturn:
-        """Give up on a construct that is not modelled, unless the text is broken beyond doubt."""
-        if self.token.kind == "broken":
-            self.fail()
-        raise NotUnderstood(what, self.token.start)
+        """Give up on a construct that is not modelled."""
+        raise self.not_modelled(what)
 
     # -- words and symbols
 
@@ -135,13 +143,13 @@ class Cursor:
         if token.kind == "name" or (token.kind == "word" and token.value not in forbidden):
             self.at += 1
             return token.value
-        self.fail()
+        raise self.refusal()
 
     def label(self) -> str:
         """ColLabel: any word will do."""
         if self.token.kind in ("word", "name"):
             return self.advance().value
-        self.fail()
+        raise self.refusal()
 
     def name(self, forbidden: frozenset[str] = NOT_A_COLUMN) -> Name:
         """A qualified name: the first part is a ColId, the others may be any word."""

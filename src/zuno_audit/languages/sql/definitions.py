@@ -74,7 +74,7 @@ class DefinitionParser(QueryParser):
             return None
         if name is None and self._deferrability():
             return None
-        self.fail()
+        raise self.refusal()
 
     def _generated(self, start: int, name: str | None, column: str) -> Constraint:
         if self.take("by"):
@@ -133,7 +133,7 @@ class DefinitionParser(QueryParser):
             self.expect("unique")
             self._nulls_distinct()
         if self.take("using", "index"):
-            return Constraint(kind, start, name, index=self.identifier())
+            return Constraint(kind, start, name, using=self.identifier())
         columns = self.names_in_parens()
         if self.is_word("include"):
             self.at += 1

@@ -120,7 +120,7 @@ class ExpressionParser(Cursor):
             return self._column_or_call()
         if token.kind == "word":
             return self._word()
-        self.fail()
+        raise self.refusal()
 
     def _word(self) -> Expr:
         token = self.token
@@ -403,7 +403,7 @@ class ExpressionParser(Cursor):
             return self._is(left)
         if word in ("isnull", "notnull") and power < 4:
             self.at += 1
-            return Expr("test", left.start, "is null", (left,))
+            return Expr("test", left.start, "is null" if word == "isnull" else "is not null", (left,))
         if word in ("between", "in", "like", "ilike", "similar") and power < 6:
             return self._membership(left, word)
         if word == "not" and power < 6 and self.peek().value in ("between", "in", "like", "ilike", "similar"):
@@ -460,13 +460,16 @@ class ExpressionParser(Cursor):
 
     def _is(self, left: Expr) -> Expr:
         self.at += 1
-        self.take("not")
+        negated = self.take("not")
         if self.take("distinct", "from"):
             return Expr("op", left.start, "=", (left, self.expression(5)))
-        if self.is_word("null", "true", "false", "unknown", "document", "normalized"):
+        if self.is_word("null"):
             self.at += 1
-            return Expr("test", left.start, "is null", (left,))
-        self.fail()
+            return Expr("test", left.start, "is not null" if negated else "is null", (left,))
+        if self.is_word("true", "false", "unknown", "document", "normalized"):
+            self.at += 1
+            return Expr("test", left.start, "is", (left,))
+        raise self.refusal()
 
     def _membership(self, left: Expr, word: str) -> Expr:
         self.at += 1

@@ -21,15 +21,16 @@ class Token(NamedTuple):
     end: int
 
 
+# Names: ASCII letters, digits, _ and everything beyond ASCII (negated classes compile a hundred times faster).
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+|--[^\r\n]*)
-    | (?P<word>[A-Za-z_\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*)
+    | (?P<word>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
     | (?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<comment>/\*)
     | (?P<text>')
     | (?P<name>")
-    | (?P<dollar>\$(?:[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*)?\$)
+    | (?P<dollar>\$(?:[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*)?\$)
     | (?P<param>\$\d+)
     | (?P<cast>::|:=|=>|\.\.)
     | (?P<variable>:(?:\w+|'\w+'|"\w+"|\{\?\w+\}))

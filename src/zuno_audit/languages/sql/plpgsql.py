@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 from zuno_audit.languages.sql.errors import NotUnderstood, SqlError
 from zuno_audit.languages.sql.lexer import Token, tokenize
-from zuno_audit.languages.sql.statements import Piece, StatementParser, parse_piece
-from zuno_audit.languages.sql.tree import Expr, Query
+from zuno_audit.languages.sql.statements import Piece, StatementParser, parse_piece, parse_script
+from zuno_audit.languages.sql.tree import Expr, Query, Statement
 
 Code: TypeAlias = "Block | If | Loop | Sql | Execute | Evaluate | Raise | Leave | Skip"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """BEGIN .. [EXCEPTION WHEN a OR b THEN ..] END. `variables` are the names that it declares."""
 
     start: int
@@ -24,16 +22,14 @@ class Block:
     handlers: tuple[tuple[tuple[str, ...], tuple[Code, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(NamedTuple):
     """Branches in order; the condition of ELSE is None."""
 
     start: int
     branches: tuple[tuple[Expr | None, tuple[Code, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """Any loop: how often its body runs is not known. `query` is what FOR runs over."""
 
     start: int
@@ -42,24 +38,21 @@ class Loop:
     variables: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
+class Sql(NamedTuple):
     """An SQL statement; `into` is true when its row goes into variables."""
 
     piece: Piece
     into: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(NamedTuple):
     """EXECUTE of a text."""
 
     start: int
     text: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluate:
+class Evaluate(NamedTuple):
     """PERFORM, RETURN or an assignment: an expression or a query is evaluated."""
 
     start: int
@@ -67,16 +60,14 @@ class Evaluate:
     expr: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(NamedTuple):
     """RAISE; `error` when it stops the block."""
 
     start: int
     error: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """RETURN: the rest of the block does not run."""
 
     start: int
@@ -84,8 +75,7 @@ class Leave:
     expr: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(NamedTuple):
     """A statement without an effect that matters: NULL, GET DIAGNOSTICS, cursors."""
 
     start: int
@@ -386,3 +376,24 @@ def without_into(tokens: list[Token]) -> tuple[list[Token], bool]:
                     break
             return tokens[:i] + tokens[j:], True
     return tokens, False
+
+
+def statements_of(code: Code) -> Iterator[Statement]:
+    """Every SQL statement inside, whichever branch it stands in."""
+    if isinstance(code, Sql):
+        if code.piece.tree is not None:
+            yield code.piece.tree
+    elif isinstance(code, Block):
+        for step in (*code.body, *(s for _, handler in code.handlers for s in handler)):
+            yield from statements_of(step)
+    elif isinstance(code, If):
+        for _, body in code.branches:
+            for step in body:
+                yield from statements_of(step)
+    elif isinstance(code, Loop):
+        for step in code.body:
+            yield from statements_of(step)
+    elif isinstance(code, Execute) and code.text.kind == "text":
+        for piece in parse_script(str(code.text.value)):
+            if piece.tree is not None:
+                yield piece.tree

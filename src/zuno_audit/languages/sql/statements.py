@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple, NoReturn
 
 from zuno_audit.languages.sql.alter import AlterParser
 from zuno_audit.languages.sql.errors import NotUnderstood, SqlError
@@ -40,9 +40,13 @@ _OBJECTS = (
     "role", "user", "group", "column", "constraint", "collation", "publication", "subscription", "server", "owned",
 )  # fmt: skip
 
+_PRIVILEGES = frozenset(
+    "select insert update delete truncate references trigger usage create connect temporary temp execute all"
+    " privileges set alter system grant option for".split()
+)
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+
+class Piece(NamedTuple):
     """One statement of a script, or one meta command of psql.
 
     `tree` is None when there is an `error` (PostgreSQL refuses the text) or `not_understood` (we do not know it).
@@ -132,7 +136,7 @@ def parse_piece(tokens: list[Token]) -> Piece:
         return Piece(start, end, error=error, subject=parser.subject)
     except NotUnderstood as unknown:
         return Piece(start, end, not_understood=unknown, subject=parser.subject)
-    return Piece(start, end, replace(tree, start=start, end=end), subject=parser.subject)
+    return Piece(start, end, tree._replace(start=start, end=end), subject=parser.subject)
 
 
 class StatementParser(AlterParser):
@@ -277,15 +281,13 @@ class StatementParser(AlterParser):
         if replace_it and word.value not in ("function", "procedure", "view", "trigger", "rule", "aggregate",
                                              "language", "transform"):  # fmt: skip
             self.fail(word)
-        reader: Callable[[int, bool], Statement] | None = None
-        if word.kind == "word":
-            reader = getattr(self, f"_create_{word.value}", None)
-        if reader is None:
+        name = f"_create_{word.value}"
+        if word.kind != "word" or not hasattr(self, name):
             self._no_such_object(word)
-        assert reader is not None
+        reader: Callable[[int, bool], Statement] = getattr(self, name)
         return reader(start, replace_it)
 
-    def _no_such_object(self, word: Token) -> None:
+    def _no_such_object(self, word: Token) -> NoReturn:
         known = (
             "access aggregate cast collation conversion event foreign group language operator publication server"
             " statistics subscription tablespace text transform"
@@ -494,7 +496,7 @@ class StatementParser(AlterParser):
             if self.is_word("table") and self.peek().value == "(":
                 returns_table = True
                 self.at += 1
-                parameters += tuple(replace(c, mode="table") for c in self._returned_columns())
+                parameters += tuple(c._replace(mode="table") for c in self._returned_columns())
             else:
                 returns = self.type_name()
         language, body, at, volatility = "sql", None, start, "v"
@@ -568,7 +570,7 @@ class StatementParser(AlterParser):
         known = "access cast conversion language operator statistics tablespace text transform foreign large"
         if self.is_word(*known.split()):
             self.unknown("an object of this kind is not modelled")
-        self.fail()
+        raise self.refusal()
 
     def _read_drop(self, start: int) -> Statement:
         what = self.object_kind()
@@ -579,7 +581,8 @@ class StatementParser(AlterParser):
         if what in ("trigger", "rule", "policy"):
             name = Name((self.identifier(),), self.tokens[self.at - 1].start)
             self.expect("on")
-            on, names = self.name(), (name,)
+            on: Name | None = self.name()
+            names: tuple[Name, ...] = (name,)
         else:
             on = None
             routine = what in ("function", "procedure", "routine", "aggregate")
@@ -626,8 +629,8 @@ class StatementParser(AlterParser):
         return Do(start, start, language, body, at)
 
     def _read_grant(self, start: int) -> Statement:
-        what, names = "none", ()
-        depth = 0
+        what = "none"
+        names: tuple[Name, ...] = ()
         while not self.done and not self.is_word("to", "from"):
             if self.take("on"):
                 what, names = self._granted()
@@ -635,8 +638,10 @@ class StatementParser(AlterParser):
             if self.is_symbol("("):
                 self.skip_parens()
                 continue
-            depth += 1
-            self.advance()
+            if self.token.kind == "word" and self.token.value not in _PRIVILEGES:
+                self.identifier()
+            else:
+                self.advance()
         if not self.take("to"):
             self.expect("from")
         roles = self.comma_list(lambda: (self.take("group"), self.role())[1])

@@ -1,13 +1,14 @@
-"""The tree of a SQL text. Offsets point into the file; names are as PostgreSQL stores them."""
+"""The tree of a SQL text. Offsets point into the file; names are as PostgreSQL stores them.
+
+Named tuples, because forty frozen dataclasses take five times as long to import as a schema to parse.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name, qualified or not: `parts` from the outermost to the object itself."""
 
     parts: tuple[str, ...]
@@ -25,8 +26,7 @@ class Name:
         return ".".join(self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class TypeName:
+class TypeName(NamedTuple):
     """A type as written, with the spellings of the standard folded: `name` is PostgreSQL's display name."""
 
     name: str
@@ -36,8 +36,7 @@ class TypeName:
     builtin: bool = False  # the grammar itself knows it (integer, timestamp with time zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(NamedTuple):
     """An expression.
 
     kind      value                          args
@@ -60,8 +59,7 @@ class Expr:
     star: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FromItem:
+class FromItem(NamedTuple):
     """One element of FROM. `columns` are known only for a list of aliases."""
 
     alias: str | None
@@ -73,8 +71,7 @@ class FromItem:
     lateral: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """SELECT, VALUES or TABLE with everything that hangs on it; set operations in `more`."""
 
     start: int
@@ -88,8 +85,7 @@ class Query:
     windows: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(NamedTuple):
     """A constraint of a column or a table.
 
     `kind`: not null, null, default, check, unique, primary key, foreign key, exclude, generated, identity.
@@ -102,13 +98,12 @@ class Constraint:
     expr: Expr | None = None
     table: Name | None = None
     referenced: tuple[str, ...] = ()
-    index: str | None = None
+    using: str | None = None
     keys: tuple[IndexKey, ...] = ()
     method: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column definition; `type` is None in a typed or partition table."""
 
     name: str
@@ -117,8 +112,7 @@ class Column:
     constraints: tuple[Constraint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class IndexKey:
+class IndexKey(NamedTuple):
     """One key of an index: a plain column (`column`) or an expression."""
 
     expr: Expr
@@ -127,24 +121,18 @@ class IndexKey:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What all statements have."""
-
+class CreateSchema(NamedTuple):
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class CreateSchema(Statement):
     name: str | None
     if_not_exists: bool = False
     role: str | None = None
-    elements: tuple[Statement, ...] = ()
+    elements: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTable(Statement):
+class CreateTable(NamedTuple):
+    start: int
+    end: int
     name: Name
     if_not_exists: bool = False
     temporary: bool = False
@@ -158,8 +146,9 @@ class CreateTable(Statement):
     query: Query | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CreateIndex(Statement):
+class CreateIndex(NamedTuple):
+    start: int
+    end: int
     name: str | None
     table: Name
     keys: tuple[IndexKey, ...]
@@ -171,8 +160,7 @@ class CreateIndex(Statement):
     where: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One action of ALTER TABLE. `kind` is its words: add column, drop constraint, set default, ..."""
 
     kind: str
@@ -188,57 +176,62 @@ class Action:
     cascade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Alter(Statement):
+class Alter(NamedTuple):
     """ALTER TABLE, VIEW, INDEX, SEQUENCE, TYPE, SCHEMA, ... by `what`."""
 
+    start: int
+    end: int
     what: str
     name: Name
     actions: tuple[Action, ...]
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateType(Statement):
+class CreateType(NamedTuple):
     """`form` is enum, composite, range, base or shell."""
 
+    start: int
+    end: int
     name: Name
     form: str
     labels: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateDomain(Statement):
+class CreateDomain(NamedTuple):
+    start: int
+    end: int
     name: Name
     type: TypeName
     constraints: tuple[Constraint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateExtension(Statement):
+class CreateExtension(NamedTuple):
+    start: int
+    end: int
     name: str
     if_not_exists: bool = False
     schema: str | None = None
     cascade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateSequence(Statement):
+class CreateSequence(NamedTuple):
+    start: int
+    end: int
     name: Name
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     mode: str
     name: str | None
     type: TypeName
     default: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CreateFunction(Statement):
+class CreateFunction(NamedTuple):
+    start: int
+    end: int
     name: Name
     replace: bool
     procedure: bool
@@ -251,8 +244,9 @@ class CreateFunction(Statement):
     returns_table: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTrigger(Statement):
+class CreateTrigger(NamedTuple):
+    start: int
+    end: int
     name: str
     table: Name
     function: Name
@@ -263,8 +257,9 @@ class CreateTrigger(Statement):
     for_row: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CreateView(Statement):
+class CreateView(NamedTuple):
+    start: int
+    end: int
     name: Name
     query: Query
     replace: bool = False
@@ -273,20 +268,23 @@ class CreateView(Statement):
     columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateDatabase(Statement):
+class CreateDatabase(NamedTuple):
+    start: int
+    end: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRole(Statement):
+class CreateRole(NamedTuple):
+    start: int
+    end: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drop(Statement):
+class Drop(NamedTuple):
     """`on` is the table of a trigger, a rule or a policy."""
 
+    start: int
+    end: int
     what: str
     names: tuple[Name, ...]
     if_exists: bool = False
@@ -295,33 +293,37 @@ class Drop(Statement):
     concurrently: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Comment(Statement):
+class Comment(NamedTuple):
     """COMMENT ON; for a constraint or a trigger `on` is its table."""
 
+    start: int
+    end: int
     what: str
     name: Name
     on: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SetVariable(Statement):
+class SetVariable(NamedTuple):
     """SET and RESET (`values` None); a role's or a database's default when `scope` says so."""
 
+    start: int
+    end: int
     variable: str
     values: tuple[str, ...] | None
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction(Statement):
+class Transaction(NamedTuple):
     """`kind`: begin, commit, rollback, savepoint, rollback to, release."""
 
+    start: int
+    end: int
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Insert(Statement):
+class Insert(NamedTuple):
+    start: int
+    end: int
     table: Name
     columns: tuple[str, ...] | None
     source: Query | None
@@ -334,8 +336,9 @@ class Insert(Statement):
     ctes: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Update(Statement):
+class Update(NamedTuple):
+    start: int
+    end: int
     table: Name
     assignments: tuple[tuple[str, Expr], ...]
     alias: str | None = None
@@ -345,8 +348,9 @@ class Update(Statement):
     ctes: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Delete(Statement):
+class Delete(NamedTuple):
+    start: int
+    end: int
     table: Name
     alias: str | None = None
     items: tuple[FromItem, ...] = ()
@@ -355,30 +359,62 @@ class Delete(Statement):
     ctes: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Select(Statement):
+class Select(NamedTuple):
+    start: int
+    end: int
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Do(Statement):
+class Do(NamedTuple):
+    start: int
+    end: int
     language: str
     body: str
     body_start: int
 
 
-@dataclass(frozen=True, slots=True)
-class Grant(Statement):
+class Grant(NamedTuple):
     """GRANT and REVOKE on tables or schemas; only names that must exist are kept."""
 
+    start: int
+    end: int
     what: str
     names: tuple[Name, ...]
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OnTable(Statement):
+class OnTable(NamedTuple):
     """A statement that needs its table and changes no definition: TRUNCATE, ANALYZE, LOCK, POLICY..."""
 
+    start: int
+    end: int
     what: str
-    names: tuple[Name, ...] = field(default=())
+    names: tuple[Name, ...] = ()
+
+
+Statement: TypeAlias = (
+    CreateSchema
+    | CreateTable
+    | CreateIndex
+    | Alter
+    | CreateType
+    | CreateDomain
+    | CreateExtension
+    | CreateSequence
+    | CreateFunction
+    | CreateTrigger
+    | CreateView
+    | CreateDatabase
+    | CreateRole
+    | Drop
+    | Comment
+    | SetVariable
+    | Transaction
+    | Insert
+    | Update
+    | Delete
+    | Select
+    | Do
+    | Grant
+    | OnTable
+)
