@@ -16,8 +16,8 @@ from zuno_audit.source.glob import compile_glob
 def check(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     """A served schema accepts an operation.
 
-    Arguments: `name` (what to call it), `document` (the operation, without fragments), `path` (where schemas are).
-    Raises GraphQLSyntaxError when the checklist's own document is not GraphQL.
+    Arguments: `name` (what to call it), `document` (the operation, without fragments), `path` (where schemas
+    are). Raises GraphQLSyntaxError when the checklist's own document is not GraphQL.
     """
     operations = parse_document(arguments["document"])
     inside = compile_glob(arguments["path"]).fullmatch

@@ -1,7 +1,8 @@
 """The documents of a repository: which there are, and which of them are plans rather than descriptions.
 
-A plan to write a runbook is not a runbook. Stories, epics, requirements, test designs and to-do lists say what should
-be; everything that quantifies over documents asks whether a document, or the section, is one of those.
+A plan to write a runbook is not a runbook. Stories, epics, requirements, test designs and to-do lists say
+what should be; everything that quantifies over documents asks whether a document, or the section, is one of
+those.
 """
 
 from __future__ import annotations
@@ -19,20 +20,24 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".md", ".markdown", ".mdx", ".rst", ".adoc")
 _HEADING = re.compile(r"^(?: {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*|={1,6}[ \t]+(.+))[ \t]*$", re.MULTILINE)
-_HEADINGS = re.compile(r"^(?: {0,3}#{1,6}[ \t].*|={1,6}[ \t].*|[^\n]+\n(?:=+|-{3,}))[ \t]*$", re.MULTILINE)
 _PLANNING_PATH = re.compile(
-    r"(?:^|[/_.-])(?:stor(?:y|ies)|epics?|prd|requirements?|qa|assessments?|backlog|road-?map|proposals?|todos?|tasks?"
+    r"(?:^|[/_.-])(?:stor(?:y|ies)|epics?|prd|requirements?|qa|assessments?|backlog|road-?map|proposals?"
+    r"|todos?|tasks?"
     r"|planning|post-launch|sprints?|nfr|user-stories|templates?)(?=[/_.-]|$)",
     re.IGNORECASE,
 )
 _PLANNING_TITLE = re.compile(
-    r"\b(?:stor(?:y|ies)|epics?|prd|product requirements?|requirements document|backlog|road ?map|proposal|to-?do|tasks?"
-    r"|test design|risk (?:profile|assessment)|nfr assessment|requirements? (?:trace|traceability)|post-launch)\b",
+    r"\b(?:stor(?:y|ies)|epics?|prd|product requirements?|requirements document|backlog|road ?map|proposal"
+    r"|to-?do|tasks?"
+    r"|test design|risk (?:profile|assessment)|nfr assessment|requirements? (?:trace|traceability)"
+    r"|post-launch)\b",
     re.IGNORECASE,
 )
 _PLANNING_HEADING = re.compile(
-    r"^\W*(?:(?:stor(?:y|ies)|epic|task|nfr|fr|tc|ac|iv|us|req|issue|ticket|milestone|sprint|phase)[\s:#.-]*[\w-]*\d)"
-    r"|\b(?:requirements?|acceptance criteria|success criteria|objectives|deliverables|to-?do|test cases?|validation"
+    r"^\W*(?:(?:stor(?:y|ies)|epic|task|nfr|fr|tc|ac|iv|us|req|issue|ticket|milestone|sprint"
+    r"|phase)[\s:#.-]*[\w-]*\d)"
+    r"|\b(?:requirements?|acceptance criteria|success criteria|objectives|deliverables|to-?do|test cases?"
+    r"|validation"
     r"|future (?:work|enhancements?)|next steps|open questions|user stor(?:y|ies))\b",
     re.IGNORECASE,
 )
@@ -66,7 +71,15 @@ class Document:
     @property
     def heading_text(self) -> str:
         """All lines that may be headings, found without parsing: enough to see that nothing is there."""
-        return "\n".join(_HEADINGS.findall(self.text))
+        found, previous = [], ""
+        for line in self.text.split("\n"):
+            start = line.lstrip()[:3]
+            if start[:1] == "#" or (start[:1] == "=" and self.path.endswith(".adoc")):
+                found.append(line)
+            elif start in ("===", "---") and previous:
+                found.append(previous)
+            previous = line
+        return "\n".join(found)
 
     @property
     def is_planning(self) -> bool:
@@ -85,7 +98,8 @@ def is_planning_heading(heading: str) -> bool:
 
 
 def markdown_documents(store: FactStore) -> tuple[Document, ...]:
-    """All tracked documents that people write for people: nothing in hidden folders, vendored or test data."""
+    """All tracked documents that people write for people: nothing in hidden folders, vendored or test"
+    " data."""
     repository = store.repository
     found = []
     for path in repository.files:
@@ -100,5 +114,6 @@ def markdown_documents(store: FactStore) -> tuple[Document, ...]:
 
 
 def _is_foreign(path: str) -> bool:
-    """Documents of tools (agent prompts, issue templates) and test data are no documentation of the system."""
+    """Documents of tools (agent prompts, issue templates) and test data are no documentation of the"
+    " system."""
     return any(part.startswith(".") or part == "testdata" for part in path.split("/")[:-1])

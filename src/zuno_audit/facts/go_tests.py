@@ -1,8 +1,8 @@
 """Go tests as evidence: what really runs, really asserts, and what of our code it calls.
 
-A test that is skipped, empty, only logs, asserts that true is true, or leaves before its assertions proves nothing.
-The files are read as outlines (names, strings, nesting); nothing is type-checked. Calls are followed through
-helpers of the same folder and through functions of our own packages, a few steps deep.
+A test that is skipped, empty, only logs, asserts that true is true, or leaves before its assertions proves
+nothing. The files are read as outlines (names, strings, nesting); nothing is type-checked. Calls are
+followed through helpers of the same folder and through functions of our own packages, a few steps deep.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ MAX_FILE_BYTES = 1_000_000
 
 _CALL = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*\s*\.\s*)*)([A-Za-z_]\w*)\s*(?:\[[\w.*, \[\]]*\]\s*)?\(")
 _CHAINED = re.compile(r"\)\s*\.\s*([A-Za-z_]\w*)\s*\(")
+_JOINED = re.compile(r"\s*\+\s*([\w.()\[\]]+\s*\+\s*)?")
 _TEST_NAME = re.compile(r"Test(?![a-z])")
 _TESTING_PARAMETER = re.compile(r"\b(\w+)\s+(?:\*\s*testing\.(?:T|B|F)|testing\.TB)\b")
 _EXIT = re.compile(
-    r"(?<=[{;\n])[ \t]*(?:(return)\b|(panic|os\.Exit)\s*\(|([\w.]+(?:\(\))?)\.(Skip|Skipf|SkipNow|FailNow)\s*\()"
+    r"(?<=[{;\n])[ \t]*(?:(return)\b|(panic|os\.Exit)\s*\(|([\w.]+(?:\(\))?)\.(Skip|Skipf|SkipNow"
+    r"|FailNow)\s*\()"
 )
 _IF_HEAD = re.compile(r"\bif\b([^{}\n]*)\Z")
 _LITERAL_HEAD = re.compile(r"\bfunc\s*\([^()]*\)[^{}\n]*\Z")
@@ -39,6 +41,8 @@ _ALWAYS = re.compile(r"\s*\(?\s*(?:true|!\s*false|1\s*==\s*1)\s*\)?\s*\Z")
 _NEVER = re.compile(r"\s*\(?\s*(?:false|!\s*true|1\s*==\s*0)\s*\)?\s*\Z")
 _CASE = re.compile(r"(?<=[{;\n])[ \t]*(?:case\b|default\s*:|\w+:\s*\n)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_QUALIFIED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.([A-Z]\w*)")
+_WORD_BYTE = re.compile(rb"\w")
 _MADE = re.compile(r"\b(\w+)\s*:?=\s*&?\s*(\w+)\.[A-Z]\w*\s*\{")
 _SUITE_RUN = re.compile(
     r"\b\w+\.Run\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
@@ -48,22 +52,64 @@ _PACKAGE_STRING = re.compile(
     r"^(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")", re.MULTILINE
 )
 _KEYWORDS = frozenset(
-    "if for switch select return func go defer range case append make new len cap copy delete panic print println close"
-    " string int int32 int64 uint uint8 uint32 uint64 byte rune bool float64 float32 error any".split()
+    {
+        "if",
+        "for",
+        "switch",
+        "select",
+        "return",
+        "func",
+        "go",
+        "defer",
+        "range",
+        "case",
+        "append",
+        "make",
+        "new",
+        "len",
+        "cap",
+        "copy",
+        "delete",
+        "panic",
+        "print",
+        "println",
+        "close",
+        "string",
+        "int",
+        "int32",
+        "int64",
+        "uint",
+        "uint8",
+        "uint32",
+        "uint64",
+        "byte",
+        "rune",
+        "bool",
+        "float64",
+        "float32",
+        "error",
+        "any",
+    }
 )
 ASSERTION_LIBRARIES = re.compile(
-    r"(?:^|/)(?:testify/(?:assert|require)|gotest\.tools(?:/v3)?/assert(?:/cmp)?|matryer/is|go-quicktest/qt|frankban/quicktest"
-    r"|onsi/gomega|go\.uber\.org/mock|check\.v1|alecthomas/assert(?:/v2)?|shoenig/test(?:/must)?|stretchr/testify/suite)$"
+    r"(?:^|/)(?:testify/(?:assert|require)|gotest\.tools(?:/v3)?/assert(?:/cmp)?|matryer/is"
+    r"|go-quicktest/qt|frankban/quicktest"
+    r"|onsi/gomega|go\.uber\.org/mock|check\.v1|alecthomas/assert(?:/v2)?|shoenig/test(?:/must)?"
+    r"|stretchr/testify/suite)$"
     r"|(?:^|/)(?:assert|require|is|must)$"
 )
 _ASSERT_WORD = re.compile(
     r"^(?:Assert|Require|Expect|Must|Check|Verify|Ensure|Equal|NotEqual|Diff|ErrorIs)(?![a-z])"
 )
 _SUITE_ASSERTION = re.compile(
-    r"^(?:Equal|EqualValues|Exactly|NotEqual|Same|NotSame|True|False|Nil|NotNil|Error|NoError|ErrorIs|ErrorAs|ErrorContains|EqualError"
-    r"|Contains|NotContains|Len|Empty|NotEmpty|Zero|NotZero|Greater|GreaterOrEqual|Less|LessOrEqual|Positive|Negative|InDelta|InEpsilon"
-    r"|Regexp|NotRegexp|JSONEq|YAMLEq|Panics|NotPanics|PanicsWithValue|PanicsWithError|Eventually|Never|ElementsMatch|Subset|NotSubset"
-    r"|Implements|IsType|WithinDuration|FileExists|DirExists|HTTP\w+|Condition|Fail|FailNow|Failf|Equalf|NoErrorf|Truef|Errorf)$"
+    r"^(?:Equal|EqualValues|Exactly|NotEqual|Same|NotSame|True|False|Nil|NotNil|Error|NoError|ErrorIs"
+    r"|ErrorAs|ErrorContains|EqualError"
+    r"|Contains|NotContains|Len|Empty|NotEmpty|Zero|NotZero|Greater|GreaterOrEqual|Less|LessOrEqual"
+    r"|Positive|Negative|InDelta|InEpsilon"
+    r"|Regexp|NotRegexp|JSONEq|YAMLEq|Panics|NotPanics|PanicsWithValue|PanicsWithError|Eventually|Never"
+    r"|ElementsMatch|Subset|NotSubset"
+    r"|Implements|IsType|WithinDuration|FileExists|DirExists|HTTP\w+|Condition|Fail|FailNow|Failf|Equalf"
+    r"|NoErrorf|Truef|Errorf)$"
 )
 _REPORTS = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
 
@@ -84,8 +130,8 @@ class TestFolder:
 class GoTest:
     """One test function or suite method, followed as far as it goes.
 
-    `skipped` says why it does not run, `exercised` are folders of our packages that it calls into, `calls` the names it
-    calls, `strings` the literals it holds, `connections` the kinds of real connections it opens.
+    `skipped` says why it does not run, `exercised` are folders of our packages that it calls into, `calls`
+    the names it calls, `strings` the literals it holds, `connections` the kinds of real connections it opens.
     """
 
     file: GoOutline
@@ -185,9 +231,9 @@ class TestCode:
         """True when the name occurs in a file of the package; a name that does not is not declared there."""
         key = (package.directory, name)
         if key not in self._declares:
-            word = re.compile(rb"\b" + name.encode() + rb"\b")
+            read = self.store.repository.read
             paths = self._files_of(package.directory)
-            self._declares[key] = any(word.search(self.store.repository.read(p) or b"") for p in paths)
+            self._declares[key] = any(_has_word(read(path) or b"", name.encode()) for path in paths)
         return self._declares[key]
 
     def _files_of(self, directory: str) -> list[str]:
@@ -200,15 +246,16 @@ class TestCode:
 
     def unresolved(self, file: GoOutline) -> Iterator[tuple[int, str]]:
         """Lines of a test file that cannot compile: a package of ours, or a name in it, that does not exist."""
-        for alias, import_path in file.imports.items():
-            package = self.packages.by_import.get(import_path)
-            if package is None:
-                if self._should_be_ours(import_path) and alias not in ("_", "."):
-                    yield self._import_line(file, import_path), f"the package {import_path} does not exist"
-                continue
-            for at, name in self._names_used(file, alias):
-                if not self.declares(package, name):
-                    yield file.line(at), f"{import_path} declares no {name}"
+        for import_path in file.imports.values():
+            if import_path not in self.packages.by_import and self._should_be_ours(import_path):
+                yield self._import_line(file, import_path), f"the package {import_path} does not exist"
+        used: dict[tuple[str, str], int] = {}
+        for match in _QUALIFIED.finditer(file.masked):
+            used.setdefault((match.group(1), match.group(2)), match.start())
+        for (alias, name), at in used.items():
+            package = self.packages.by_import.get(file.imports.get(alias, ""))
+            if package is not None and not self.declares(package, name) and not _is_hidden(file, alias):
+                yield file.line(at), f"{package.import_path} declares no {name}"
 
     def _should_be_ours(self, import_path: str) -> bool:
         from zuno_audit.facts.go_packages import module_roots
@@ -222,15 +269,22 @@ class TestCode:
     def _import_line(self, file: GoOutline, import_path: str) -> int:
         return next((file.line(s.start) for s in file.strings if s.text == import_path), 1)
 
-    def _names_used(self, file: GoOutline, alias: str) -> Iterator[tuple[int, str]]:
-        """Exported names behind a package's name, unless a variable of that name hides the package somewhere."""
-        hidden = (
-            rf"\b{alias}\b\s*(?:,\s*\w+\s*)*:=|\bvar\s+{alias}\b|[(,]\s*{alias}(?:\s*,\s*\w+)*\s+[\w*\[.]"
-        )
-        if alias in ("_", ".") or re.search(hidden, file.masked):
-            return
-        for match in re.finditer(rf"(?<![\w.]){alias}\.([A-Z]\w*)", file.masked):
-            yield match.start(), match.group(1)
+
+def _has_word(data: bytes, word: bytes) -> bool:
+    at = data.find(word)
+    while at >= 0:
+        around = data[at - 1 : at] + data[at + len(word) : at + len(word) + 1]
+        if not _WORD_BYTE.search(around):
+            return True
+        at = data.find(word, at + 1)
+    return False
+
+
+def _is_hidden(file: GoOutline, alias: str) -> bool:
+    """True when a variable of that name hides the package somewhere in the file."""
+    assigned = rf"\b{alias}\b\s*(?:,\s*\w+\s*)*:=|\bvar\s+{alias}\b"
+    parameter = rf"[(,]\s*{alias}(?:\s*,\s*\w+)*\s+[\w*\[.]"
+    return re.search(f"{assigned}|{parameter}", file.masked) is not None
 
 
 def test_code(store: FactStore) -> TestCode:
@@ -280,7 +334,8 @@ def _takes_t(function: GoFunction) -> bool:
 
 
 def _suites_run(code: TestCode, folder: TestFolder, file: GoOutline, function: GoFunction) -> Iterator[str]:
-    """Types whose methods a test function runs: by testify's suite.Run, or all with a *C under gocheck's TestingT."""
+    """Types whose methods a test function runs: by testify's suite.Run, or all with a *C under gocheck's"
+    " TestingT."""
     live = code.body(file, function).live
     for match in _SUITE_RUN.finditer(live):
         name = match.group(1) or match.group(2) or match.group(3)
@@ -383,10 +438,22 @@ class Body:
         return text
 
     def strings(self) -> Iterator[str]:
-        """The string literals of the living code."""
+        """The string literals of the living code; those that `+` joins are one, with `x` for a value"
+        " between them."""
+        pending, end = "", -1
         for literal in self.file.strings_between(self.start, self.end):
-            if not any(o <= literal.start <= c for o, c in self._dead):
-                yield literal.text
+            if any(o <= literal.start <= c for o, c in self._dead):
+                continue
+            joined = _JOINED.fullmatch(self.file.masked, end, literal.start) if end >= 0 else None
+            if joined is not None:
+                pending += ("x" if joined.group(1) else "") + literal.text
+            else:
+                if end >= 0:
+                    yield pending
+                pending = literal.text
+            end = literal.end
+        if end >= 0:
+            yield pending
 
     def _calls(self) -> Iterator[tuple[int, str, str]]:
         """(offset in `live`, qualifier, name) of every call; the qualifier of a chained call is `()`."""
@@ -503,7 +570,8 @@ class _Walk:
         return package.directory if package is not None and "." not in qualifier else None
 
     def _made_from(self, file: GoOutline, body: Body, variable: str) -> str | None:
-        """The folder of the package whose composite literal a variable holds: `x := &pkg.Type{}` then `x.Call()`."""
+        """The folder of the package whose composite literal a variable holds: `x := &pkg.Type{}` then"
+        " `x.Call()`."""
         alias = body.made.get(variable)
         return self._directory(file, alias) if alias else None
 

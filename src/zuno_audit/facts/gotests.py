@@ -17,8 +17,9 @@ from zuno_audit.facts.go_tests import (
     test_code,
     test_functions,
 )
-from zuno_audit.facts.graphql import name_words, schema_sets
+from zuno_audit.facts.graphql import SchemaSet, name_words, schema_sets
 from zuno_audit.languages.go_outline import GoOutline
+from zuno_audit.languages.graphql import ROOTS, GraphQLSyntaxError, parse_document, validate
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import at_line
 
@@ -34,7 +35,8 @@ _CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
 
 
 class LazyFields(Mapping[str, Answer]):
-    """The fields of a row: some are known, the rest are worked out together when the first of them is asked for."""
+    """The fields of a row: some are known, the rest are worked out together when the first of them is"
+    " asked for."""
 
     def __init__(
         self, known: dict[str, Answer], later: tuple[str, ...], work_out: Callable[[], dict[str, Answer]]
@@ -73,12 +75,13 @@ _TEST_FIELDS = (
 def go_test(store: FactStore) -> Table:
     """Table `go_test`: one row per test function and per method of a suite that is run.
 
-    Fields: `name`, `near` (folders of our packages that its folder imports, and its own), `end_to_end` yes/no (by its
-    path or build tag), `tags` (its build constraint, or None), `effective` yes/no: it is not skipped and holds an
-    assertion that can fail; `exercises` (folders of our packages that it really calls), `calls` (names), `words`
-    (of its name, its calls and its short strings), `connections` (kinds of real connections that it opens: sql,
-    postgres, redis, rabbitmq, mongo, websocket, http, grpc, net, graphql, container), `mutations`,
-    `queries`, `subscriptions` (operations of a served schema that stand in its strings, each as words).
+    Fields: `name`, `near` (folders of our packages that its folder imports, and its own), `end_to_end`
+    yes/no (by its path or build tag), `tags` (its build constraint, or None), `effective` yes/no: it is not
+    skipped and holds an assertion that can fail; `exercises` (folders of our packages that it really calls),
+    `calls` (names), `words` (of its name, its calls and its short strings), `connections` (kinds of real
+    connections that it opens: sql, postgres, redis, rabbitmq, mongo, websocket, http, grpc, net, graphql,
+    container), `mutations`,
+    `queries`, `subscriptions` (operations that it sends and a served schema does not refuse, each as words).
     """
     code = store.get(test_code)
     near = {folder.directory: _near(code, folder) for folder in code.folders.values()}
@@ -168,22 +171,41 @@ def _words(found: GoTest) -> tuple[str, ...]:
 
 
 def _operations(store: FactStore, found: GoTest) -> dict[str, Answer]:
-    """Operations of a served schema that stand in the strings, with an opening bracket after them."""
-    text = "\n".join(s for s in found.strings if "{" in s)
-    answers = {}
-    for kind, name in (("mutation", "mutations"), ("query", "queries"), ("subscription", "subscriptions")):
-        known = [f for one in store.get(schema_sets) if (root := one.schema.root(kind)) for f in root.fields]
-        used = [op for op in known if re.search(rf"\b{re.escape(op)}\s*[({{]", text)] if text else []
-        answers[name] = Answer(tuple(" ".join(name_words(op)) for op in dict.fromkeys(used)))
-    return answers
+    """The operations that the test sends: documents in its strings, as far as a served schema accepts"
+    " them."""
+    sets = store.get(schema_sets)
+    known = {
+        (kind, name): None
+        for one in sets
+        for kind in ROOTS
+        if (root := one.schema.root(kind))
+        for name in root.fields
+    }
+    used: dict[str, list[str]] = {kind: [] for kind in ROOTS}
+    for text in dict.fromkeys(s for s in found.strings if "{" in s):
+        for kind, name in known:
+            if re.search(rf"\b{re.escape(name)}\s*[({{\\]", text) and not _is_refused(text, sets):
+                used[kind].append(" ".join(name_words(name)))
+    names = {"mutation": "mutations", "query": "queries", "subscription": "subscriptions"}
+    return {names[kind]: Answer(tuple(dict.fromkeys(words))) for kind, words in used.items()}
+
+
+def _is_refused(text: str, sets: tuple[SchemaSet, ...]) -> bool:
+    """True for a document that every served schema refuses; what cannot be read as GraphQL is not refused."""
+    document = text.replace("\\n", "\n").replace("\\t", " ").replace('\\"', '"').replace("%%", "%")
+    try:
+        operations = parse_document(re.sub(r"%[-+#0-9.]*[a-z]", "0", document))
+    except GraphQLSyntaxError:
+        return False
+    return bool(operations) and all(validate(operations, one.schema) for one in sets)
 
 
 def go_test_file(store: FactStore) -> Table:
     """Table `go_test_file`: one row per file of tests that the go tool sees.
 
-    Fields: `tests` (how many test functions and suite methods), `end_to_end` yes/no, `tags`, `compiles` yes/no: the
-    packages and names of ours that it uses exist (nothing else is checked); `effective_tests` yes/no: at least one of
-    its tests runs and asserts.
+    Fields: `tests` (how many test functions and suite methods), `end_to_end` yes/no, `tags`, `compiles`
+    yes/no: the packages and names of ours that it uses exist (nothing else is checked); `effective_tests`
+    yes/no: at least one of its tests runs and asserts.
     """
     code = store.get(test_code)
     by_path: dict[str, list[TestFunction]] = {}

@@ -41,12 +41,16 @@ OURS = frozenset({FileKind.CODE})
 MAX_ERRORS = 8  # of one document that are told
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_MENTIONED = re.compile(
+    r"(?:```|~~~)[ \t]*(?:graphql|gql)|^[ \t]*(?:query|mutation|subscription)\b[^\n]*\{", re.MULTILINE
+)
 _OPERATION_START = re.compile(r"\s*(?:#[^\n]*\s*)*(?:query|mutation|subscription)\b[^{}]*\{")
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaSet:
-    """The schema of one server. `home` is the folder of the server's module or service, `origin` what names it."""
+    """The schema of one server. `home` is the folder of the server's module or service, `origin` what"
+    " names it."""
 
     origin: str
     home: str
@@ -147,8 +151,9 @@ def name_words(name: str) -> tuple[str, ...]:
 def graphql_schema(store: FactStore) -> Table:
     """Table `graphql_schema`: one row per served schema.
 
-    Fields: `schema_files`, `queries`, `mutations`, `subscriptions` (how many), `generated` (path of the generated
-    Go code or None), `agrees` yes/no/unknown: schema and generated code have the same fields, arguments, types.
+    Fields: `schema_files`, `queries`, `mutations`, `subscriptions` (how many), `generated` (path of the
+    generated Go code or None), `agrees` yes/no/unknown: schema and generated code have the same fields,
+    arguments, types.
     """
     from zuno_audit.facts.graphql_generated import agreement
 
@@ -174,10 +179,11 @@ def graphql_schema(store: FactStore) -> Table:
 def graphql_operation(store: FactStore) -> Table:
     """Table `graphql_operation`: one row per field of a root type of a served schema.
 
-    Fields: `operation` (query, mutation, subscription), `name`, `words` (of the name), `arguments` (their names),
-    `signature` (arguments and result as written), `returns` (name of the result type), `result_fields` (names of its
-    fields), `result_words` (words of those, joined per field), `implemented` yes/no/unknown: a resolver method does
-    more than say that it is not implemented.
+    Fields: `operation` (query, mutation, subscription), `name`, `words` (of the name), `arguments` (their
+    names),
+    `signature` (arguments and result as written), `returns` (name of the result type), `result_fields`
+    (names of its fields), `result_words` (words of those, joined per field), `implemented` yes/no/unknown: a
+    resolver method does more than say that it is not implemented.
     """
     from zuno_audit.facts.graphql_server import implementation
 
@@ -225,14 +231,14 @@ def _field_places(one: SchemaSet, type_name: str) -> tuple[Location, ...]:
 def graphql_document(store: FactStore) -> Table:
     """Table `graphql_document`: one row per block of GraphQL operations in the documentation.
 
-    Fields: `operations` (the root fields that are asked for), `planning` yes/no (a plan or a story, not a description
-    of what there is), `valid` yes/no/unknown (a served schema accepts it), `errors` (how many).
+    Fields: `operations` (the root fields that are asked for), `planning` yes/no (a plan or a story, not a
+    description of what there is), `valid` yes/no/unknown (a served schema accepts it), `errors` (how many).
     """
     sets = store.get(schema_sets)
     documents = store.get(markdown_documents)
-    rows = []
+    rows: list[Entity] = []
     for document in documents:
-        for fence in document.markdown.fences:
+        for fence in document.markdown.fences if _MENTIONED.search(document.text) else ():
             if _is_graphql(fence):
                 rows.extend(_document_row(document, fence, sets))
     paths = tuple(document.path for document in documents)
@@ -281,7 +287,8 @@ def asked_for(operations: tuple[Operation, ...]) -> tuple[str, ...]:
 def judge_document(
     operations: tuple[Operation, ...], sets: tuple[SchemaSet, ...], path: str, line: int
 ) -> Answer:
-    """Whether a served schema accepts a document whose first line stands at `path:line`. Proof: each error."""
+    """Whether a served schema accepts a document whose first line stands at `path:line`. Proof: each"
+    " error."""
     if not sets:
         return Answer(UNKNOWN, "no GraphQL schema was found")
     errors = min((validate(operations, one.schema) for one in sets), key=len)

@@ -43,8 +43,8 @@ def agreement(store: FactStore, one: SchemaSet) -> Answer:
         )
     differences = list(_differences(one, generated))[:MAX_DIFFERENCES]
     if not differences:
-        proof = (at_line(one.origin), at_line(one.generated))
-        return Answer(YES, "schema and generated code have the same fields, arguments and types", proof)
+        both = (at_line(one.origin), at_line(one.generated))
+        return Answer(YES, "schema and generated code have the same fields, arguments and types", both)
     proof = tuple(place.noted(what) for what, place in differences)
     return Answer(NO, "; ".join(what for what, _ in differences[:3]), proof)
 

@@ -31,7 +31,8 @@ class Method:
 def graphql_server(store: FactStore) -> Table:
     """Table `graphql_server`: one row per GraphQL server that our code creates.
 
-    Fields: `constructor` (as written), `websocket` yes/no/unknown (subscriptions can be served over WebSocket),
+    Fields: `constructor` (as written), `websocket` yes/no/unknown (subscriptions can be served over
+    WebSocket),
     `subscriptions` (how many the schema of the same service has).
     """
     from zuno_audit.facts.graphql import schema_sets
@@ -45,7 +46,8 @@ def graphql_server(store: FactStore) -> Table:
         if file.problem:
             problems.append(Problem(path, file.problem_line, f"the file does not parse: {file.problem}"))
         for at, name in _constructions(file):
-            sets = [s for s in store.get(schema_sets) if _is_below(path, s.home)] or store.get(schema_sets)
+            every = store.get(schema_sets)
+            sets = tuple(s for s in every if _is_below(path, s.home)) or every
             count = sum(len(r.fields) for s in sets if (r := s.schema.root("subscription")))
             place = at_line(path, file.line(at))
             fields = {

@@ -1,7 +1,8 @@
-"""Documents that operations need: runbooks, on-call guides, incident plans, backup policies, rollback plans, SLAs.
+"""Documents that operations need: runbooks, on-call guides, incident, backup and rollback plans, SLAs.
 
-What counts is a section or a file that is about the topic and really holds something: steps, commands, figures.
-Headings over nothing, placeholders, open check boxes of a to-do list and sections of plans do not count.
+What counts is a section or a file that is about the topic and really holds something: steps, commands,
+figures. Headings over nothing, placeholders, open check boxes of a to-do list and sections of plans do not
+count.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from zuno_audit.model.location import at_line
 ENOUGH = 3  # steps, rows, commands or sentences that make a section more than a stub
 _BINARY = (".pdf", ".docx", ".doc", ".odt", ".html", ".htm")
 _DURATION = (
-    r"\d+(?:[.,]\d+)?[\s-]*(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?|months?|years?"
+    r"\d+(?:[.,]\d+)?[\s-]*(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
+    r"|weeks?|months?|years?"
     r"|phút|giờ|ngày|tuần|tháng|năm|minutos?|horas?|días?|heures?|jours?|stunden?|tage?)\b"
 )
 
@@ -29,17 +31,21 @@ TOPICS: dict[str, re.Pattern[str]] = {
         r"\bon[\s-]?call\b|\bpager[\s-]?duty\b|\bbereitschaft|\btrực (?:sự cố|hệ thống|vận hành)"
     ),
     "incident-response": re.compile(
-        r"\bincidents?\b.*\b(?:respon|manag|handl|process|plan|procedure|play ?book|escalat|severity|run ?book)"
-        r"|\b(?:respon\w*|manag\w*|handling|procedures?) (?:to|of|for) (?:\w+ )?incidents?\b|^\W*incidents?\W*$"
+        r"\bincidents?\b.*\b(?:respon|manag|handl|process|plan|procedure|play ?book|escalat|severity"
+        r"|run ?book)"
+        r"|\b(?:respon\w*|manag\w*|handling|procedures?) (?:to|of|for) (?:\w+ )?incidents?\b"
+        r"|^\W*incidents?\W*$"
         r"|\bxử lý sự cố|\bứng phó sự cố"
     ),
     "backup": re.compile(
         r"\bback[\s-]?ups?\b.*\b(?:polic|schedul|strateg|plan|procedure|retention|rotation|recover|restor)"
         r"|\b(?:polic\w*|schedul\w*|strateg\w*|retention|restor\w*|disaster recovery)\b.*\bback[\s-]?ups?\b"
-        r"|\bdata retention\b|\bretention (?:polic|period|schedule)|^\W*(?:back[\s-]?ups?|retention)\W*$|\bsao lưu"
+        r"|\bdata retention\b|\bretention (?:polic|period|schedule)|^\W*(?:back[\s-]?ups?|retention)\W*$"
+        r"|\bsao lưu"
     ),
     "rollback": re.compile(
-        r"\broll(?:ing)?[\s-]?backs?\b|\bback[\s-]?out plan|\brevert(?:ing)? (?:a |the )?(?:deploy|release)|\bhoàn tác"
+        r"\broll(?:ing)?[\s-]?backs?\b|\bback[\s-]?out plan|\brevert(?:ing)? (?:a |the )?(?:deploy"
+        r"|release)|\bhoàn tác"
     ),
     "service-levels": re.compile(
         r"\bslas?\b|\bslos?\b|\bservice[\s-]levels?\b|\buptime (?:commitment|guarantee|target)"
@@ -47,14 +53,16 @@ TOPICS: dict[str, re.Pattern[str]] = {
 }
 _ANY_TOPIC = re.compile("|".join(f"(?:{p.pattern})" for p in TOPICS.values()), re.IGNORECASE | re.MULTILINE)
 _NOT_A_PLAN = re.compile(
-    r"\b(?:valid|test|verif|requir|missing|example|simulat|chain|reorg|event|transaction|migration|database migration)",
+    r"\b(?:valid|test|verif|requir|missing|example|simulat|chain|reorg|event|transaction|migration"
+    r"|database migration)",
     re.IGNORECASE,
 )
 _FIGURE = re.compile(
     rf"\d+(?:[.,]\d+)?\s*%|{_DURATION}|\b(?:hourly|daily|nightly|weekly|monthly|yearly)\b", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
-    r"\b(?:tbd|tba|to ?do|fixme|coming soon|work in progress|lorem ipsum|to be (?:defined|decided|written|added|done)"
+    r"\b(?:tbd|tba|to ?do|fixme|coming soon|work in progress|lorem ipsum|to be (?:defined|decided|written"
+    r"|added|done)"
     r"|not (?:yet )?(?:written|defined|documented)|n/a|xxx+|placeholder)\b|…\s*$|\.\.\.\s*$",
     re.IGNORECASE,
 )
@@ -69,8 +77,9 @@ _OBJECTIVE = re.compile(
 def operations_document(store: FactStore) -> Table:
     """Table `operations_document`: one row per file or section that is about a topic of operations.
 
-    Fields: `topic` (runbook, on-call, incident-response, backup, rollback, service-levels), `heading`, `planning` yes/no
-    (part of a plan, a story or a test design), `substantial` yes/no/unknown (steps, commands or sentences enough),
+    Fields: `topic` (runbook, on-call, incident-response, backup, rollback, service-levels), `heading`,
+    `planning` yes/no (part of a plan, a story or a test design), `substantial` yes/no/unknown (steps,
+    commands or sentences enough),
     `figures` (how many percentages, durations and frequencies), `usable`: substantial and not planning.
     """
     documents = store.get(markdown_documents)
@@ -151,7 +160,8 @@ def _row(
 
 
 def content_units(lines: list[Line] | tuple[Line, ...], *, count_open_tasks: bool) -> list[Line]:
-    """Lines that say something: steps, table rows, sentences, commands. What hangs on an open task is left out."""
+    """Lines that say something: steps, table rows, sentences, commands. What hangs on an open task is"
+    " left out."""
     found: list[Line] = []
     header_seen = in_open_task = False
     for line in lines:
@@ -202,13 +212,13 @@ def _unreadable(store: FactStore) -> Iterator[Entity]:
 def recovery_objective(store: FactStore) -> Table:
     """Table `recovery_objective`: one row per place that gives a recovery objective a value.
 
-    Fields: `objective` (RTO or RPO), `value` (as written), `decided` yes/unknown: unknown when it stands in a plan or an
-    open task, where it is a goal and not a promise.
+    Fields: `objective` (RTO or RPO), `value` (as written), `decided` yes/unknown: unknown when it stands in
+    a plan or an open task, where it is a goal and not a promise.
     """
     documents = store.get(markdown_documents)
     rows: list[Entity] = []
     for document in documents:
-        if re.search(r"\bRTO\b|\bRPO\b|recovery (?:time|point) objective", document.text, re.IGNORECASE):
+        if any(word in document.text for word in ("RTO", "RPO", "objective", "Objective")):
             rows.extend(_objectives(document))
     return Table("recovery_objective", tuple(rows), tuple(d.path for d in documents))
 

@@ -1,8 +1,8 @@
 """What a README sends its reader to: links, files in commands, endpoints, versions; and whether they exist.
 
-The instructions are read, never run. Only what the repository itself can answer is judged: a relative link, a path in
-a command, a make target, a compose service, an endpoint on localhost, the Go version. The rest (web links,
-placeholders, variables) is left alone.
+The instructions are read, never run. Only what the repository itself can answer is judged: a relative link,
+a path in a command, a make target, a compose service, an endpoint on localhost, the Go version. The rest
+(web links, placeholders, variables) is left alone.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.documents import Document, markdown_documents
-from zuno_audit.languages.go_outline import outline
 from zuno_audit.languages.markdown import Fence, plain
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import at_line
-from zuno_audit.source.classify import FileKind
 
 SHELLS = frozenset(
     {"bash", "sh", "shell", "zsh", "console", "shell-session", "terminal", "powershell", "ps1", ""}
@@ -33,31 +32,15 @@ _OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path/to", re.IGNORECASE)
 _ENDPOINT = re.compile(r"\b(?:https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::\d+)?(/[\w./-]*)")
 _REQUEST = re.compile(r"^\s*(?:GET|POST|PUT|PATCH|DELETE)\s+(/[\w./-]+)\s*(?:HTTP/[\d.]+)?\s*$", re.MULTILINE)
 _GO_VERSION = re.compile(
-    r"\b(?:Go|Golang)\b[\s:`*]*(?:version\s*)?(?:>=?\s*|v)?(1\.\d{1,2}(?:\.\d+)?)\s*(\+|or (?:later|newer|higher))?"
+    r"\b(?:Go|Golang)\b[\s:`*]*(?:version\s*)?(?:>=?\s*|v)?(1\.\d{1,2}(?:\.\d+)?)\s*(\+|or (?:later|newer"
+    r"|higher))?"
 )
 _GO_DIRECTIVE = re.compile(r"^go[ \t]+(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
-_ROUTER = (
-    r"\b(?:Handle|HandleFunc|HandlerFunc|GET|POST|PUT|PATCH|DELETE|Get|Post|Put|Any|All|Path|PathPrefix|Method|Route|Mount|Group)"
-    r"\s*\(\s*(?:http\.Method\w+\s*,\s*|\"[A-Z]+\"\s*,\s*|\w+\s*,\s*)?"
-)
-_ROUTE_CALL = re.compile(_ROUTER + r"""(["`])(?:[A-Z]+ )?(/[\w./{}:*-]*)["`]""")
-_NAMED_ROUTE = re.compile(_ROUTER + r"(?:\w+\.)?([A-Za-z_]\w*)\s*,")
-_CONSTANT = re.compile(r"""\b([A-Za-z_]\w*)\s*(?:string\s*)?:?=\s*(["`])(/[\w./-]+)["`]""")
-_ROUTERS = (
-    b".Handle",
-    b".GET(",
-    b".POST(",
-    b'.Get("/',
-    b'.Post("/',
-    b".Path",
-    b".Any(",
-    b".Method(",
-    b".Route(",
-    b".Mount(",
-)
 _DEPLOYS = re.compile(
-    r"^(?:docker[\s-]compose\b.*\bup\b|docker stack deploy\b|docker run\b|kubectl (?:apply|create|rollout)\b|helm (?:install|upgrade)\b"
-    r"|helmfile\b|kustomize build\b|skaffold (?:run|deploy)\b|tilt up\b|terraform apply\b|ansible-playbook\b|systemctl (?:start|enable)\b"
+    r"^(?:docker[\s-]compose\b.*\bup\b|docker stack deploy\b|docker run\b|kubectl (?:apply|create"
+    r"|rollout)\b|helm (?:install|upgrade)\b"
+    r"|helmfile\b|kustomize build\b|skaffold (?:run|deploy)\b|tilt up\b|terraform apply\b"
+    r"|ansible-playbook\b|systemctl (?:start|enable)\b"
     r"|make (?:deploy|up|run|start|install|prod)[\w-]*|\./[\w./-]*(?:deploy|install|start|run)[\w.-]*)"
 )
 
@@ -75,7 +58,8 @@ class Reference:
 def document_reference(store: FactStore) -> Table:
     """Table `document_reference`: one row per thing that a README points to and the repository can answer.
 
-    Fields: `kind` (link, anchor, path, package, make-target, compose-service, endpoint, go-version), `target`,
+    Fields: `kind` (link, anchor, path, package, make-target, compose-service, endpoint, go-version),
+    `target`,
     `resolves` yes/no.
     """
     documents = _readmes(store)
@@ -262,14 +246,9 @@ class _Commands:
 
     def _inputs(self, words: list[str], line: int) -> Iterator[Reference]:
         """Files that are fed to a command: `< file`, and `-f file` of kubectl, docker, psql and the like."""
-        for flag, value in zip(words, words[1:], strict=False):
-            if flag == "<" and not _is_free(value):
-                yield self._path(value, line)
-            elif (
-                flag in ("-f", "--filename")
-                and words[0] in ("kubectl", "psql", "docker", "oc")
-                and not _is_free(value)
-            ):
+        reads = words[0] in ("kubectl", "psql", "docker", "oc")
+        for flag, value in pairwise(words):
+            if (flag == "<" or (reads and flag in ("-f", "--filename"))) and not _is_free(value):
                 yield self._path(value, line)
 
     def _path(self, target: str, line: int) -> Reference:
@@ -284,7 +263,8 @@ class _Commands:
         return Answer(NO, f"{candidates[0]} is not in the repository")
 
     def _go(self, verb: str, words: list[str], line: int, *, inside: bool) -> Iterator[Reference]:
-        """The packages and files of a go command; inside a container any folder may be the working directory."""
+        """The packages and files of a go command; inside a container any folder may be the working"
+        " directory."""
         skip = False
         for word in words:
             if skip or word.startswith("-"):
@@ -466,31 +446,27 @@ def _endpoints(store: FactStore, fence: Fence) -> Iterator[Reference]:
         path = path.rstrip("/.") or "/"
         if path != "/":
             line = fence.line + fence.text.count("\n", 0, at)
-            because = f"no handler for {path} is registered in the code"
-            yield Reference("endpoint", path, line, _found(_is_served(store, path), because))
+            yield Reference("endpoint", path, line, _is_served(store, path))
 
 
-def _is_served(store: FactStore, path: str) -> bool:
-    routes = store.get(_routes)
-    return path in routes or any(r.endswith("/") and r != "/" and path.startswith(r) for r in routes)
-
-
-def _routes(store: FactStore) -> frozenset[str]:
-    """The paths that our Go code registers handlers for, in any of the usual routers; constants are followed."""
-    routes: set[str] = set()
-    names: set[str] = set()
-    constants: dict[str, str] = {}
-    for path in store.repository.grep_any(*_ROUTERS, suffix=".go", kinds=frozenset({FileKind.CODE})):
-        text = store.repository.text(path) or ""
-        if not _ROUTE_CALL.search(text) and not _NAMED_ROUTE.search(text):
+def _is_served(store: FactStore, path: str) -> Answer:
+    """Whether some binary answers at a path. Routes whose path cannot be followed leave it open."""
+    is_open = False
+    for row in store.table("http_route").rows:
+        route, served = row.get("route").value, row.get("served").value
+        if route is not None and not _covers(str(route), path):
             continue
-        file = outline(path, text)
-        quotes = {literal.start for literal in file.strings}
-        routes.update(m.group(2) for m in _ROUTE_CALL.finditer(text) if m.start(1) in quotes)
-        names.update(m.group(1) for m in _NAMED_ROUTE.finditer(file.masked))
-        constants.update((m.group(1), m.group(3)) for m in _CONSTANT.finditer(text) if m.start(2) in quotes)
-    routes.update(constants[name] for name in names & constants.keys())
-    return frozenset(route.rstrip("*") or "/" for route in routes)
+        if route is not None and served == YES:
+            return Answer(YES)
+        is_open = is_open or route is None or served == UNKNOWN
+    if is_open:
+        return Answer(UNKNOWN, "there are routes that cannot be followed")
+    return Answer(NO, f"nothing in the code answers at {path}")
+
+
+def _covers(route: str, path: str) -> bool:
+    """A route covers its own path; one that ends in a slash, and is not the root, all below it."""
+    return route.rstrip("/") == path or (len(route) > 1 and route.endswith("/") and path.startswith(route))
 
 
 def _go_versions(store: FactStore, document: Document) -> Iterator[Reference]:

@@ -14,8 +14,9 @@ PLACE = at_line(".git/refs/tags")
 def git_tag(store: FactStore) -> Table:
     """Table `git_tag`: one row per tag.
 
-    Fields: `name`, `annotated` yes/no (a tag object with author and message, not a bare name), `commit` (what it points
-    to, or None when that is no commit). Without git there is a single row whose fields are unknown.
+    Fields: `name`, `annotated` yes/no (a tag object with author and message, not a bare name), `commit`
+    (what it points to, or None when that is no commit). Without git there is a single row whose fields are
+    unknown.
     """
     git = store.repository.git
     if git is None:

@@ -20,7 +20,8 @@ _DONE = re.compile(
     r"✅|✔|☑|🟢|\[x\]|~~|\b(?:done|completed?|resolved|fixed|closed|hoàn thành|đã xong)\b", re.IGNORECASE
 )
 _OPEN = re.compile(
-    r"❌|⏳|🔄|🚧|🟡|⬜|☐|\[ \]|\b(?:to-?do|open|in progress|pending|incomplete|not (?:yet )?(?:done|complete|completed|resolved|fixed|started)"
+    r"❌|⏳|🔄|🚧|🟡|⬜|☐|\[ \]|\b(?:to-?do|open|in progress|pending|incomplete|not (?:yet )?(?:done|complete"
+    r"|completed|resolved|fixed|started)"
     r"|unresolved|blocked|partial(?:ly)?|wip|won'?t fix|deferred)\b",
     re.IGNORECASE,
 )
@@ -30,8 +31,11 @@ _LIST_NAME = re.compile(
 )
 _READY = re.compile(r"\bproduction[\s-]?read(?:y|iness)\b|\bready for production\b", re.IGNORECASE)
 _NEGATED = re.compile(
-    r"\b(?:not|isn'?t|never|no longer|un)\b[^.]{0,40}\bread(?:y|iness)\b|\bunready\b|\((?:beta|alpha|draft|staging|pre-?release)|\b(?:beta|alpha|pre-release|experimental|in development|under development)\b|\bread(?:y|iness)\b[^.]{0,40}\b(?:pending|blocked"
-    r"|in progress|incomplete|not (?:yet )?(?:reached|met|verified|done|achieved)|after|once|tbd)\b|\b(?:almost|nearly|partially|goal|target"
+    r"\b(?:not|isn'?t|never|no longer|un)\b[^.]{0,40}\bread(?:y|iness)\b|\bunready\b|\((?:beta|alpha|draft"
+    r"|staging|pre-?release)|\b(?:beta|alpha|pre-release|experimental|in development|under development)\b"
+    r"|\bread(?:y|iness)\b[^.]{0,40}\b(?:pending|blocked"
+    r"|in progress|incomplete|not (?:yet )?(?:reached|met|verified|done|achieved)|after|once|tbd)\b"
+    r"|\b(?:almost|nearly|partially|goal|target"
     r"|to be|towards?|until|before|path to|road to)\b[^.]{0,40}\bproduction[\s-]?read",
     re.IGNORECASE,
 )
@@ -55,10 +59,10 @@ class _Unit:
 def task_document(store: FactStore) -> Table:
     """Table `task_document`: one row per document whose name or title says that it lists tasks.
 
-    Fields: `name` (file name in lower case without extension, hyphens for blanks and underscores), `tasks`, `done`, `open`
-    (how many). Numbered headings are the tasks where there are any, else the check boxes, else the
-    rows of tables. A task with an open check box below it is open, whatever its heading says; one that nothing
-    marks as done is open too. `unmarked`: how many have no mark at all.
+    Fields: `name` (file name in lower case without extension, hyphens for blanks and underscores), `tasks`,
+    `done`, `open` (how many). Numbered headings are the tasks where there are any, else the check boxes,
+    else the rows of tables. A task with an open check box below it is open, whatever its heading says; one
+    that nothing marks as done is open too. `unmarked`: how many have no mark at all.
     """
     documents = store.get(markdown_documents)
     rows = []
@@ -125,15 +129,16 @@ def _status(line: Line) -> bool | None:
 def readiness_statement(store: FactStore) -> Table:
     """Table `readiness_statement`: one row per document, plans left out, that speaks of production readiness.
 
-    Fields: `name` (like `task_document`), `states_ready` yes/no: a status (not a sentence of praise) says "production
-    ready", or a section about readiness gives 100%, and nothing there says otherwise; `lowest_score` (of the section, None without
-    scores), `full_score` yes/no: a score of 100 is written down.
+    Fields: `name` (like `task_document`), `states_ready` yes/no: a status (not a sentence of praise) says
+    "production ready", or a section about readiness gives 100%, and nothing there says otherwise;
+    `lowest_score` (of the section, None without scores), `full_score` yes/no: a score of 100 is written down.
     """
     documents = store.get(markdown_documents)
     rows = [
         _readiness_row(document)
         for document in documents
-        if not document.is_planning
+        if ("roduction" in document.text or "eadiness" in document.text)
+        and not document.is_planning
         and (_READY.search(document.text) or _READY_HEADING.search(document.heading_text))
     ]
     return Table("readiness_statement", tuple(rows), tuple(d.path for d in documents))
@@ -180,7 +185,8 @@ def _places(document: Document, lines: list[Line]) -> tuple[Location, ...]:
 
 
 def _statement_lines(document: Document) -> list[Line]:
-    """The lines of sections about readiness; without such a section, lines that are a status (`Status: ...`)."""
+    """The lines of sections about readiness; without such a section, lines that are a status (`Status:"
+    " ...`)."""
     chosen: dict[int, Line] = {}
     by_number = {line.number: line for line in document.markdown.lines}
     for section in document.markdown.sections():

@@ -1,8 +1,8 @@
 """Functions that refresh a session: does a new token really replace the old one.
 
-The function is followed by names of variables: what a generating call returns is the new token, what is computed from it
-carries it on. It must reach a storing call whose failure is not ignored, the stored value must end up in the
-statement that stores it, and the caller must get the new token and not the old one.
+The function is followed by names of variables: what a generating call returns is the new token, what is
+computed from it carries it on. It must reach a storing call whose failure is not ignored, the stored value
+must end up in the statement that stores it, and the caller must get the new token and not the old one.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _PLACEHOLDER = re.compile(r"\b(\w*(?:refresh|token|hash)\w*)\s*=\s*(\$(\d+)|\?|:
 def token_refresh(store: FactStore) -> Table:
     """Table `token_refresh`: one row per function of ours that is named for refreshing and makes a new token.
 
-    Fields: `name`, `issues` yes/no (it makes a new refresh token), `stores` yes/no/unknown (the new token, or what is
-    computed from it, replaces the stored one), `returns` yes/no (the caller gets the new token).
+    Fields: `name`, `issues` yes/no (it makes a new refresh token), `stores` yes/no/unknown (the new token,
+    or what is computed from it, replaces the stored one), `returns` yes/no (the caller gets the new token).
     """
     repository = store.repository
     rows: list[Entity] = []
@@ -178,7 +178,8 @@ def _parameter(function: GoFunction, position: int) -> str | None:
 
 
 def _is_kept(file: GoOutline, function: GoFunction, parameter: str) -> bool:
-    """The parameter is handed to a call; where that call runs SQL, a column about the token takes its place."""
+    """The parameter is handed to a call; where that call runs SQL, a column about the token takes its"
+    " place."""
     body = Body(file, function)
     used = re.search(rf"[(,]\s*&?{parameter}\s*[,)]|:\s*{parameter}\b|=\s*{parameter}\b", body.live)
     if used is None:

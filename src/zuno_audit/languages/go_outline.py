@@ -1,8 +1,8 @@
 """The outline of a Go file from its tokens: functions, strings, blocks, imports. No tree is built.
 
-For questions that names and nesting answer (what does this test call, where is this method) a masked text is enough
-and ten times cheaper than a syntax tree: comments and the inside of strings become blanks, so that a bracket is a
-bracket and a name is code. Offsets are offsets of the original text.
+For questions that names and nesting answer (what does this test call, where is this method) a masked text is
+enough and ten times cheaper than a syntax tree: comments and the inside of strings become blanks, so that a
+bracket is a bracket and a name is code. Offsets are offsets of the original text.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """GraphQL schema and operations as plain data, and the check of one against the other.
 
-A small reader of our own: the audit starts from nothing each time, and importing a full GraphQL library costs more
-than everything it would do here. It follows the June 2018 grammar of both languages and the validation rules that
-decide whether a server accepts an operation: fields, arguments, input objects, literals, variables, fragments.
-Rules that only matter to a running client (overlapping selections, lone anonymous operations) are left out.
+A small reader of our own: the audit starts from nothing each time, and importing a full GraphQL library
+costs more than everything it would do here. It follows the June 2018 grammar of both languages and the
+validation rules that decide whether a server accepts an operation: fields, arguments, input objects,
+literals, variables, fragments. Rules that only matter to a running client (overlapping selections, lone
+anonymous operations) are left out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Markdown as far as facts about documents need it: headings, fences, task lists, links, code spans.
 
-A line scanner, not a renderer: what it says about each line is what CommonMark says for the documents that people
-write (ATX and setext headings, fenced code also inside list items, HTML comments, reference links). Time is linear.
+A line scanner, not a renderer: what it says about each line is what CommonMark says for the documents that
+people write (ATX and setext headings, fenced code also inside list items, HTML comments, reference links).
+Time is linear.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _SETEXT = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
 _ITEM = re.compile(r"^[ \t>]*(?:[-*+•]|\d{1,9}[.)])[ \t]+(.*)$")
 _TASK = re.compile(r"^\[([ xX])\](?:[ \t]+|$)(.*)$")
 _LINK = re.compile(
-    r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\]){0,500})\]\(\s*(<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()\n]*\)"
+    r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\]){0,500})\]\(\s*(<[^<>\n]*>"
+    r"|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()\n]*\)"
 )
 _REFERENCE = re.compile(
     r"^ {0,3}\[([^\]\n]+)\]:[ \t]*(<[^<>\n]+>|\S+)(?:[ \t]+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?[ \t]*$"
