@@ -30,6 +30,7 @@ TABLES: dict[str, str] = {
     "graphql_operation": "zuno_audit.facts.graphql:graphql_operation",
     "graphql_schema": "zuno_audit.facts.graphql:graphql_schema",
     "graphql_server": "zuno_audit.facts.graphql_server:graphql_server",
+    "grpc_transport": "zuno_audit.facts.tls:grpc_transport_table",
     "http_route": "zuno_audit.facts.routes:http_route_table",
     "image_build": "zuno_audit.facts.images:image_build_table",
     "k8s_object": "zuno_audit.facts.kubernetes:k8s_object",

@@ -280,7 +280,18 @@ def _mounted_folder(
 
 
 def _path_option(words: Sequence[str]) -> str | None:
-    names = ("-path", "--path", "-source", "--source", "-dir", "--dir", "-d", "--migrations-dir", "-m", "--migrations")
+    names = (
+        "-path",
+        "--path",
+        "-source",
+        "--source",
+        "-dir",
+        "--dir",
+        "-d",
+        "--migrations-dir",
+        "-m",
+        "--migrations",
+    )
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name in names:
@@ -309,7 +320,9 @@ def _judged(
     elif folder is not None and not _migration_files(store, folder):
         wired = Answer(NO, f"{who} reads {folder}/, which holds no migrations", (where,))
     own_table = "x-migrations-table" in text or "-table" in words
-    return MigrationTool(tool, where, wired, folder, None if own_table else HISTORY[tool], "search_path" in text)
+    return MigrationTool(
+        tool, where, wired, folder, None if own_table else HISTORY[tool], "search_path" in text
+    )
 
 
 # -- scripts, Makefiles and CI
@@ -345,7 +358,11 @@ def _workflow_commands(store: FactStore, path: str) -> Iterator[tuple[int, tuple
         if root is None:
             continue
         for keys, scalar in scalars(root):
-            if keys and keys[-1] in ("run", "script", "before_script", "after_script") or "script" in keys[-2:]:
+            if (
+                keys
+                and keys[-1] in ("run", "script", "before_script", "after_script")
+                or "script" in keys[-2:]
+            ):
                 for command in commands(scalar.text, "shell"):
                     yield document.at(scalar).line + command.line, command.words
 
@@ -357,16 +374,16 @@ def _command_tool(words: tuple[str, ...]) -> str | None:
     names = [posixpath.basename(word).partition(":")[0].partition("@")[0] for word in words]
     if names[0] in _PROGRAMS:
         return _PROGRAMS[names[0]]
-    if names[0] in ("docker", "docker-compose", "podman", "npx", "sudo") and ("run" in names or names[0] == "sudo"):
+    if names[0] in ("docker", "docker-compose", "podman", "npx", "sudo") and (
+        "run" in names or names[0] == "sudo"
+    ):
         return next((_PROGRAMS[name] for name in names if name in _PROGRAMS), None)
     if names[:2] == ["go", "run"] and any("/" in word for word in words):
         return next((t for prefix, t in _LIBRARIES.items() if any(w.startswith(prefix) for w in words)), None)
     return None
 
 
-def _script_tool(
-    store: FactStore, tool: str, path: str, line: int, words: tuple[str, ...]
-) -> MigrationTool:
+def _script_tool(store: FactStore, tool: str, path: str, line: int, words: tuple[str, ...]) -> MigrationTool:
     written = _path_option(words)
     folder = None
     missing = None
@@ -418,7 +435,9 @@ def _migrate(store: FactStore, tool: MigrationTool, server: Server, path: str) -
     text = store.repository.text(path) or ""
     body, options = up_section(text)
     wrapped = tool.tool in ("goose", "dbmate", "flyway", "atlas", "sql-migrate", "tern")
-    if re.search(r"no transaction|transaction:\s*false", text if tool.tool == "goose" else options, re.IGNORECASE):
+    if re.search(
+        r"no transaction|transaction:\s*false", text if tool.tool == "goose" else options, re.IGNORECASE
+    ):
         wrapped = False
     if "atlas:txmode none" in text:
         wrapped = False

@@ -67,7 +67,12 @@ def database(store: FactStore) -> Database:
         for row in _not_created(store, runs, path, made, unseen):
             rows.setdefault(row.kind, []).append(row)
     rows["sql_script"] = list(_scripts(store, runs, files))
-    unseen += [Unseen("*", why, where) for run in runs for why, where in run.doubts if not where.path.endswith(".sql")]
+    unseen += [
+        Unseen("*", why, where)
+        for run in runs
+        for why, where in run.doubts
+        if not where.path.endswith(".sql")
+    ]
     ordered = {kind: tuple(sorted(found, key=lambda r: r.location)) for kind, found in rows.items()}
     problems = store.repository.unread_like(files or ("x.sql",)) + store.get(compose_files).problems
     return Database(ordered, files, problems, tuple(unseen))
@@ -102,7 +107,9 @@ def _created(
             made.add(("schema", "", name))
             where = place(store, origin.path, origin.start)
             doubt: str = schema.doubt  # type: ignore[attr-defined]
-            yield Entity("db_schema", where, {"name": Answer(name), "created": _is_made(doubt, where), **common})
+            yield Entity(
+                "db_schema", where, {"name": Answer(name), "created": _is_made(doubt, where), **common}
+            )
     for relation in relations.values():
         where = place(store, relation.origin.path, relation.origin.start)
         made.add((relation.kind, relation.schema, relation.name))
@@ -264,7 +271,10 @@ def _why_not(
 def _scripts(store: FactStore, runs: tuple[DatabaseRun, ...], files: tuple[str, ...]) -> Iterator[Entity]:
     for path in files:
         run = next((r for r in runs if path in r.outcomes or path in r.not_reached), None)
-        fields = {"runs": _script_runs(store, run, path), "run_by": Answer(run.label if run is not None else None)}
+        fields = {
+            "runs": _script_runs(store, run, path),
+            "run_by": Answer(run.label if run is not None else None),
+        }
         yield Entity("sql_script", at_line(path), fields)
 
 

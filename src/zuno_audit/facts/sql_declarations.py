@@ -78,7 +78,9 @@ def _of_statement(tree: Statement, schema: str | None, piece: int) -> Iterator[D
             yield from _of_statement(element, tree.name, piece)
     elif isinstance(tree, CreateTable):
         columns = tuple(c.name for c in tree.columns)
-        yield Declared("table", tree.name.schema or schema, tree.name.last, tree.start, piece, columns=columns)
+        yield Declared(
+            "table", tree.name.schema or schema, tree.name.last, tree.start, piece, columns=columns
+        )
         everything = [c for column in tree.columns for c in column.constraints] + list(tree.constraints)
         for constraint in everything:
             yield from _of_constraint(constraint, tree.name, schema, tree.start, piece)

@@ -279,7 +279,15 @@ def _psql(
 
 def psql_options(words: tuple[str, ...]) -> dict[str, str]:
     """`dbname`, `command` and `file` of a psql command line."""
-    short = {"-d": "dbname", "-c": "command", "-f": "file", "-U": "username", "-v": "set", "-h": "host", "-p": "port"}
+    short = {
+        "-d": "dbname",
+        "-c": "command",
+        "-f": "file",
+        "-U": "username",
+        "-v": "set",
+        "-h": "host",
+        "-p": "port",
+    }
     found: dict[str, str] = {}
     rest = iter(words[1:])
     for word in rest:
