@@ -60,8 +60,8 @@ def http_route_table(store: FactStore) -> Table:
     """Table `http_route`.
 
     Fields: `route` (the path, None if dynamic), `method` (empty: any), `kind` (prometheus, playground or
-    other), `binary` (folder of the main package), `served`, `status_ok` (answers 200), `conditional` (only
-    if some setting says so), `ports` (where the program listens), `published` (ports of the host that lead there).
+    other), `binary` (folder of the main package), `served`, `status_ok` (answers 200), `conditional` (only if
+    some setting says so), `ports` (where the program listens), `published` (host ports that lead there).
     """
     code = store.get(go_code)
     serving = store.get(http_serving)

@@ -1,0 +1,459 @@
+"""Transport security of gRPC servers and clients: what credentials they have on every way to them.
+
+Table `grpc_transport`: one row per grpc.NewServer, grpc.NewClient or grpc.Dial that a binary reaches. The
+options are followed back through variables, branches and helper functions to the credentials; every way is an
+alternative, a set of words such as {creds, tls, demand, cas}. A way that a switch turns off
+(`if cfg.TLSEnabled`) is left out as long as there is another; a way that is taken when certificates cannot be
+loaded counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go_http import mentions_error
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go.syntax import (
+    Assign,
+    BasicLit,
+    Binary,
+    Block,
+    Branch,
+    Call,
+    CompositeLit,
+    Expr,
+    ExprStmt,
+    For,
+    FuncLit,
+    Ident,
+    If,
+    Node,
+    Range,
+    Return,
+    Selector,
+    Star,
+    Stmt,
+    Switch,
+    Unary,
+    ValueSpec,
+    walk,
+)
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+GRPC = "google.golang.org/grpc"
+CREDENTIALS = "google.golang.org/grpc/credentials"
+INSECURE = "google.golang.org/grpc/credentials/insecure"
+TLS = "crypto/tls"
+CLIENTS = ("NewClient", "Dial", "DialContext")
+MAX_DEPTH = 7
+MAX_WAYS = 48
+
+Way = frozenset[str]
+Ways = frozenset[Way]
+
+Change = Expr | tuple[str, Expr] | None  # a value, a field and its value, or the zero value
+
+NOTHING: Ways = frozenset([frozenset()])
+NOT_KNOWN: Ways = frozenset([frozenset(["?"])])
+
+
+def _one(*words: str) -> Ways:
+    return frozenset([frozenset(words)])
+
+
+def _tagged(ways: Ways, *words: str) -> Ways:
+    return frozenset(way | set(words) for way in ways)
+
+
+def _both(parts: Iterable[Ways]) -> Ways:
+    """The ways of things that are used together."""
+    found: set[Way] = {frozenset()}
+    for part in parts:
+        found = {a | b for a, b in product(found, part)}
+        if len(found) > MAX_WAYS:
+            return NOT_KNOWN
+    return frozenset(found)
+
+
+class Credentials:
+    """The ways in which an expression of a function can get its credentials."""
+
+    def __init__(self, code: GoCode) -> None:
+        self.code = code
+
+    def ways(self, function: Function, expression: Expr, bound: Mapping[str, Ways], depth: int = 0) -> Ways:
+        """All ways of an expression. `bound` holds those of its parameters, where known."""
+        if depth > MAX_DEPTH:
+            return NOT_KNOWN
+        if isinstance(expression, Unary | Star):
+            return self.ways(function, expression.x, bound, depth)
+        if isinstance(expression, Ident):
+            return self._name(function, expression.name, bound, depth)
+        if isinstance(expression, CompositeLit):
+            return self._literal(function, expression, bound, depth)
+        if isinstance(expression, Call):
+            return self._call(function, expression, bound, depth)
+        if isinstance(expression, Selector):
+            return self._field(function, expression, depth)
+        return NOTHING if isinstance(expression, BasicLit | FuncLit) else NOT_KNOWN
+
+    # ------------------------------------------------------------ literals and calls
+
+    def _literal(
+        self, function: Function, literal: CompositeLit, bound: Mapping[str, Ways], depth: int
+    ) -> Ways:
+        kind = literal.type
+        if (
+            isinstance(kind, Selector)
+            and kind.sel == "Config"
+            and self.code.is_package(function.file, kind.x, TLS)
+        ):
+            words = [
+                w
+                for key, value in literal.elements
+                if isinstance(key, Ident)
+                for w in config_words(key.name, value)
+            ]
+            return _one(*words)
+        return _both(self.ways(function, value, bound, depth + 1) for _, value in literal.elements)
+
+    def _call(self, function: Function, call: Call, bound: Mapping[str, Ways], depth: int) -> Ways:
+        file = function.file
+        name = (
+            call.fun.sel
+            if isinstance(call.fun, Selector)
+            else call.fun.name
+            if isinstance(call.fun, Ident)
+            else ""
+        )
+        path = ""
+        if isinstance(call.fun, Selector) and isinstance(call.fun.x, Ident):
+            path = self.code.import_path(file, call.fun.x.name) or ""
+        if path == GRPC:
+            if name in ("Creds", "WithTransportCredentials"):
+                inner = self.ways(function, call.args[0], bound, depth + 1) if call.args else NOT_KNOWN
+                return _tagged(inner, "creds")
+            return _one("creds", "insecure") if name == "WithInsecure" else NOTHING
+        if path == INSECURE:
+            return _one("insecure")
+        if path == CREDENTIALS:
+            if name == "NewTLS" and call.args:
+                return _tagged(self.ways(function, call.args[0], bound, depth + 1), "tls")
+            return _one("tls")
+        if name == "append" and isinstance(call.fun, Ident):
+            return _both(self.ways(function, a, bound, depth + 1) for a in call.args)
+        callees = self.code.resolve(file, call.fun)
+        if callees:
+            arguments = [self.ways(function, a, bound, depth + 1) for a in call.args]
+            found = [self._result(callee, arguments, depth) for callee in callees[:3]]
+            return frozenset(w for ways in found for w in ways)
+        speaks = any(word in name.lower() for word in ("cred", "tls", "mtls", "spiffe"))
+        return NOT_KNOWN if speaks or path.startswith(GRPC + "/credentials") else NOTHING
+
+    def _result(self, callee: Function, arguments: list[Ways], depth: int) -> Ways:
+        names = [p.name for p in callee.decl.params]
+        bound = {n: a for n, a in zip(names, arguments, strict=False) if n}
+        found: set[Way] = set()
+        for values, words in _returns(callee.decl.body):
+            first = values[0]
+            if isinstance(first, Ident) and first.name == "nil" and len(values) > 1:
+                continue  # an error: the caller decides what then
+            tags = [w for w in words if w in ("off", "fallback")]
+            found |= _tagged(self.ways(callee, first, bound, depth + 1), *tags)
+        return frozenset(found) if found else NOTHING
+
+    def _field(self, function: Function, selector: Selector, depth: int) -> Ways:
+        """What is put into a field of this name in the same package."""
+        found: set[Way] = set()
+        for file in self.code.files_with(selector.sel.encode(), directory=function.directory):
+            for other in self.code.functions(file):
+                for node in walk(other.decl.body):
+                    for value in _put(node, selector.sel):
+                        found |= self.ways(other, value, {}, depth + 1)
+        return frozenset(found) if found else NOT_KNOWN
+
+    # ------------------------------------------------------------ variables
+
+    def _name(self, function: Function, name: str, bound: Mapping[str, Ways], depth: int) -> Ways:
+        if name in ("nil", "true", "false"):
+            return NOTHING
+        body = function.decl.body
+        if not any(True for node in walk(body) for _ in _changes(node, name)):
+            return bound[name] if name in bound else self._parameter(function, name, depth)
+        start = bound.get(name, NOTHING)
+        return self._through(function, body, name, start, bound, depth)
+
+    def _through(
+        self, function: Function, block: Stmt, name: str, state: Ways, bound: Mapping[str, Ways], depth: int
+    ) -> Ways:
+        """The ways of a variable after a statement; branches that leave the function are left out."""
+        if len(state) > MAX_WAYS:
+            return NOT_KNOWN
+        if isinstance(block, Block):
+            for statement in block.stmts:
+                state = self._through(function, statement, name, state, bound, depth)
+            return state
+        if not isinstance(block, If):
+            for node in walk(block):
+                for change in _changes(node, name):
+                    state = self._after(function, name, state, change, bound, depth)
+            return state
+        if block.init is not None:
+            state = self._through(function, block.init, name, state, bound, depth)
+        then, otherwise = polarity(block.cond)
+        taken = self._through(function, block.body, name, state, bound, depth)
+        skipped = state
+        if block.orelse is not None:
+            skipped = self._through(function, block.orelse, name, state, bound, depth)
+        if _leaves(block.body):
+            return skipped
+        if block.orelse is not None and _leaves(block.orelse):
+            return taken
+        if taken == state and skipped == state:
+            return state
+        return _branch(taken, then) | _branch(skipped, otherwise)
+
+    def _after(
+        self,
+        function: Function,
+        name: str,
+        before: Ways,
+        change: Change,
+        bound: Mapping[str, Ways],
+        depth: int,
+    ) -> Ways:
+        """The ways of a variable after one assignment to it or to a field of it."""
+        if change is None:
+            return NOTHING
+        if isinstance(change, tuple):
+            return _tagged(before, *config_words(*change))
+        return self._assigned(function, name, change, {**bound, name: before}, depth)
+
+    def _assigned(
+        self, function: Function, name: str, value: Expr, bound: Mapping[str, Ways], depth: int
+    ) -> Ways:
+        """The ways of an assigned value; the variable itself in it means what it was before."""
+        is_append = isinstance(value, Call) and isinstance(value.fun, Ident) and value.fun.name == "append"
+        if is_append and isinstance(value, Call) and value.args:
+            parts = [
+                bound[name]
+                if _is_name(value.args[0], name)
+                else self.ways(function, value.args[0], bound, depth + 1)
+            ]
+            parts += [self.ways(function, a, bound, depth + 1) for a in value.args[1:]]
+            return _both(parts)
+        return bound[name] if _is_name(value, name) else self.ways(function, value, bound, depth + 1)
+
+    def _parameter(self, function: Function, name: str, depth: int) -> Ways:
+        """The ways of a parameter: those of the arguments of all calls; or of a package variable."""
+        index = next((i for i, p in enumerate(function.decl.params) if p.name == name), None)
+        if index is None:
+            return NOT_KNOWN
+        is_variadic = function.decl.params[index].variadic
+        found: set[Way] = set()
+        for file, offset in self.code.mentions(function):
+            around = self.code.enclosing(file, offset)
+            if around is None:
+                continue
+            for node in walk(around.decl.body):
+                if isinstance(node, Call) and node.fun.start <= offset < node.fun.end:
+                    arguments = node.args[index:] if is_variadic else node.args[index : index + 1]
+                    found |= _both(self.ways(around, a, {}, depth + 1) for a in arguments)
+        return frozenset(found) if found else NOT_KNOWN
+
+
+def config_words(name: str, value: Expr) -> list[str]:
+    """What a field of tls.Config says."""
+    text = value.sel if isinstance(value, Selector) else value.name if isinstance(value, Ident) else ""
+    if name == "ClientAuth":
+        return ["demand"] if text == "RequireAndVerifyClientCert" else ["lax"]
+    if name == "ClientCAs":
+        return [] if text == "nil" else ["cas"]
+    if name in ("Certificates", "GetClientCertificate"):
+        return ["cert"]
+    if name == "InsecureSkipVerify" and text != "false":
+        return ["skip"]
+    if name in ("GetConfigForClient", "VerifyConnection"):
+        return ["?"]
+    return []
+
+
+def _returns(block: Stmt, words: tuple[str, ...] = ()) -> Iterator[tuple[list[Expr], tuple[str, ...]]]:
+    """The values of the return statements of a function, and the words of the branches they stand in."""
+    if isinstance(block, Return):
+        if block.values:
+            yield block.values, words
+    elif isinstance(block, Block):
+        for statement in block.stmts:
+            yield from _returns(statement, words)
+    elif isinstance(block, If):
+        then, otherwise = polarity(block.cond)
+        yield from _returns(block.body, (*words, then))
+        if block.orelse is not None:
+            yield from _returns(block.orelse, (*words, otherwise))
+    elif isinstance(block, Switch | For | Range):
+        parts = [s for c in block.clauses for s in c.body] if isinstance(block, Switch) else block.body.stmts
+        for statement in parts:
+            yield from _returns(statement, words)
+
+
+def _put(node: Node, name: str) -> Iterator[Expr]:
+    """Values that a statement or literal puts into a field."""
+    if isinstance(node, CompositeLit):
+        yield from (v for k, v in node.elements if isinstance(k, Ident) and k.name == name)
+    elif isinstance(node, Assign):
+        for target, value in zip(node.lhs, node.rhs, strict=False):
+            if isinstance(target, Selector) and target.sel == name:
+                yield value
+
+
+def _is_name(expression: Expr, name: str) -> bool:
+    return isinstance(expression, Ident) and expression.name == name
+
+
+def _branch(ways: Ways, word: str) -> Ways:
+    return _tagged(ways, word) if word in ("off", "fallback") else ways
+
+
+def _leaves(block: Stmt) -> bool:
+    """True when a block ends by leaving the function or the program."""
+    last = block.stmts[-1] if isinstance(block, Block) and block.stmts else block
+    if isinstance(last, Return | Branch):
+        return True
+    call = last.x if isinstance(last, ExprStmt) else None
+    if not isinstance(call, Call):
+        return False
+    name = (
+        call.fun.sel
+        if isinstance(call.fun, Selector)
+        else call.fun.name
+        if isinstance(call.fun, Ident)
+        else ""
+    )
+    return name in ("panic", "Exit", "Goexit") or name.startswith(("Fatal", "Panic"))
+
+
+def _changes(node: Node, name: str) -> Iterator[Change]:
+    if isinstance(node, Assign):
+        for position, target in enumerate(node.lhs):
+            value = node.rhs[position] if len(node.rhs) == len(node.lhs) else node.rhs[0]
+            if _is_name(target, name):
+                yield value if len(node.rhs) == len(node.lhs) or position == 0 else None
+            elif isinstance(target, Selector) and _is_name(target.x, name):
+                yield (target.sel, value)
+    elif isinstance(node, ValueSpec):
+        for position, declared in enumerate(node.names):
+            if declared.name == name:
+                yield node.values[position] if position < len(node.values) else None
+
+
+def polarity(condition: Expr) -> tuple[str, str]:
+    """What the two branches of a condition mean: on/off for a switch, fallback/fine for an error."""
+    if mentions_error(condition):
+        is_equal = any(isinstance(n, Binary) and n.op == "==" for n in walk(condition))
+        return ("fine", "fallback") if is_equal else ("fallback", "fine")
+    if isinstance(condition, Unary) and condition.op == "!":
+        return ("off", "on")
+    if isinstance(condition, Binary) and condition.op in ("==", "!="):
+        value = condition.y
+        empty = (isinstance(value, BasicLit) and value.value in ("", "false", "0", 0)) or _is_name(
+            value, "nil"
+        )
+        empty = empty or _is_name(value, "false")
+        return ("off", "on") if empty is (condition.op == "==") else ("on", "off")
+    return ("on", "off")
+
+
+# ---------------------------------------------------------------- the table
+
+
+def grpc_transport_table(store: FactStore) -> Table:
+    """Table `grpc_transport`: role (server or client), binaries, mutual (mutual TLS on every way)."""
+    code = store.get(go_code)
+    credentials = Credentials(code)
+    rows: list[Entity] = []
+    looked: list[str] = []
+    problems: list[Problem] = []
+    for path in code.linked_files:
+        data = store.repository.read(path)
+        if data is None or GRPC.encode() not in data:
+            continue
+        looked.append(path)
+        if not any(word in data for word in (b".NewServer(", b".NewClient(", b".Dial(", b".DialContext(")):
+            continue
+        file = code.file(path)
+        if file is None:
+            continue
+        if file.error_line:
+            problems.append(Problem(path, file.error_line, "a syntax error"))
+        for function in code.functions(file):
+            rows += _rows(code, credentials, file, function)
+    return Table("grpc_transport", tuple(rows), tuple(looked), tuple(problems))
+
+
+def _rows(code: GoCode, credentials: Credentials, file: GoFile, function: Function) -> Iterator[Entity]:
+    text = file.data[function.start : function.end]
+    if not any(word in text for word in (b"NewServer", b"NewClient", b"Dial")):
+        return
+    for node in walk(function.decl.body):
+        if not isinstance(node, Call) or not isinstance(node.fun, Selector):
+            continue
+        if not code.is_package(file, node.fun.x, GRPC) or node.fun.sel not in ("NewServer", *CLIENTS):
+            continue
+        mains = code.mains_reaching(file, node.start)
+        if not mains:
+            continue
+        role = "server" if node.fun.sel == "NewServer" else "client"
+        here = file.location(node.start, node.fun.end, f"grpc.{node.fun.sel}")
+        options = node.args if role == "server" else node.args[1 + (node.fun.sel == "DialContext") :]
+        ways = _both(credentials.ways(function, option, {}) for option in options)
+        fields = {
+            "role": Answer(role),
+            "binaries": Answer(tuple(sorted(mains))),
+            "mutual": _server(ways, here) if role == "server" else _client(ways, here),
+        }
+        yield Entity("grpc_transport", here, fields)
+
+
+def _on(ways: Ways) -> list[Way]:
+    """The ways that no switch turns off; all when every one can be."""
+    return sorted((w for w in ways if "off" not in w), key=sorted) or sorted(ways, key=sorted)
+
+
+def _server(ways: Ways, here: Location) -> Answer:
+    on = _on(ways)
+    if any("?" in w for w in on):
+        return Answer(UNKNOWN, "its credentials cannot be followed to their source", (here,))
+    plain = [w for w in on if "creds" not in w or "insecure" in w]
+    if any("fallback" in w for w in plain):
+        return Answer(NO, "it serves plaintext when the certificates cannot be loaded", (here,))
+    if plain:
+        return Answer(NO, "it has no transport credentials, so it serves plaintext", (here,))
+    if any("demand" not in w for w in on):
+        return Answer(NO, "it serves TLS, but does not demand and verify a client certificate", (here,))
+    if any("cas" not in w for w in on):
+        return Answer(NO, "it demands a client certificate, but has no ClientCAs to verify it with", (here,))
+    return Answer(YES, "it demands and verifies a client certificate on every way", (here,))
+
+
+def _client(ways: Ways, here: Location) -> Answer:
+    on = _on(ways)
+    if any("?" in w for w in on):
+        return Answer(UNKNOWN, "its credentials cannot be followed to their source", (here,))
+    plain = [w for w in on if "creds" not in w or "insecure" in w]
+    if any("fallback" in w for w in plain):
+        return Answer(NO, "it talks plaintext when the certificates cannot be loaded", (here,))
+    if plain:
+        return Answer(NO, "it talks plaintext", (here,))
+    if any("skip" in w for w in on):
+        return Answer(NO, "it does not verify the server's certificate", (here,))
+    if any("cert" not in w for w in on):
+        return Answer(NO, "it presents no client certificate", (here,))
+    return Answer(YES, "it presents a client certificate on every way", (here,))
