@@ -138,12 +138,13 @@ class BreakerQuestion:
         wire: bool = False,
     ) -> Guard:
         """One trial for all functions of one shape."""
-        alike = shape(ev, v, state)
-        key = (kind, wire, alike)
-        if alike is not None and key in self._by_shape:
-            return self._by_shape[key]
-        found = Trial(ev, v, kind, state, arguments, wire).verdict()
-        if alike is not None:
+        keys = [(kind, wire, texts, shape(ev, v, state, texts=texts)) for texts in (False, True)]
+        for key in keys:
+            if key[-1] is not None and key in self._by_shape:
+                return self._by_shape[key]
+        trial = Trial(ev, v, kind, state, arguments, wire)
+        found = trial.verdict()
+        for key in keys if not trial.ev.text_tested else keys[1:]:
             self._by_shape[key] = found
         return found
 

@@ -12,14 +12,16 @@ from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.values import Const, Extern, Input, Site, State, Unknown
+from zuno_audit.facts.go.values import Const, Extern, Input, State, Unknown
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
+from zuno_audit.source.classify import FileKind
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 # Constructors of connections and the position of their first option.
 CONSTRUCTORS = {"NewClient": 1, "Dial": 1, "DialContext": 2}
 _TARGET = {"NewClient": 0, "Dial": 0, "DialContext": 1}
@@ -64,13 +66,17 @@ class Connections:
         names = tuple(CONSTRUCTORS)
         files = self.analysis.search.files_with(lib.GRPC.encode())
         for construction in self.analysis.constructions(lib.GRPC, *names):
-            rows.extend(self._rows(construction, names))
+            rows.extend(row for row in self._rows(construction, names) if not self.is_left_out(row.location.path))
         relevant = [p for p in files if any(n.encode() in (self._bytes(p)) for n in names)]
         rows.sort(key=lambda row: row.location)
         return Table("grpc_client", tuple(rows), tuple(relevant), self.problems(relevant))
 
     def _bytes(self, path: str) -> bytes:
         return self.analysis.program.repository.read(path) or b""
+
+    def is_left_out(self, path: str) -> bool:
+        """Test and vendored code does not serve anybody."""
+        return self.analysis.program.repository.kind(path) in LEFT_OUT
 
     def problems(self, paths: list[str]) -> tuple[Problem, ...]:
         """Syntax errors in the packages of these files."""
@@ -208,7 +214,3 @@ class Connections:
             return re.sub(r"//[^/@\s]+@", "//****@", value[0].value)
         return None
 
-
-def made_at(call: Extern) -> Site | None:
-    """Where a connection was made."""
-    return call.site

@@ -72,7 +72,7 @@ class Effects:
                 (a for a, p in self.program.imported(file).items() if p == package.path), None
             )
             for function in file.functions():
-                for node in s.walk(function.body):
+                for node in s.nodes_of(function):
                     if isinstance(node, s.Assign) and node.op == "=":
                         if any(self._is_global(x, name, alias, owner is package, function) for x in node.lhs):
                             found.append((Declaration(owner, file, function), node))
@@ -98,7 +98,7 @@ def local_names(node: s.FuncDecl | s.FuncLit) -> set[str]:
     names = {p.name for p in [*node.params, *node.results] if p.name}
     if isinstance(node, s.FuncDecl) and node.receiver is not None and node.receiver.name:
         names.add(node.receiver.name)
-    for inner in s.walk(node.body):
+    for inner in s.nodes_of(node):
         if isinstance(inner, s.Assign) and inner.op == ":=":
             names.update(x.name for x in inner.lhs if isinstance(x, s.Ident))
         elif isinstance(inner, s.ValueSpec):
@@ -128,7 +128,7 @@ def root_name(expr: s.Expr) -> str | None:
 
 def _assigned_roots(node: s.FuncDecl | s.FuncLit) -> list[str | None]:
     roots: list[str | None] = []
-    for inner in s.walk(node.body):
+    for inner in s.nodes_of(node):
         if isinstance(inner, s.Assign) and inner.op != ":=":
             roots.extend(root_name(x) for x in inner.lhs)
         elif isinstance(inner, s.IncDec):
@@ -155,7 +155,7 @@ class _Scan:
     def writes(self) -> bool:
         if isinstance(self.node, s.FuncDecl) and not self.node.has_body:
             return False
-        return any(self._changes(inner) for inner in s.walk(self.node.body))
+        return any(self._changes(inner) for inner in s.nodes_of(self.node))
 
     def _changes(self, inner: s.Node) -> bool:
         if isinstance(inner, s.Assign) and inner.op != ":=":
@@ -242,7 +242,7 @@ def _fresh_names(node: s.FuncDecl | s.FuncLit) -> set[str]:
     """Variables that hold nothing but objects made inside the function."""
     fresh: set[str] = set()
     stale: set[str] = set()
-    for inner in s.walk(node.body):
+    for inner in s.nodes_of(node):
         if isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
             for lhs, rhs in zip(inner.lhs, inner.rhs, strict=True):
                 if isinstance(lhs, s.Ident):

@@ -281,6 +281,7 @@ class Evaluator:
         self.timers: list[tuple[int, Value]] = []  # deadlines and functions of time.AfterFunc
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
         self.assume = False  # stand-ins for numbers that come from outside
+        self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
         self._assumptions: dict[Any, Assumed] = {}
         self._cells = itertools.count(1)
@@ -1000,6 +1001,8 @@ class Evaluator:
         """`x[i]` and the second result of the comma-ok form."""
         keys = self.force(key)
         at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+        if isinstance(at, str):
+            self.text_tested = True
         out: Value = ()
         ok: Value = ()
         for v in self.force(owner):
@@ -1370,6 +1373,8 @@ class Evaluator:
         from zuno_audit.facts.go import library
 
         if isinstance(x, Const) and isinstance(y, Const):
+            if isinstance(x.value, str):
+                self.text_tested = True
             return bool(x.value == y.value)
         if isinstance(x, Nil) or isinstance(y, Nil):
             other = y if isinstance(x, Nil) else x
@@ -2001,6 +2006,8 @@ class Evaluator:
         owner = self.force(self.eval(lhs.x, scope, state))
         keys = self.force(self.eval(lhs.indices[0], scope, state))
         at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+        if isinstance(at, str):
+            self.text_tested = True
         for v in owner:
             if isinstance(v, Map):
                 self._assign_map(v, at, value, state, strong=len(owner) == 1)

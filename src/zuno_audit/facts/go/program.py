@@ -143,6 +143,7 @@ class Program:
         self._modules = self._read_modules()
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
+        self._by_path: dict[str, Package | None] = {}
         self._package_names: dict[str, str] = {}
 
     # ------------------------------------------------------------ modules and packages
@@ -193,8 +194,10 @@ class Program:
 
     def package(self, import_path: str) -> Package | None:
         """The package with this import path, or None when it is not in the repository."""
-        folder = self.folder_of(import_path)
-        return None if folder is None else self.package_in(folder)
+        if import_path not in self._by_path:
+            folder = self.folder_of(import_path)
+            self._by_path[import_path] = None if folder is None else self.package_in(folder)
+        return self._by_path[import_path]
 
     def package_in(self, folder: str) -> Package | None:
         """The package in a folder."""

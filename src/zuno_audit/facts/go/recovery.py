@@ -185,15 +185,16 @@ class RecoveryQuestion:
 
     def _simulate(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:
         """One simulation for all interceptors of one shape."""
-        alike = shape(ev, v, state)
-        if alike is not None and (kind, alike) in self._by_shape:
-            return self._by_shape[kind, alike]
-        found = self._run(ev, v, kind, state)
-        if alike is not None:
-            self._by_shape[kind, alike] = found
+        keys = [(kind, texts, shape(ev, v, state, texts=texts)) for texts in (False, True)]
+        for key in keys:
+            if key[-1] is not None and key in self._by_shape:
+                return self._by_shape[key]
+        found, text_tested = self._run(ev, v, kind, state)
+        for key in keys if not text_tested else keys[1:]:
+            self._by_shape[key] = found
         return found
 
-    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:
+    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> tuple[Recovery, bool]:
         simulation = _Simulation(ev, v, state)
         handler = Opaque("handler", on_call=simulation.handler)
         context: Value = (Opaque("context", self.types.extern("context", "Context")),)
@@ -205,9 +206,10 @@ class RecoveryQuestion:
             stream: Value = (Opaque("stream", self.types.extern(lib.GRPC, "ServerStream")),)
             args = [(Opaque("service"),), stream, info, (handler,)]
         if len(v.node.params) != len(args):
-            return Recovery("no", "it is not a server interceptor", _sites(v))
+            return Recovery("no", "it is not a server interceptor", _sites(v)), False
         simulation.start(args)
-        return simulation.verdict(results_index=1 if kind == "unary" else 0)
+        found = simulation.verdict(results_index=1 if kind == "unary" else 0)
+        return found, simulation.ev.text_tested
 
 
 class _Simulation:
@@ -385,7 +387,7 @@ def _broken_file(func: Func) -> str:
 def _recover_calls(func: Func) -> list[Site]:
     return [
         Site(func.file, node.start, node.end)
-        for node in s.walk(func.node.body)
+        for node in s.nodes_of(func.node)
         if isinstance(node, s.Call) and isinstance(node.fun, s.Ident) and node.fun.name == "recover"
     ]
 

@@ -15,19 +15,23 @@ from zuno_audit.facts.go.values import Input, Site, Unknown
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
+from zuno_audit.source.classify import FileKind
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 CONSTRUCTORS = ((lib.GRPC, "NewServer"), (lib.XDS, "NewGRPCServer"))
+MAX_USERS = 40
 _REGISTER = re.compile(r"^Register(\w+)Server$")
 
 
 def table(store: FactStore) -> Table:
     """`grpc_server`: one row per construction, and one per call of a helper that makes servers.
 
-    Fields: service, via, unary_recovery, stream_recovery, recovery (both), internal (codes.Internal on both),
-    logs_stack (zerolog with the stack on both).
+    Fields: service, via, used_in (the file itself and, for a server that a helper makes alike for everybody, the
+    files that call the helper), unary_recovery, stream_recovery, any_recovery, internal (codes.Internal on
+    both kinds that recover), logs_stack (zerolog with the stack on both).
     """
     return _Question(store.get(analysis)).table()
 
@@ -81,9 +85,27 @@ class _Question:
             joined = _Judgement(all_of([j.unary for _, j in below]), all_of([j.stream for _, j in below]))
             agree = len({(j.unary.recovers, j.stream.recovers) for _, j in below}) == 1
             own = joined if agree else _differ(own)
-        self._add(construction, own)
+        users = () if below or own.depends_on_caller else self._users(construction.root)
+        self._add(construction, own, users)
         for seen, judgement in below:
-            self._add(seen, judgement)
+            self._add(seen, judgement, self._users(seen.root))
+
+    def _users(self, root: Declaration) -> tuple[str, ...]:
+        """The files whose code leads to a function, by the names of the calls, nearest first."""
+        found: dict[str, None] = {}
+        pending = [(root, 0)]
+        seen: set[int] = set()
+        while pending and len(found) < MAX_USERS:
+            declared, level = pending.pop(0)
+            if id(declared.node) in seen or not isinstance(declared.node, s.FuncDecl):
+                continue
+            seen.add(id(declared.node))
+            if declared.node.name in ("main", "init") or level >= MAX_CALLER_LEVELS:
+                continue
+            for site in self.analysis.search.callers(declared):
+                found.setdefault(site.root.file.path)
+                pending.append((site.root, level + 1))
+        return tuple(found)
 
     def _callers(
         self,
@@ -105,13 +127,15 @@ class _Question:
                 self._callers(construction, seen.root, path, name, above, visited, level + 1)
             below.extend(above or [(seen, judgement)])
 
-    def _add(self, construction: Construction, judgement: _Judgement) -> None:
+    def _add(self, construction: Construction, judgement: _Judgement, users: tuple[str, ...]) -> None:
         place = construction.seen_from or construction.site
         location = self.analysis.location(place)
         via = None
         if construction.seen_from is not None:
             made = self.analysis.location(construction.site)
             via = f"{made.path}:{made.line}"
+        if self._is_left_out(location.path):
+            return
         unary = self._answer(judgement.unary, location, "unary")
         stream = self._answer(judgement.stream, location, "stream")
         self.rows.append(
@@ -121,6 +145,8 @@ class _Question:
                 {
                     "service": Answer(self._service(construction)),
                     "via": Answer(via),
+                    "used_in": Answer((location.path, *(u for u in users if u != location.path))),
+                    "any_recovery": _any(unary, stream),
                     "unary_recovery": unary,
                     "stream_recovery": stream,
                     "internal": self._both(judgement, "internal", "code_because", "code_sites", location),
@@ -150,13 +176,16 @@ class _Question:
         proof = tuple(self.analysis.location(site, note) for site, note in getattr(worst, sites))
         return Answer(getattr(worst, value), getattr(worst, because), proof or (location,))
 
+    def _is_left_out(self, path: str) -> bool:
+        return self.analysis.program.repository.kind(path) in LEFT_OUT
+
     def _service(self, construction: Construction) -> str | None:
         """The service that is registered in the function around the construction, by the generated name."""
         node = construction.root.node
         if not isinstance(node, s.FuncDecl):
             return None
         names = []
-        for inner in s.walk(node.body):
+        for inner in s.nodes_of(node):
             if isinstance(inner, s.Call):
                 fun = inner.fun
                 called = fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
@@ -199,6 +228,12 @@ class _Question:
             return Recovery("unknown", f"{origin} may add interceptors", depends_on_caller=True)
         reason = v.reason if isinstance(v, Unknown) else "an option that cannot be followed"
         return Recovery("unknown", reason, broken=one.is_broken)
+
+
+def _any(unary: Answer, stream: Answer) -> Answer:
+    """Whether a panic of at least one kind of call is recovered."""
+    best = max((unary, stream), key=lambda a: {"no": 0, "unknown": 1, "yes": 2}[str(a.value)])
+    return Answer(best.value, best.because, best.proof, best.failed)
 
 
 def _differ(own: _Judgement) -> _Judgement:

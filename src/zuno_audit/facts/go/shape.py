@@ -35,9 +35,12 @@ class _TooLarge(Exception):
     pass
 
 
-def shape(ev: Evaluator, v: Val, state: State) -> object | None:
-    """A hashable shape, or None when the value is too large to describe."""
-    walker = _Walker(ev, state)
+def shape(ev: Evaluator, v: Val, state: State, *, texts: bool = True) -> object | None:
+    """A hashable shape, or None when the value is too large to describe.
+
+    Without `texts` all texts look alike: for simulations that never looked at one.
+    """
+    walker = _Walker(ev, state, texts)
     try:
         return walker.val(v)
     except (_TooLarge, RecursionError):
@@ -45,8 +48,8 @@ def shape(ev: Evaluator, v: Val, state: State) -> object | None:
 
 
 class _Walker:
-    def __init__(self, ev: Evaluator, state: State) -> None:
-        self.ev, self.state = ev, state
+    def __init__(self, ev: Evaluator, state: State, texts: bool) -> None:
+        self.ev, self.state, self.texts = ev, state, texts
         self.cells: dict[Any, int] = {}
         self.scopes: dict[int, int] = {}
         self.left = MAX_NODES
@@ -59,6 +62,10 @@ class _Walker:
         if self.left < 0:
             raise _TooLarge
         match v:
+            case Const() if isinstance(v.value, str) and not self.texts:
+                return ("text",)
+            case Input() if v.type is not None and v.type.name == "string" and not self.texts:
+                return ("text",)
             case Const():
                 return ("const", v.value, type(v).__name__, id(v.type))
             case Func():

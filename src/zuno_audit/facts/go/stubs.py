@@ -30,7 +30,8 @@ _FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$
 def table(store: FactStore) -> Table:
     """`grpc_stub`: one row per construction of a client stub, and one per call of a helper that gets the connection.
 
-    Fields: service, via, connection (path:line where it is made), and those of `grpc_client` about breakers.
+    Fields: service, via, connection (path:line where it is made), any_breaker, and those of `grpc_client` about
+    breakers.
     Settings are those of the breaker that guards the connection, else those that its configuration has.
     """
     return _Question(store.get(analysis), store.get(connection_guards)).table()
@@ -47,7 +48,11 @@ class _Question:
         for path, name in sorted(set(self._constructors())):
             for construction in self._sites(path, name):
                 files.add(construction.site.file.path)
-                rows.extend(self._rows(construction, path, name))
+                rows.extend(
+                    row
+                    for row in self._rows(construction, path, name)
+                    if not self.connections.is_left_out(row.location.path)
+                )
         rows.sort(key=lambda row: row.location)
         looked_at = tuple(sorted(files))
         return Table("grpc_stub", tuple(rows), looked_at, self.connections.problems(self._candidates()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zuno_audit.languages.go import syntax as s
 
@@ -85,30 +85,36 @@ class Types:
         self.program = program
         self._interned: dict[object, Type] = {}
         self._implementations: dict[tuple[int, str], list[Declaration]] = {}
+        self._resolved: dict[int, tuple[s.Expr, Type | None]] = {}
+        self._is_local = False  # the last resolution used a type declared inside a function
+        self._found_fields: dict[tuple[Type, str], tuple[tuple[str, ...], Type | None] | None] = {}
+        self._found_methods: dict[tuple[Type, str], tuple[tuple[str, ...], Declaration | Type] | None] = {}
 
-    def _intern(self, key: object, make: Type) -> Type:
-        return self._interned.setdefault(key, make)
+    def _intern(self, identity: object, kind: str, **slots: Any) -> Type:
+        found = self._interned.get(identity)
+        if found is None:
+            found = self._interned[identity] = Type(kind, **slots)
+        return found
 
     def pointer(self, elem: Type) -> Type:
         """`*elem`."""
-        return self._intern(("*", id(elem)), Type("pointer", elem=elem))
+        return self._intern(("*", id(elem)), "pointer", elem=elem)
 
     def slice(self, elem: Type) -> Type:
         """`[]elem`."""
-        return self._intern(("[]", id(elem)), Type("slice", elem=elem))
+        return self._intern(("[]", id(elem)), "slice", elem=elem)
 
     def basic(self, name: str) -> Type:
         """A predeclared type."""
-        kind = "interface" if name in INTERFACES else "basic"
-        return self._intern(("basic", name), Type(kind, name=name))
+        return self._intern(("basic", name), "interface" if name in INTERFACES else "basic", name=name)
 
     def named(self, package: Package, name: str) -> Type:
         """A type declared in the repository."""
-        return self._intern(("named", package.path, name), Type("named", package=package, name=name))
+        return self._intern(("named", package.path, name), "named", package=package, name=name)
 
     def extern(self, path: str, name: str) -> Type:
         """A type declared elsewhere."""
-        return self._intern(("extern", path, name), Type("extern", path=path, name=name))
+        return self._intern(("extern", path, name), "extern", path=path, name=name)
 
     def resolve(
         self, expr: s.Expr | None, file: GoFile, package: Package, local: object = None
@@ -117,40 +123,48 @@ class Types:
 
         `local` maps names of types declared inside functions to types.
         """
+        known = self._resolved.get(id(expr))
+        if known is not None and known[0] is expr:
+            return known[1]
+        self._is_local = False
+        found = self._resolve(expr, file, package, local)
+        if not self._is_local and expr is not None:
+            self._resolved[id(expr)] = (expr, found)
+        return found
+
+    def _resolve(self, expr: s.Expr | None, file: GoFile, package: Package, local: object) -> Type | None:
         match expr:
             case s.Ident(name=name):
                 return self._resolve_name(name, file, package, local)
             case s.Star(x=x):
-                elem = self.resolve(x, file, package, local)
+                elem = self._resolve(x, file, package, local)
                 return None if elem is None else self.pointer(elem)
             case s.Selector(x=s.Ident(name=alias), sel=sel):
                 path = self.program.imported(file).get(alias)
                 return None if path is None else self._in_package(path, sel)
             case s.Index(x=x):
-                return self.resolve(x, file, package, local)
+                return self._resolve(x, file, package, local)
             case s.ArrayType(elem=e, length=length):
-                elem = self.resolve(e, file, package, local)
+                elem = self._resolve(e, file, package, local)
                 if elem is None:
                     return None
                 if length is None:
                     return self.slice(elem)
                 size = length.value if isinstance(length, s.BasicLit) else None
-                return self._intern(("[n]", id(elem), size), Type("array", elem=elem, size=size))
+                return self._intern(("[n]", id(elem), size), "array", elem=elem, size=size)
             case s.MapType(key=k, value=v):
-                key, elem = self.resolve(k, file, package, local), self.resolve(v, file, package, local)
-                return self._intern(("map", id(key), id(elem)), Type("map", key=key, elem=elem))
+                key, elem = self._resolve(k, file, package, local), self._resolve(v, file, package, local)
+                return self._intern(("map", id(key), id(elem)), "map", key=key, elem=elem)
             case s.ChanType(elem=e):
-                elem = self.resolve(e, file, package, local)
-                return self._intern(("chan", id(elem)), Type("chan", elem=elem))
+                elem = self._resolve(e, file, package, local)
+                return self._intern(("chan", id(elem)), "chan", elem=elem)
             case s.FuncType():
-                return self._intern((file.path, expr.start), Type("func", node=expr, file=file, package=package))
+                return self._intern((file.path, expr.start), "func", node=expr, file=file, package=package)
             case s.StructType():
-                return self._intern(
-                    (file.path, expr.start), Type("struct", node=expr, file=file, package=package)
-                )
+                return self._intern((file.path, expr.start), "struct", node=expr, file=file, package=package)
             case s.InterfaceType():
                 return self._intern(
-                    (file.path, expr.start), Type("interface", node=expr, file=file, package=package)
+                    (file.path, expr.start), "interface", node=expr, file=file, package=package
                 )
         return None
 
@@ -158,6 +172,7 @@ class Types:
         if local is not None:
             found = local.type_named(name)  # type: ignore[attr-defined]
             if found is not None:
+                self._is_local = True
                 return found  # type: ignore[no-any-return]
         declared = package.declaration(name)
         if declared is not None and isinstance(declared.node, s.TypeSpec):
@@ -218,6 +233,12 @@ class Types:
 
     def find_field(self, type_: Type, name: str) -> tuple[tuple[str, ...], Type | None] | None:
         """The path of embedded fields that leads to a field, and its type. Breadth first, as Go selects."""
+        key = (type_, name)
+        if key not in self._found_fields:
+            self._found_fields[key] = self._search_field(type_, name)
+        return self._found_fields[key]
+
+    def _search_field(self, type_: Type, name: str) -> tuple[tuple[str, ...], Type | None] | None:
         level: list[tuple[tuple[str, ...], Type]] = [((), type_)]
         for _ in range(5):
             below: list[tuple[tuple[str, ...], Type]] = []
@@ -242,6 +263,14 @@ class Types:
         The first part is the path of embedded fields to the receiver; the second the declaration, or the type
         from elsewhere (or interface) that has the method.
         """
+        key = (type_, name)
+        if key not in self._found_methods:
+            self._found_methods[key] = self._search_method(type_, name)
+        return self._found_methods[key]
+
+    def _search_method(
+        self, type_: Type, name: str
+    ) -> tuple[tuple[str, ...], Declaration | Type] | None:
         level: list[tuple[tuple[str, ...], Type]] = [((), type_)]
         for _ in range(5):
             below: list[tuple[tuple[str, ...], Type]] = []

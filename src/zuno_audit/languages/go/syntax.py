@@ -75,10 +75,11 @@ class CompositeLit(Expr):
 
 
 class FuncLit(Expr):
-    __slots__ = ("_body", "params", "results")
+    __slots__ = ("_body", "_nodes", "params", "results")
 
     def __init__(self, start: int, end: int, params: list[Param], results: list[Param], body: Any) -> None:
         self.start, self.end, self.params, self.results, self._body = start, end, params, results, body
+        self._nodes: list[Node] | None = None
 
     @property
     def body(self) -> Block:
@@ -437,7 +438,7 @@ class Branch(Stmt):
 class FuncDecl(Node):
     """A function or method. `receiver` is None for functions; `type_params` are names."""
 
-    __slots__ = ("_body", "has_body", "name", "params", "receiver", "results", "type_params")
+    __slots__ = ("_body", "_nodes", "has_body", "name", "params", "receiver", "results", "type_params")
 
     def __init__(
         self,
@@ -453,6 +454,7 @@ class FuncDecl(Node):
         self.start, self.end, self.name, self.receiver = start, end, name, receiver
         self.type_params, self.params, self.results = type_params, params, results
         self._body: Any = body
+        self._nodes: list[Node] | None = None
         self.has_body = body is not None
 
     @property
@@ -480,36 +482,54 @@ def lowered_body(function: FuncDecl | FuncLit) -> Block:
     return body
 
 
+def nodes_of(function: FuncDecl | FuncLit) -> list[Node]:
+    """Every node of a function's body, in the order of `walk`; made once."""
+    if function._nodes is None:
+        function._nodes = list(walk(function.body))
+    return function._nodes
+
+
 def walk(node: Any) -> Any:
     """Yields a node and every node below it, depth first, function bodies included."""
     stack = [node]
     while stack:
         current = stack.pop()
-        if isinstance(current, Node):
-            yield current
-            if isinstance(current, FuncDecl | FuncLit):
-                stack.append(current.body)
-            for name in _slots(type(current)):
-                value = getattr(current, name)
-                if value is not None and not isinstance(value, str | int):
-                    stack.append(value)
-        elif isinstance(current, list | tuple):
+        kind = type(current)
+        if kind is list or kind is tuple:
             stack.extend(reversed(current))
-        elif isinstance(current, dict):
+            continue
+        if kind is dict:
             stack.extend(current.values())
+            continue
+        yield current
+        if kind is FuncDecl or kind is FuncLit:
+            stack.append(current.body)
+        for name in _CHILDREN.get(kind) or _children(kind):
+            value = getattr(current, name)
+            if value is not None:
+                stack.append(value)
 
 
-_SLOTS: dict[type, tuple[str, ...]] = {}
+_CHILDREN: dict[type, tuple[str, ...]] = {}
+# Slots that never hold nodes.
+_LEAVES = frozenset(
+    "start end _body _nodes name op kind sel value_ tag_ label keyword has_body type_params ellipsis variadic "
+    "embedded is_const iota alias define path tag".split()
+)
 
 
-def _slots(cls: type) -> tuple[str, ...]:
-    found = _SLOTS.get(cls)
-    if found is None:
-        found = tuple(
-            name
-            for base in cls.__mro__
-            for name in getattr(base, "__slots__", ())
-            if name not in ("start", "end", "_body", "name", "op", "kind", "sel")
-        )
-        _SLOTS[cls] = found
+def _children(kind: type) -> tuple[str, ...]:
+    """The slots of a node class that hold nodes (in source order as far as it matters)."""
+    found = tuple(
+        name for base in kind.__mro__ for name in getattr(base, "__slots__", ()) if name not in _LEAVES
+    )
+    if kind is BasicLit:
+        found = ()
+    elif kind is Switch:
+        found = (*found, "tag")
+    elif kind is ValueSpec:
+        found = ("names", "type", "values")
+    elif kind is TypeSpec:
+        found = ("type",)
+    _CHILDREN[kind] = found
     return found

@@ -1,0 +1,313 @@
+"""What happens when an environment variable is missing: a default takes its place, or the program refuses.
+
+A wrapper is tried out: it is evaluated in an empty environment, and what comes out is its default (the parameter
+that is handed back, or a constant); when nothing comes out, the variable is required. For a call in ordinary code
+the statements around it are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.bindings import FunctionNode, called_name, calls_in, parents
+from zuno_audit.facts.go.evaluate import Limits
+from zuno_audit.facts.go.library import MODELS
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.values import FALSE, Const, Func, Input, Pointer, Site, State, Unknown, Val, Value
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import NO, UNKNOWN, YES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from zuno_audit.facts.go.analysis import Analysis
+    from zuno_audit.facts.go.evaluate import Evaluator
+    from zuno_audit.facts.go.texts import Texts
+    from zuno_audit.languages.go.parse import GoFile
+
+_ENDS = frozenset("Fatal Fatalf Fatalln Fatalw Exit Panic Panicf Panicln Panicw panic Goexit".split())
+_UNCHANGED = frozenset("TrimSpace ToLower ToUpper Trim string TrimSuffix TrimPrefix".split())
+MAX_DEFAULT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a reading function does without the variable.
+
+    `parameter` is the index of the parameter that it hands back, `constant` a constant that it gives; `required`
+    yes when it does not return; `reports` when it gives an error or false besides.
+    """
+
+    parameter: int | None = None
+    constant: str | None = None
+    required: str = NO
+    reports: bool = False
+
+
+def _empty(ev: Evaluator, v: object, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    return [(Const("", None, site),), (FALSE,)]
+
+
+_EMPTY_ENVIRONMENT = {
+    **MODELS,
+    ("os", "Getenv"): _empty,
+    ("os", "LookupEnv"): _empty,
+    ("syscall", "Getenv"): _empty,
+}
+
+
+def try_without(analysis: Analysis, declared: Declaration) -> Missing:
+    """Evaluates a reading function in an empty environment."""
+    node = declared.node
+    assert isinstance(node, s.FuncDecl)
+    ev = analysis.evaluator(lazy=False, limits=Limits(steps=4_000))
+    ev.models = _EMPTY_ENVIRONMENT
+    func = Func(node, declared.file, declared.package)
+    state = State()
+    args, targets = _arguments(ev, func, state)
+    exits = ev.simulate(func, args, state)
+    if ev.exhausted:
+        return Missing(required=UNKNOWN)
+    if not exits:
+        return Missing(required=YES)
+    reports = len(node.results) > 1 and all(_is_refusal(ev, results) for results in exits)
+    found: Value = ()
+    if node.results:
+        for results in exits:
+            found += ev.force(results[0]) if results else ()
+    else:
+        for target in targets:
+            found += ev.force(ev.load(target, state))
+    return replace(_default_among(found, node, declared.file), reports=reports)
+
+
+def _arguments(ev: Evaluator, func: Func, state: State) -> tuple[list[Value], list[Pointer]]:
+    """Inputs for all parameters; pointers get a place of their own, so that what is stored there can be seen."""
+    args = ev.inputs(func)
+    targets: list[Pointer] = []
+    for index, param in enumerate(func.node.params):
+        if isinstance(param.type, s.Star):
+            pointer = ev.allocate((Unknown("what was there before"),), state)
+            args[index] = (pointer,)
+            targets.append(pointer)
+    return args, targets
+
+
+def _is_refusal(ev: Evaluator, results: list[Value]) -> bool:
+    last = ev.force(results[-1]) if results else ()
+    return bool(last) and all(ev.is_nil(v) is False or (isinstance(v, Const) and v.value is False) for v in last)
+
+
+def _default_among(found: Iterable[Val], node: s.FuncDecl, file: GoFile) -> Missing:
+    constant = None
+    for value in found:
+        if isinstance(value, Input) and isinstance(value.key, tuple) and value.key[:3] == ("param", file.path, node.start):
+            return Missing(parameter=value.key[3])
+        if isinstance(value, Const) and value.value not in ("", 0, False):
+            constant = str(value.value)
+    return Missing(constant=constant)
+
+
+# ---------------------------------------------------------------- the statements around a call
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The default at one place that reads a variable, and whether the program refuses to go on without it."""
+
+    default: str | None = None
+    required: str = NO
+
+
+class Surroundings:
+    """Reads the statements around the calls in one declaration."""
+
+    def __init__(self, texts: Texts, root: Declaration) -> None:
+        self.texts, self.root = texts, root
+        self.bindings = texts.bindings(root)
+        self.parents = parents(root.node)
+
+    def outcome(self, call: s.Call, missing: Missing) -> Outcome:
+        """What becomes of a call that reads a variable when there is none."""
+        default = missing.constant
+        if missing.parameter is not None and missing.parameter < len(call.args):
+            default = self.text(call.args[missing.parameter])
+        if missing.required != NO or default:
+            return Outcome(default, missing.required)
+        found = self._around(call)
+        return Outcome(default if found.default is None else found.default, found.required)
+
+    def text(self, expr: s.Expr) -> str:
+        """A default value as text: what it folds to, else its source."""
+        constants = self.texts.constants(expr, self.root)
+        if constants:
+            return constants[0]
+        if isinstance(expr, s.BasicLit):
+            return str(expr.value)
+        return self.root.file.data[expr.start : expr.end][:MAX_DEFAULT].decode("utf-8", "replace")
+
+    def _around(self, call: s.Call) -> Outcome:
+        node: s.Node = call
+        parent = self.parents.get(id(node))
+        while isinstance(parent, s.Call) and node is not parent.fun:
+            if called_name(parent) == "Or":
+                others = [a for a in parent.args if a is not node]
+                return Outcome(self.text(others[-1])) if others else Outcome()
+            if called_name(parent) not in _UNCHANGED:
+                return Outcome()
+            node, parent = parent, self.parents.get(id(parent))
+        if isinstance(parent, s.Binary):
+            return self._tested(node, parent)
+        if isinstance(parent, s.Assign):
+            return self._assigned(node, parent.lhs, parent.rhs, parent)
+        if isinstance(parent, s.ValueSpec):
+            return self._assigned(node, list(parent.names), parent.values, parent)
+        return Outcome()
+
+    def _assigned(self, node: s.Node, lhs: list[s.Expr], rhs: list[s.Expr], statement: s.Node) -> Outcome:
+        position = next((i for i, value in enumerate(rhs) if value is node), 0)
+        if position >= len(lhs):
+            return Outcome()
+        target = lhs[position]
+        second = lhs[1] if len(rhs) == 1 and len(lhs) == 2 else None
+        function = self.bindings.function_at(statement.start)
+        if function is None:
+            return Outcome()
+        for test in s.walk(function.body):
+            if isinstance(test, s.If) and test.end > statement.end:
+                outcome = self._guard(test, target, second, function)
+                if outcome is not None:
+                    return outcome
+        return Outcome()
+
+    def _guard(
+        self, test: s.If, target: s.Expr, second: s.Expr | None, function: FunctionNode
+    ) -> Outcome | None:
+        sense = empty_sense(test.cond, target, second)
+        if sense is None:
+            return None
+        body: s.Stmt | None = test.body if sense else test.orelse
+        if body is not None:
+            for inner in s.walk(body):
+                if isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
+                    for lhs, rhs in zip(inner.lhs, inner.rhs, strict=True):
+                        if is_same(lhs, target):
+                            return Outcome(self.text(rhs))
+            if refuses(body):
+                return Outcome(required=YES)
+            returned = _returned(body)
+            if returned is not None and len(function.results) == 1:
+                return Outcome(self.text(returned) or None)
+        if not sense:
+            return self._overwritten(test.body, target)
+        return None
+
+    def _overwritten(self, body: s.Block, target: s.Expr) -> Outcome | None:
+        """`if v != "" { port = v }`: the default is what `port` holds before."""
+        for inner in s.walk(body):
+            if isinstance(inner, s.Assign) and len(inner.rhs) == 1 and is_same(inner.rhs[0], target):
+                return Outcome(self._value_before(inner.lhs[0], inner.start))
+        return None
+
+    def _value_before(self, lhs: s.Expr, offset: int) -> str | None:
+        if isinstance(lhs, s.Ident):
+            variable = self.bindings.variable(lhs.name, offset)
+            if variable is not None:
+                values = [x.expr for x in variable.sources if x.kind == "value" and x.start < offset and x.expr]
+                return self.text(values[-1]) if values else None
+            constants = self.texts.constants(lhs, self.root)
+            return constants[0] if constants else None
+        return None
+
+    def _tested(self, node: s.Node, test: s.Binary) -> Outcome:
+        """`if os.Getenv("X") == "" { ... }` and `if os.Getenv("X") != "" { x = os.Getenv("X") }`."""
+        statement = self.parents.get(id(test))
+        if not isinstance(statement, s.If) or not isinstance(node, s.Call):
+            return Outcome()
+        other = test.y if test.x is node else test.x
+        if not (isinstance(other, s.BasicLit) and other.value == ""):
+            return Outcome()
+        if test.op == "==" and refuses(statement.body):
+            return Outcome(required=YES)
+        if test.op == "!=":
+            return self._overwritten(statement.body, node) or Outcome()
+        return Outcome()
+
+
+def is_same(a: s.Expr, b: s.Expr) -> bool:
+    """True when two expressions are written alike (names, selectors, calls with the same arguments)."""
+    match a, b:
+        case s.Ident(name=x), s.Ident(name=y):
+            return x == y
+        case s.Selector(x=p, sel=x), s.Selector(x=q, sel=y):
+            return x == y and is_same(p, q)
+        case s.BasicLit(value=x), s.BasicLit(value=y):
+            return bool(x == y)
+        case s.Call(fun=f, args=xs), s.Call(fun=g, args=ys):
+            return len(xs) == len(ys) and is_same(f, g) and all(map(is_same, xs, ys))
+        case s.Unary(op="*", x=p), q:
+            return is_same(p, q)
+        case s.Star(x=p), q:
+            return is_same(p, q)
+    return False
+
+
+def empty_sense(cond: s.Expr, target: s.Expr, second: s.Expr | None) -> bool | None:
+    """True when a condition holds for an empty `target`, False when for a filled one, None for other tests."""
+    match cond:
+        case s.Binary(op="||", x=x, y=y):
+            found = [sense for part in (x, y) if (sense := empty_sense(part, target, second)) is not None]
+            return True if True in found else None
+        case s.Binary(op="&&", x=x, y=y):
+            found = [sense for part in (x, y) if (sense := empty_sense(part, target, second)) is not None]
+            return False if False in found else None
+        case s.Binary(op=("==" | "!=" | "<" | "<=" | ">" | ">=") as op, x=x, y=y):
+            return _comparison(op, x, y, target, second)
+        case s.Unary(op="!", x=x) if second is not None and is_same(x, second):
+            return True
+        case s.Ident() if second is not None and is_same(cond, second):
+            return False
+    return None
+
+
+def _comparison(op: str, x: s.Expr, y: s.Expr, target: s.Expr, second: s.Expr | None) -> bool | None:
+    if isinstance(x, s.BasicLit):
+        x, y = y, x
+        op = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(op, op)
+    if second is not None and is_same(x, second) and isinstance(y, s.Ident) and y.name == "nil":
+        return op == "!="
+    length = isinstance(x, s.Call) and called_name(x) == "len" and bool(x.args)
+    subject = x.args[0] if isinstance(x, s.Call) and x.args else x
+    while isinstance(subject, s.Call) and subject.args and called_name(subject) in _UNCHANGED:
+        subject = subject.args[0]
+    if not is_same(subject, target) or not isinstance(y, s.BasicLit):
+        return None
+    if length and isinstance(y.value, int):
+        holds = {"==": y.value == 0, "!=": y.value != 0, "<": y.value > 0, "<=": True, ">": False, ">=": y.value == 0}
+        return holds[op]
+    if y.value == "" and op in ("==", "!="):
+        return op == "=="
+    return None
+
+
+def refuses(body: s.Stmt) -> bool:
+    """True when a block ends the process, panics, or returns an error."""
+    for inner in s.walk(body):
+        if isinstance(inner, s.Return) and any(_is_error(value) for value in inner.values):
+            return True
+    return any(called_name(call) in _ENDS for call in calls_in(body))
+
+
+def _is_error(value: s.Expr) -> bool:
+    if isinstance(value, s.Call):
+        return called_name(value) in ("Errorf", "New", "Error", "Wrap", "Wrapf", "Join", "WithMessage")
+    name = value.name if isinstance(value, s.Ident) else value.sel if isinstance(value, s.Selector) else ""
+    return name == "err" or name.startswith(("Err", "err")) and name[3:4].isupper()
+
+
+def _returned(body: s.Stmt) -> s.Expr | None:
+    for inner in s.walk(body):
+        if isinstance(inner, s.Return) and len(inner.values) == 1:
+            return inner.values[0]
+    return None

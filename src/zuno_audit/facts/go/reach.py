@@ -1,0 +1,89 @@
+"""Whether a place in the Go code can run: linked into a binary, and reached from its main, an init or an initializer.
+
+`no` is certain up to reflection, `yes` may be too wide for methods (a call through an interface counts for every
+method of the name); what only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`.
+"""
+
+from __future__ import annotations
+
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go_code import MAX_STEPS, Function, GoCode, go_code
+from zuno_audit.languages.go.syntax import Ident, Selector
+from zuno_audit.model.entity import NO, UNKNOWN, YES
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+# methods that interfaces of the standard library and of known libraries ask for
+_CALLED_BY_LIBRARIES = frozenset(
+    (
+        "String Error ServeHTTP Write Read Close MarshalJSON UnmarshalJSON MarshalText UnmarshalText MarshalYAML "
+        "UnmarshalYAML Scan Value Len Less Swap Describe Collect Format GoString LogValue Unwrap Is As RoundTrip "
+        "Handle Enabled WithAttrs WithGroup Levels Fire Run Seek ReadAt WriteTo ReadFrom Next Set Type Decode Push Pop "
+        "Setup Cleanup ConsumeClaim Start Stop Init Export Shutdown ForceFlush OnStart OnEnd"
+    ).split()
+)
+
+
+class Reach:
+    """Answers for one repository, remembered per function."""
+
+    def __init__(self, code: GoCode) -> None:
+        self.code = code
+        self._known: dict[tuple[str, int], str] = {}
+
+    def can_run(self, path: str, offset: int) -> str:
+        """yes, no or unknown for the code at a byte offset of a file."""
+        if not self.code.packages.is_linked(dirname(path)) or path not in self.code.linked_files:
+            return NO
+        file = self.code.file(path)
+        if file is None:
+            return UNKNOWN
+        function = self.code.enclosing(file, offset)
+        if function is None:
+            return YES  # the initializer of a package variable of a linked package
+        if function.key not in self._known:
+            self._known[function.key] = self._answer(function)
+        return self._known[function.key]
+
+    def binaries(self, path: str, offset: int) -> frozenset[str]:
+        """The folders of the main packages that can run the place, as far as it is known."""
+        file = self.code.file(path)
+        reached = self.code.mains_reaching(file, offset) if file is not None else frozenset()
+        if reached or self.can_run(path, offset) == NO:
+            return reached
+        return frozenset(self.code.packages.binaries_of(dirname(path)))
+
+    def _answer(self, function: Function) -> str:
+        if self.code.mains_reaching(function.file, function.start):
+            return YES
+        seen = {function.key}
+        todo = [function]
+        while todo:
+            if len(seen) > MAX_STEPS:
+                return UNKNOWN
+            current = todo.pop()
+            callers = self.code.callers(current)
+            if not callers and current.is_method and _may_be_called_by_libraries(current):
+                return UNKNOWN
+            for caller in callers:
+                if caller is not None and caller.key not in seen:
+                    seen.add(caller.key)
+                    todo.append(caller)
+        return NO
+
+
+def _may_be_called_by_libraries(function: Function) -> bool:
+    if function.name in _CALLED_BY_LIBRARIES:
+        return True
+    params = function.decl.params
+    first = params[0].type if params else None
+    is_context = isinstance(first, Selector) and isinstance(first.x, Ident) and first.sel == "Context"
+    return function.name[:1].isupper() and is_context
+
+
+def reach(store: FactStore) -> Reach:
+    """The fact provider: one `Reach` per audited repository."""
+    return Reach(store.get(go_code))

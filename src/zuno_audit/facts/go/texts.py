@@ -1,0 +1,229 @@
+"""Which texts an expression can be, from the text of the program alone: constants, concatenations, parameters.
+
+`Texts.fold` gives templates: tuples of strings and `Hole`s (a parameter whose value the caller decides). None
+means that it takes the evaluator to know.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import NamedTuple
+
+from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source
+from zuno_audit.facts.go.program import Declaration, Package, Program
+from zuno_audit.languages.go import syntax as s
+
+MAX_DEPTH = 8
+MAX_TEMPLATES = 200
+
+
+class Hole(NamedTuple):
+    """The value of a parameter, or of each element of it: `function` is where it is declared."""
+
+    function: FunctionNode
+    index: int
+    each: bool = False
+
+
+Template = tuple[str | Hole, ...]
+
+
+class Texts:
+    """Folds expressions of one program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._bindings: dict[int, Bindings] = {}
+
+    def bindings(self, root: Declaration) -> Bindings:
+        """The local names of a declaration."""
+        known = self._bindings.get(id(root.node))
+        if known is None:
+            known = self._bindings[id(root.node)] = Bindings(root.node)
+        return known
+
+    def fold(self, expr: s.Expr, root: Declaration, depth: int = 0) -> list[Template] | None:
+        """The templates of an expression inside a declaration, or None when it cannot be told."""
+        if depth > MAX_DEPTH:
+            return None
+        match expr:
+            case s.BasicLit(value=str() as value):
+                return [(value,)]
+            case s.Ident(name=name):
+                return self._name(name, expr.start, root, depth)
+            case s.Selector(x=s.Ident(name=alias), sel=sel):
+                if self.bindings(root).variable(alias, expr.start) is None:
+                    path = self.program.imported(root.file).get(alias)
+                    package = self.program.package(path) if path else None
+                    return self._declared(package, sel, depth) if package is not None else None
+            case s.Binary(op="+", x=x, y=y):
+                return self._joined([x, y], root, depth)
+            case s.Call():
+                return self._call(expr, root, depth)
+        return None
+
+    def constants(self, expr: s.Expr, root: Declaration) -> list[str] | None:
+        """The constant texts of an expression; None when a parameter or the evaluator decides."""
+        return plain(self.fold(expr, root))
+
+    def _joined(self, parts: list[s.Expr], root: Declaration, depth: int) -> list[Template] | None:
+        folded = [self.fold(part, root, depth + 1) for part in parts]
+        if any(f is None for f in folded):
+            return None
+        found = [sum(combination, ()) for combination in product(*(f or [] for f in folded))]
+        return [_merged(t) for t in found[:MAX_TEMPLATES]]
+
+    def _call(self, call: s.Call, root: Declaration, depth: int) -> list[Template] | None:
+        fun = call.fun
+        if isinstance(fun, s.Ident) and len(call.args) == 1:
+            declared = root.package.declaration(fun.name)
+            is_type = declared is not None and isinstance(declared.node, s.TypeSpec)
+            if fun.name == "string" or is_type:
+                return self.fold(call.args[0], root, depth + 1)
+        if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
+            path = self.program.imported(root.file).get(fun.x.name)
+            if path == "strings" and fun.sel in ("ToUpper", "ToLower", "TrimSpace") and len(call.args) == 1:
+                texts = plain(self.fold(call.args[0], root, depth + 1))
+                change = {"ToUpper": str.upper, "ToLower": str.lower, "TrimSpace": str.strip}[fun.sel]
+                return None if texts is None else [(change(t),) for t in texts]
+            if path == "fmt" and fun.sel == "Sprintf" and call.args and isinstance(call.args[0], s.BasicLit):
+                return self._formatted(str(call.args[0].value), call.args[1:], root, depth)
+        return None
+
+    def _formatted(self, form: str, args: list[s.Expr], root: Declaration, depth: int) -> list[Template] | None:
+        pieces = form.replace("%v", "%s").split("%s")
+        if len(pieces) != len(args) + 1 or any("%" in p for p in pieces):
+            return None
+        parts: list[s.Expr] = []
+        for i, piece in enumerate(pieces):
+            parts.append(s.BasicLit(0, 0, "STRING", piece))
+            parts += args[i : i + 1]
+        return self._joined(parts, root, depth)
+
+    def _name(self, name: str, offset: int, root: Declaration, depth: int) -> list[Template] | None:
+        variable = self.bindings(root).variable(name, offset)
+        if variable is None:
+            return self._declared(root.package, name, depth)
+        if len(variable.sources) != 1:
+            return None
+        source = variable.sources[0]
+        if source.kind == "param" and source.function is not None:
+            return [(Hole(source.function, source.index),)]
+        if source.kind == "value" and source.expr is not None:
+            return self.fold(source.expr, root, depth + 1)
+        if source.kind in ("range-key", "range-value"):
+            return self._ranged(source, root, depth)
+        return None
+
+    def _ranged(self, source: Source, root: Declaration, depth: int) -> list[Template] | None:
+        literal = self.literal(source.expr, root)
+        if literal is None:
+            return self._each(source, root)
+        node, owner = literal
+        if isinstance(node.type, s.ArrayType) and source.kind == "range-value":
+            elements = [value for _, value in node.elements]
+        elif isinstance(node.type, s.MapType):
+            elements = [k if source.kind == "range-key" else v for k, v in node.elements if k is not None]
+        else:
+            return None
+        found: list[Template] = []
+        for element in elements:
+            folded = self.fold(element, owner, depth + 1)
+            if folded is None:
+                return None
+            found += folded
+        return found[:MAX_TEMPLATES]
+
+    def _each(self, source: Source, root: Declaration) -> list[Template] | None:
+        """The elements of a parameter that is a slice."""
+        if source.kind != "range-value" or not isinstance(source.expr, s.Ident):
+            return None
+        variable = self.bindings(root).variable(source.expr.name, source.expr.start)
+        only = variable.sources[0] if variable is not None and len(variable.sources) == 1 else None
+        if only is None or only.kind != "param" or only.function is None:
+            return None
+        return [(Hole(only.function, only.index, each=True),)]
+
+    def argument(self, hole: Hole, call: s.Call, root: Declaration) -> list[Template] | None:
+        """What a call puts into a hole of the function that it calls."""
+        if hole.index >= len(call.args):
+            return [] if hole.each else None
+        if not hole.each:
+            return self.fold(call.args[hole.index], root)
+        elements = call.args[hole.index :]
+        owner = root
+        if call.ellipsis or not hole.function.params[hole.index].variadic:
+            literal = self.literal(call.args[hole.index], root)
+            if literal is None:
+                return None
+            elements, owner = [value for _, value in literal[0].elements], literal[1]
+        found: list[Template] = []
+        for element in elements:
+            folded = self.fold(element, owner)
+            if folded is None:
+                return None
+            found += folded
+        return found
+
+    def fill(self, template: Template, call: s.Call, root: Declaration) -> list[Template] | None:
+        """A template of a function as one call of it makes it."""
+        parts: list[list[Template]] = []
+        for part in template:
+            filled = [(part,)] if isinstance(part, str) else self.argument(part, call, root)
+            if filled is None:
+                return None
+            parts.append(filled)
+        return [_merged(sum(combination, ())) for combination in product(*parts)][:MAX_TEMPLATES]
+
+    def literal(self, expr: s.Expr | None, root: Declaration) -> tuple[s.CompositeLit, Declaration] | None:
+        """The composite literal that an expression is or is the name of."""
+        if isinstance(expr, s.CompositeLit):
+            return expr, root
+        declared: Declaration | None = None
+        name = ""
+        if isinstance(expr, s.Ident):
+            variable = self.bindings(root).variable(expr.name, expr.start)
+            if variable is not None:
+                only = variable.sources[0] if len(variable.sources) == 1 else None
+                return (only.expr, root) if only is not None and isinstance(only.expr, s.CompositeLit) else None
+            declared, name = root.package.declaration(expr.name), expr.name
+        elif isinstance(expr, s.Selector) and isinstance(expr.x, s.Ident):
+            path = self.program.imported(root.file).get(expr.x.name)
+            package = self.program.package(path) if path else None
+            declared, name = (package.declaration(expr.sel) if package else None), expr.sel
+        if declared is None or not isinstance(declared.node, s.ValueSpec):
+            return None
+        value = initial(declared.node, name)
+        return (value, declared) if isinstance(value, s.CompositeLit) else None
+
+    def _declared(self, package: Package, name: str, depth: int) -> list[Template] | None:
+        declared = package.declaration(name)
+        if declared is None or not isinstance(declared.node, s.ValueSpec):
+            return None
+        value = initial(declared.node, name)
+        return None if value is None else self.fold(value, declared, depth + 1)
+
+
+def initial(spec: s.ValueSpec, name: str) -> s.Expr | None:
+    """The expression that a var or const line gives to one of its names."""
+    for declared, value in zip(spec.names, spec.values, strict=False):
+        if declared.name == name and len(spec.values) == len(spec.names):
+            return value
+    return None
+
+
+def plain(templates: list[Template] | None) -> list[str] | None:
+    """The texts of templates without holes, or None."""
+    if templates is None or any(not isinstance(part, str) for t in templates for part in t):
+        return None
+    return ["".join(str(part) for part in t) for t in templates]
+
+
+def _merged(template: Template) -> Template:
+    out: list[str | Hole] = []
+    for part in template:
+        if isinstance(part, str) and out and isinstance(out[-1], str):
+            out[-1] = out[-1] + part
+        else:
+            out.append(part)
+    return tuple(out)
