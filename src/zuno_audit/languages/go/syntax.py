@@ -510,6 +510,27 @@ def walk(node: Any) -> Any:
                 stack.append(value)
 
 
+def children(node: Node) -> list[Node]:
+    """The nodes directly below a node, function bodies included, in source order."""
+    kind = type(node)
+    found: list[Node] = [node.body] if isinstance(node, FuncDecl | FuncLit) else []
+    stack: list[Any] = [getattr(node, name) for name in _CHILDREN.get(kind) or _children(kind)]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Node):
+            found.append(current)
+        elif isinstance(current, list | tuple):
+            stack.extend(current)
+        elif isinstance(current, dict):
+            stack.extend(current.values())
+    found.sort(key=_offset)
+    return found
+
+
+def _offset(node: Node) -> int:
+    return node.start
+
+
 _CHILDREN: dict[type, tuple[str, ...]] = {}
 # Slots that never hold nodes.
 _LEAVES = frozenset(
