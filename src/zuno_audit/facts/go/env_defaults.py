@@ -46,14 +46,18 @@ class Missing:
 
 
 def _empty(ev: Evaluator, v: object, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    return [(Const("", None, site),)]
+
+
+def _not_found(ev: Evaluator, v: object, args: list[Value], state: State, site: Site) -> Iterable[Value]:
     return [(Const("", None, site),), (FALSE,)]
 
 
 _EMPTY_ENVIRONMENT = {
     **MODELS,
     ("os", "Getenv"): _empty,
-    ("os", "LookupEnv"): _empty,
-    ("syscall", "Getenv"): _empty,
+    ("os", "LookupEnv"): _not_found,
+    ("syscall", "Getenv"): _not_found,
 }
 
 

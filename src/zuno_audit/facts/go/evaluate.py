@@ -805,6 +805,8 @@ class Evaluator:
                 value, type_path, type_name = known
                 type_ = self.types.extern(type_path, type_name) if type_path else None
                 return (Const(value, type_, site),)
+            if library.is_type(path, name):
+                return (TypeValue(self.types.extern(path, name), site),)
             return (Extern(path, name, site=site),)
         declared = package.declaration(name)
         if declared is None:

@@ -124,6 +124,11 @@ _NEVER_NIL = frozenset(
 )
 
 
+def is_type(path: str, name: str) -> bool:
+    """True for exported names that are types, so that `pkg.Name(x)` is a conversion."""
+    return (path, name) in _SCALARS or (path, name) in _NILLABLE
+
+
 def extern_zero(type_: Type) -> Val:
     """The zero value of a type from elsewhere."""
     key = (type_.path, type_.name)

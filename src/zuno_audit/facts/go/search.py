@@ -100,7 +100,7 @@ class Search:
         exported = name[:1].isupper()
         paths = set(package.files)
         if exported:
-            wanted = (b"." + name.encode(),) if is_method else (package.path.encode(), name.encode())
+            wanted = (name.encode() + b"(",) if is_method else (package.path.encode(), name.encode())
             paths.update(self.files_with(*wanted))
         for path in sorted(paths):
             owner = self.program.package_of(path)

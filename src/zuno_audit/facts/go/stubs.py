@@ -30,7 +30,7 @@ _FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$
 def table(store: FactStore) -> Table:
     """`grpc_stub`: one row per construction of a client stub, and one per call of a helper that gets the connection.
 
-    Fields: service, via, connection (path:line where it is made), any_breaker, and those of `grpc_client` about
+    Fields: service, known_as (its file and its service), via, connection (path:line where it is made), and those of `grpc_client` about
     breakers.
     Settings are those of the breaker that guards the connection, else those that its configuration has.
     """
@@ -143,8 +143,10 @@ class _Question:
         if construction.seen_from is not None:
             made = self.analysis.location(construction.site)
             via = f"{made.path}:{made.line}"
+        service = name.removeprefix("New").removesuffix("Client")
         fields = {
-            "service": Answer(name.removeprefix("New").removesuffix("Client")),
+            "service": Answer(service),
+            "known_as": Answer((location.path, service)),
             "via": Answer(via),
             "connection": Answer(self._connection(construction)),
             **self.connections.guard_fields(guards, location),

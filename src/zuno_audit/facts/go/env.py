@@ -1,0 +1,436 @@
+"""Environment variables that Go code reads: by which name, with which default, and whether the read can run.
+
+From every call that really reaches the environment (`os.Getenv` and its kin, under any alias, as a function value
+too) the key is followed backwards: through constants, loops over tables, closures and wrappers with the key in any
+position, up to the calls where the name is known. What the text does not tell is evaluated. Libraries that fill
+structs or flags are in `env_tags` and `env_flags`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.env_read import EnvRead
+from zuno_audit.facts.go.analysis import Analysis, analysis
+from zuno_audit.facts.go.bindings import called_name, parents
+from zuno_audit.facts.go.env_defaults import Missing, Outcome, Surroundings, try_without
+from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
+from zuno_audit.facts.go.program import Declaration, Package
+from zuno_audit.facts.go.reach import Reach, reach
+from zuno_audit.facts.go.search import CallSite
+from zuno_audit.facts.go.texts import Hole, Template, Texts, plain
+from zuno_audit.facts.go.values import Const, Extern, Func, Input, State
+from zuno_audit.languages import shell
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.model.entity import NO, YES
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+MAX_LEVELS = 5  # wrappers around wrappers
+MAX_CALL_SITES = 4_000
+_SYSTEM = {"Getenv": ("os", "syscall"), "LookupEnv": ("os",)}
+_DIRECT = Missing()
+_FOUND = Missing(reports=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reader:
+    """Something that reads the variable named by `template`: the key in terms of its parameters.
+
+    `declared` is the function, or the declaration that `name` is a local variable of (`is_local`), or None for a
+    function value held in the field or package variable `name` of `package`.
+    """
+
+    name: str
+    package: Package
+    template: Template
+    missing: Missing
+    level: int
+    declared: Declaration | None = None
+    is_local: bool = False
+    is_field: bool = False
+    origin: CallSite | None = None
+
+
+def env_reads(store: FactStore) -> tuple[EnvRead, ...]:
+    """Every read in Go code that is no test, whether a binary links it or not; sorted by place."""
+    from zuno_audit.facts.go.env_flags import flag_reads
+    from zuno_audit.facts.go.env_tags import tag_reads
+
+    asked = store.get(analysis)
+    texts = Texts(asked.program)
+    found = _Finder(asked, texts).reads()
+    found += [*tag_reads(asked, texts), *flag_reads(asked, texts)]
+    reachable = store.get(reach)
+    unique = {(read.location, read.name): _placed(read, offset, reachable) for read, offset in found}
+    return tuple(unique[key] for key in sorted(unique, key=lambda k: (k[0], k[1])))
+
+
+def _placed(read: EnvRead, offset: int, reachable: Reach) -> EnvRead:
+    path = read.location.path
+    return replace(read, directory=dirname(path), can_run=reachable.can_run(path, offset))
+
+
+class _Finder:
+    """Follows keys backwards from the calls that read the environment."""
+
+    def __init__(self, asked: Analysis, texts: Texts) -> None:
+        self.asked, self.texts = asked, texts
+        self.search, self.program = asked.search, asked.program
+        self.found: list[tuple[EnvRead, int]] = []
+        self.todo: list[_Reader] = []
+        self.done: set[object] = set()
+        self.calls = 0
+        self._surroundings: dict[int, Surroundings] = {}
+
+    def reads(self) -> list[tuple[EnvRead, int]]:
+        """All reads, each with the byte offset of its call."""
+        for name, paths in _SYSTEM.items():
+            for path in self.search.files_with(name.encode()):
+                self._system_uses(path, name, paths)
+        for path in self.search.files_with(b"os.Environ"):
+            self._environ(path)
+        for name in ("ExpandEnv", "Expand"):
+            for site in self.search.calls_to("os", name):
+                self._expanded(site)
+        while self.todo and self.calls < MAX_CALL_SITES:
+            self._follow(self.todo.pop())
+        return self.found
+
+    # ---------------------------------------------------------------- where the environment is reached
+
+    def _roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
+        package = self.program.package_of(path)
+        file = self.program.file(path) if package is not None and path in package.files else None
+        if package is None or file is None:
+            return
+        for node in (*file.functions_with(literal), *file.values_with(literal)):
+            yield Declaration(package, file, node)
+
+    def _system_uses(self, path: str, name: str, paths: tuple[str, ...]) -> None:
+        missing = _FOUND if name == "LookupEnv" else _DIRECT
+        for root in self._roots(path, name.encode()):
+            above: dict[int, s.Node] | None = None
+            for node in s.walk(root.node):
+                if not self._is_system(node, name, paths, root):
+                    continue
+                above = parents(root.node) if above is None else above
+                parent = above.get(id(node))
+                if isinstance(parent, s.Call) and parent.fun is node:
+                    self._call(CallSite(root, parent), (Hole(_ANY, 0),), missing, 0, None)
+                else:
+                    self._value(root, node, above, (Hole(_ANY, 0),), missing, 0)
+
+    def _is_system(self, node: s.Node, name: str, paths: tuple[str, ...], root: Declaration) -> bool:
+        if isinstance(node, s.Selector) and node.sel == name and isinstance(node.x, s.Ident):
+            path = self.program.imported(root.file).get(node.x.name)
+            return path in paths and self.texts.bindings(root).variable(node.x.name, node.start) is None
+        if isinstance(node, s.Ident) and node.name == name:
+            dotted = any(i.name == "." and i.path in paths for i in root.file.imports)
+            return dotted and self.texts.bindings(root).variable(name, node.start) is None
+        return False
+
+    def _value(
+        self,
+        root: Declaration,
+        node: s.Node,
+        above: dict[int, s.Node],
+        template: Template,
+        missing: Missing,
+        level: int,
+        origin: CallSite | None = None,
+    ) -> None:
+        """A reading function is used as a value: whatever holds it now reads as well."""
+        parent = above.get(id(node))
+        reader = _Reader("", root.package, template, missing, level + 1, origin=origin)
+        match parent:
+            case s.Assign(lhs=lhs, rhs=rhs):
+                target = lhs[rhs.index(node)] if node in rhs and len(lhs) == len(rhs) else None
+                self._held(reader, root, target)
+            case s.ValueSpec(names=names, values=values) if node in values:
+                self._held(reader, root, names[values.index(node)])
+            case s.CompositeLit(elements=elements):
+                key = next((k for k, v in elements if v is node), None)
+                if isinstance(key, s.Ident):
+                    self._add(replace(reader, name=key.name, is_field=True))
+            case s.Call(args=args) if node in args:
+                self._handed_over(reader, root, parent, args.index(node))
+
+    def _held(self, reader: _Reader, root: Declaration, target: s.Expr | None) -> None:
+        if isinstance(target, s.Selector):
+            self._add(replace(reader, name=target.sel, is_field=True))
+        elif isinstance(target, s.Ident):
+            is_local = isinstance(root.node, s.FuncDecl) and root.package.declaration(target.name) is None
+            local = is_local or self.texts.bindings(root).variable(target.name, target.end + 1) is not None
+            if local and isinstance(root.node, s.FuncDecl):
+                self._add(replace(reader, name=target.name, declared=root, is_local=True))
+            else:
+                self._add(replace(reader, name=target.name))
+
+    def _handed_over(self, reader: _Reader, root: Declaration, call: s.Call, index: int) -> None:
+        """A reading function is an argument: the parameter of the called function reads."""
+        if called_name(call) == "Expand" and self._path_of(call.fun, root) == "os":
+            for text in self.texts.constants(call.args[0], root) or ():
+                for name in shell.names(text):
+                    self._found(name, root, call, Outcome(), "os.Expand")
+            return
+        for callee in self._callees(call.fun, root):
+            node = callee.node
+            assert isinstance(node, s.FuncDecl)
+            if index >= len(node.params) or not node.params[index].name:
+                continue
+            name = node.params[index].name
+            assert name is not None
+            self._add(replace(reader, name=name, declared=callee, is_local=True, package=callee.package))
+            above = parents(node)
+            for inner in s.walk(node.body):
+                if isinstance(inner, s.Ident) and inner.name == name:
+                    parent = above.get(id(inner))
+                    if not (isinstance(parent, s.Call) and parent.fun is inner) and reader.level < MAX_LEVELS:
+                        self._value(callee, inner, above, reader.template, reader.missing, reader.level)
+
+    def _path_of(self, fun: s.Expr, root: Declaration) -> str | None:
+        if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
+            return self.program.imported(root.file).get(fun.x.name)
+        return None
+
+    def _callees(self, fun: s.Expr, root: Declaration) -> list[Declaration]:
+        """The functions and methods of the repository that a call may mean."""
+        fun = fun.x if isinstance(fun, s.Index) else fun
+        declared: Declaration | None = None
+        if isinstance(fun, s.Ident):
+            declared = root.package.declaration(fun.name)
+        elif isinstance(fun, s.Selector):
+            path = self._path_of(fun, root)
+            if path is not None:
+                package = self.program.package(path)
+                declared = package.declaration(fun.sel) if package is not None else None
+            else:
+                return self._methods(fun.sel, root.package)
+        return [declared] if declared is not None and isinstance(declared.node, s.FuncDecl) else []
+
+    def _methods(self, name: str, package: Package) -> list[Declaration]:
+        found = []
+        for path in package.files:
+            file = self.program.file(path)
+            if file is not None:
+                for node in file.functions_with(b") " + name.encode()):
+                    if node.receiver is not None and node.name == name:
+                        found.append(Declaration(package, file, node))
+        return found
+
+    # ---------------------------------------------------------------- a call that reads
+
+    def _call(
+        self, site: CallSite, template: Template, missing: Missing, level: int, origin: CallSite | None
+    ) -> None:
+        """A call of a reading function: its variable is known here, or the function around it reads too.
+
+        `origin` is the call of the system's function inside the wrappers; None when `site` is that call.
+        """
+        self.calls += 1
+        if self.calls > MAX_CALL_SITES:
+            return
+        filled = self.texts.fill(template, site.call, site.root)
+        if filled is None:
+            self._evaluate(site, missing, level, origin or site)
+            return
+        for one in filled:
+            hole = next((part for part in one if isinstance(part, Hole)), None)
+            if hole is None:
+                self._found("".join(map(str, one)), site.root, site.call, self._outcome(site, missing), None)
+            else:
+                self._wrap(site, one, hole, level, origin or site)
+
+    def _wrap(self, site: CallSite, template: Template, hole: Hole, level: int, origin: CallSite) -> None:
+        """The key is a parameter of the function around the call: that function is a reader."""
+        if level >= MAX_LEVELS:
+            return
+        root, function = site.root, hole.function
+        if isinstance(function, s.FuncDecl):
+            missing = try_without(self.asked, root)
+            reader = _Reader(function.name, root.package, template, missing, level + 1, root, origin=origin)
+            self._add(reader)
+            return
+        above = parents(root.node)
+        self._value(root, function, above, template, _DIRECT, level, origin)
+
+    def _add(self, reader: _Reader) -> None:
+        holder = id(reader.declared.node) if reader.declared is not None else reader.package.path
+        key = (reader.name, holder, reader.is_local, reader.is_field, reader.template)
+        if key not in self.done and reader.level <= MAX_LEVELS:
+            self.done.add(key)
+            self.todo.append(reader)
+
+    def _follow(self, reader: _Reader) -> None:
+        for site in self._sites(reader):
+            self._call(site, reader.template, reader.missing, reader.level, reader.origin)
+
+    def _sites(self, reader: _Reader) -> Iterator[CallSite]:
+        if reader.declared is not None and not reader.is_local:
+            yield from self.search.callers(reader.declared)
+        elif reader.declared is not None:
+            root = reader.declared
+            for site in self.search.calls_named(root.file, root.package, reader.name):
+                if site.root.node is root.node and isinstance(site.call.fun, s.Ident):
+                    yield site
+        else:
+            for path in self._files_of(reader):
+                package = self.program.package_of(path)
+                file = self.program.file(path)
+                if package is not None and file is not None:
+                    for site in self.search.calls_named(file, package, reader.name):
+                        if self._is_use(site, reader, package):
+                            yield site
+
+    def _files_of(self, reader: _Reader) -> list[str]:
+        if not reader.name[:1].isupper():
+            return list(reader.package.files)
+        others = self.search.files_with(reader.package.path.encode(), reader.name.encode())
+        return sorted({*reader.package.files, *others})
+
+    def _is_use(self, site: CallSite, reader: _Reader, package: Package) -> bool:
+        fun = site.call.fun
+        if isinstance(fun, s.Ident):
+            local = self.texts.bindings(site.root).variable(fun.name, fun.start)
+            return not reader.is_field and package is reader.package and local is None
+        if not isinstance(fun, s.Selector):
+            return False
+        path = self._path_of(fun, site.root)
+        return path is None if reader.is_field else path == reader.package.path
+
+    # ---------------------------------------------------------------- results
+
+    def _surroundings_of(self, root: Declaration) -> Surroundings:
+        known = self._surroundings.get(id(root.node))
+        if known is None:
+            known = self._surroundings[id(root.node)] = Surroundings(self.texts, root)
+        return known
+
+    def _outcome(self, site: CallSite, missing: Missing) -> Outcome:
+        return self._surroundings_of(site.root).outcome(site.call, missing)
+
+    def _found(
+        self, name: str, root: Declaration, call: s.Node, outcome: Outcome, mechanism: str | None
+    ) -> None:
+        if not name or "\x00" in name or "=" in name:
+            return
+        if mechanism is None:
+            assert isinstance(call, s.Call)
+            mechanism = root.file.data[call.fun.start : call.fun.end].decode("utf-8", "replace")
+        location = root.file.location(call.start, call.end)
+        self.found.append((EnvRead(name, location, outcome.default, outcome.required, mechanism), call.start))
+
+    # ---------------------------------------------------------------- what only the evaluator can tell
+
+    def _evaluate(self, site: CallSite, missing: Missing, level: int, origin: CallSite) -> None:
+        """Runs the function around a call, then its callers, and notes the keys that arrive at `origin`."""
+        node = site.root.node
+        names, depends = _Keys(self.asked, site, origin).names(site.root)
+        outcome = self._outcome(site, missing)
+        for name in names:
+            self._found(name, site.root, site.call, outcome, None)
+        if depends and isinstance(node, s.FuncDecl) and level < MAX_LEVELS:
+            missing = try_without(self.asked, site.root)
+            for caller in self.search.callers(site.root)[:MAX_CALL_SITES]:
+                key = ("caller", id(caller.call), id(origin.call))
+                if key not in self.done:
+                    self.done.add(key)
+                    self._evaluate(caller, missing, level + 1, origin)
+
+    # ---------------------------------------------------------------- the whole environment, and texts with $NAME
+
+    def _expanded(self, site: CallSite) -> None:
+        for text in (self.texts.constants(site.call.args[0], site.root) or ()) if site.call.args else ():
+            if called_name(site.call) == "ExpandEnv":
+                for name in shell.names(text):
+                    self._found(name, site.root, site.call, Outcome(), "os.ExpandEnv")
+
+    def _environ(self, path: str) -> None:
+        """A loop over os.Environ(): the names that the function compares with or looks up."""
+        for root in self._roots(path, b"os.Environ"):
+            if not any(
+                isinstance(n, s.Call) and called_name(n) == "Environ" and self._path_of(n.fun, root) == "os"
+                for n in s.walk(root.node)
+            ):
+                continue
+            for node in s.walk(root.node):
+                for expr in _compared(node):
+                    for text in self.texts.constants(expr, root) or ():
+                        name = text.removesuffix("=")
+                        if name.isupper() and name.replace("_", "").isalnum():
+                            self._found(name, root, expr, Outcome(), "os.Environ")
+
+
+_ANY = s.FuncDecl(0, 0, "", None, [], [s.Param(0, 0, "key", s.Ident(0, 0, "string"), False)], [], None)
+
+
+def _compared(node: s.Node) -> list[s.Expr]:
+    """The expressions that a node compares a text with or looks up in a map."""
+    match node:
+        case s.Binary(op="==" | "!=", x=x, y=y):
+            return [x, y]
+        case s.Clause(exprs=list() as exprs):
+            return exprs
+        case s.Call(args=[_, prefix]) if called_name(node) in ("HasPrefix", "CutPrefix", "TrimPrefix"):
+            return [prefix]
+        case s.Index(indices=indices):
+            return indices
+    return []
+
+
+class _Keys:
+    """One evaluation that watches which keys arrive at a call of the system's function."""
+
+    def __init__(self, asked: Analysis, site: CallSite, origin: CallSite) -> None:
+        self.site, self.origin, self.asked = site, origin, asked
+        self.keys: list[str] = []
+        self.depends = False
+
+    def names(self, root: Declaration) -> tuple[list[str], bool]:
+        """The constant keys, and whether there are others that the caller decides."""
+        ev = self.asked.evaluator(lazy=False, limits=Limits(steps=20_000))
+        ev.on_extern = self._watch
+        literals: list[tuple[Func, State]] = []
+        ev.on_literal = lambda func, state: literals.append((func, state.fork()))
+        node = root.node
+        if isinstance(node, s.FuncDecl):
+            ev.run(Func(node, root.file, root.package))
+        else:
+            for name in node.names if isinstance(node, s.ValueSpec) else ():
+                ev.read(("global", root.package.path, name.name), State())
+        if not self.keys and not self.depends:
+            inside = [f for f in literals if f[0].node.start <= self.site.call.start < f[0].node.end]
+            for func, state in sorted(inside, key=lambda f: f[0].node.end - f[0].node.start)[:1]:
+                ev.run(func, state=state)
+        return list(dict.fromkeys(self.keys)), self.depends
+
+    def _watch(self, ev: Evaluator, call: Extern, state: State) -> None:
+        if call.name not in _SYSTEM or call.path not in _SYSTEM[call.name] or not call.args:
+            return
+        if not self._is_through(ev, call):
+            return
+        for value in ev.force(call.args[0]):
+            if isinstance(value, Const) and isinstance(value.value, str):
+                self.keys.append(value.value)
+            else:
+                self.depends = self.depends or isinstance(value, Input) or not isinstance(value, Const)
+
+    def _is_through(self, ev: Evaluator, call: Extern) -> bool:
+        """True when the read happens at, or inside of, the call that is asked about."""
+        path, start = self.site.root.file.path, self.site.call.start
+        if call.site is not None and (call.site.file.path, call.site.start) == (path, start):
+            return True
+        frame: Frame | None = ev.frame
+        while frame is not None:
+            if frame.site is not None and (frame.site.file.path, frame.site.start) == (path, start):
+                return True
+            frame = frame.caller
+        return False
+
+

@@ -1,0 +1,1 @@
+def flag_reads(a,b): return []

@@ -1,0 +1,1 @@
+def tag_reads(a,b): return []
