@@ -64,8 +64,14 @@ def index_created(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     fitting = [row for row in rows if wanted.fits(row)]
     notes = []
     made = next((row for row in fitting if row.get("created").value == YES), None)
-    if made is not None and wanted.name and not any(wanted.is_named(r) for r in fitting if r.get("created").value == YES):
-        message = f"The index on {made.get('table').value} is called {made.get('name').value}, not {wanted.name}."
+    if (
+        made is not None
+        and wanted.name
+        and not any(wanted.is_named(r) for r in fitting if r.get("created").value == YES)
+    ):
+        message = (
+            f"The index on {made.get('table').value} is called {made.get('name').value}, not {wanted.name}."
+        )
         notes.append(letter(message, made.location))
     others = [row for row in rows if row not in fitting]
     words = tuple(word for word in (wanted.name, wanted.method if not wanted.name else "") if word)
@@ -84,7 +90,9 @@ class _Wanted:
         self.time_series = arguments["time_series"] == YES
         self.keys = [key.strip().split("|") for key in arguments["columns"].split(",") if key.strip()]
         kind = "unique index" if self.unique else f"{self.method} index".strip()
-        self.what = " ".join(part for part in (kind, self.name, f"on {self.table}" if self.table else "") if part)
+        self.what = " ".join(
+            part for part in (kind, self.name, f"on {self.table}" if self.table else "") if part
+        )
 
     def is_named(self, row: Entity) -> bool:
         return bool(self.name) and row.get("name").value == self.name
@@ -183,7 +191,9 @@ class _Question:
         if others:
             reason = misfit(others[0]) if callable(misfit) else ""
             reason = reason or f"it is in schema {others[0].get('schema').value or 'public'}"
-            message = f"{self.what} is not created: the closest is {others[0].get('name').value}, but {reason}."
+            message = (
+                f"{self.what} is not created: the closest is {others[0].get('name').value}, but {reason}."
+            )
             return self._fails(message, others[0].location, scope, (others[0].location,))
         message = f"{self.what} is not created by any of {len(self.known.files)} SQL files."
         return self._fails(message, self._expected(), scope, ())

@@ -19,7 +19,7 @@ from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
-    from zuno_audit.facts.postgres.catalog import Origin, Relation
+    from zuno_audit.facts.postgres.catalog import Relation, Schema
     from zuno_audit.model.entity import Problem
 
 _LEFT_OUT = re.compile(r"(?:^|/)(?:vendor|node_modules|testdata|tests?|fixtures?|examples?|sqlc?|queries)/")
@@ -96,17 +96,17 @@ def _created(
     store: FactStore,
     run: DatabaseRun,
     database_name: str,
-    schemas: dict[str, object],
+    schemas: dict[str, Schema],
     relations: dict[tuple[str, str], Relation],
     made: set[tuple[str, str, str]],
 ) -> Iterator[Entity]:
     common = {"database": Answer(database_name), "run_by": Answer(run.label, proof=(run.location,))}
     for name, schema in schemas.items():
-        origin: Origin | None = schema.origin  # type: ignore[attr-defined]
+        origin = schema.origin
         if origin is not None:
             made.add(("schema", "", name))
             where = place(store, origin.path, origin.start)
-            doubt: str = schema.doubt  # type: ignore[attr-defined]
+            doubt = schema.doubt
             yield Entity(
                 "db_schema", where, {"name": Answer(name), "created": _is_made(doubt, where), **common}
             )

@@ -157,13 +157,12 @@ class StatementParser(AlterParser):
         if self.is_word("delete"):
             return self.delete(())
         verb = self.advance()
-        reader = getattr(self, f"_read_{verb.value}", None) if verb.kind == "word" else None
-        if reader is None:
+        if verb.kind != "word" or not hasattr(self, f"_read_{verb.value}"):
             self._no_such_verb(verb)
-        result: Statement = reader(start)
-        return result
+        reader: Callable[[int], Statement] = getattr(self, f"_read_{verb.value}")
+        return reader(start)
 
-    def _no_such_verb(self, verb: Token) -> None:
+    def _no_such_verb(self, verb: Token) -> NoReturn:
         known = (
             "cluster checkpoint deallocate declare discard execute explain fetch import listen load merge move"
             " notify prepare reassign reindex security unlisten vacuum close"
