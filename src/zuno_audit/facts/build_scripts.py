@@ -135,10 +135,16 @@ def _row(store: FactStore, target: BuildTarget) -> Entity:
         "target": Answer(target.text),
         "package": Answer(package, proof=(here,)),
         "works": works,
-        "tracked": Answer(YES if store.repository.is_tracked(target.script) else NO, "git does not track it"),
+        "tracked": _tracked(store, target.script),
         "from_own_folder": _from_own_folder(target, package, own, here),
     }
     return Entity("build_script", here, fields)
+
+
+def _tracked(store: FactStore, path: str) -> Answer:
+    if store.repository.is_tracked(path):
+        return Answer(YES, "git tracks it")
+    return Answer(NO, "git does not track it")
 
 
 def _from_own_folder(target: BuildTarget, package: str | None, own: str, here: Location) -> Answer:

@@ -1,0 +1,118 @@
+"""Grafana dashboards: what they show, told by titles and queries.
+
+Table `grafana_dashboard`: one row per tracked dashboard JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from zuno_audit.facts.prometheus import exported
+from zuno_audit.languages.promql import parse_promql
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location, at_line
+from zuno_audit.source.classify import kind_by_path
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+MAX_PANELS = 1000
+MAX_DEPTH = 12
+_TOPICS = {
+    "health": re.compile(r"\bhealth|\bup\b|uptime|service (?:overview|status)|availab", re.IGNORECASE),
+    "database": re.compile(r"\bdb_|\bpg_|database|postgres|mongo|\bsql\b|query_duration", re.IGNORECASE),
+    "breaker": re.compile(r"breaker", re.IGNORECASE),
+    "errors": re.compile(r"\berrors?\b|_errors?_|error.rate|5\.\.|5xx|fail", re.IGNORECASE),
+}
+_VARIABLE = re.compile(r"\$\{?__\w+\}?|\[\[\w+\]\]")
+
+
+def grafana_dashboard_table(store: FactStore) -> Table:
+    """Table `grafana_dashboard`: title, topics (health, database, breaker, errors), queries (how many),
+    known (the code exports the metrics that its queries ask for), tracked."""
+    repository = store.repository
+    rows: list[Entity] = []
+    problems: list[Problem] = []
+    looked = [p for p in repository.files if p.endswith(".json") and kind_by_path(p) is None]
+    for path in looked:
+        data = repository.read(path)
+        if data is None or (b'"panels"' not in data and b'"rows"' not in data):
+            continue
+        try:
+            board = json.loads(data)
+        except (ValueError, RecursionError):
+            problems.append(Problem(path, 1, "not JSON"))
+            continue
+        if isinstance(board, dict):
+            board = board.get("dashboard", board)
+        if isinstance(board, dict) and isinstance(board.get("panels", board.get("rows")), list):
+            rows.append(_row(store, path, board))
+    return Table("grafana_dashboard", tuple(rows), tuple(repository.files), tuple(problems))
+
+
+def _row(store: FactStore, path: str, board: dict[str, Any]) -> Entity:
+    here = at_line(path)
+    title = board.get("title") if isinstance(board.get("title"), str) else None
+    panels = list(_panels(board, 0))[:MAX_PANELS]
+    queries = [q for panel in panels for q in _queries(panel)]
+    words = " ".join([title or "", path.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ")])
+    texts = " ".join([words, *(str(p.get("title", "")) for p in panels), *queries])
+    main = tuple(t for t, pattern in _TOPICS.items() if pattern.search(words))
+    topics = main or tuple(t for t, pattern in _TOPICS.items() if pattern.search(texts))
+    fields = {
+        "title": Answer(title),
+        "topics": Answer(tuple(dict.fromkeys((*main, *topics))), proof=(here,)),
+        "queries": Answer(len(queries)),
+        "known": _known(store, queries, here),
+        "tracked": _tracked(store, path),
+    }
+    return Entity("grafana_dashboard", here, fields)
+
+
+def _tracked(store: FactStore, path: str) -> Answer:
+    if store.repository.is_tracked(path):
+        return Answer(YES, "git tracks it")
+    return Answer(NO, "git does not track it")
+
+
+def _panels(board: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+    for key in ("panels", "rows"):
+        for panel in board.get(key) or () if isinstance(board.get(key), list) else ():
+            if isinstance(panel, dict):
+                yield panel
+                if depth < MAX_DEPTH:
+                    yield from _panels(panel, depth + 1)
+
+
+def _queries(panel: dict[str, Any]) -> Iterator[str]:
+    targets = panel.get("targets")
+    for target in targets if isinstance(targets, list) else ():
+        if isinstance(target, dict) and isinstance(target.get("expr"), str):
+            yield target["expr"]
+
+
+def _known(store: FactStore, queries: list[str], here: Location) -> Answer:
+    """Whether at least one of its queries can show something, and none asks for what nobody exports."""
+    if not queries:
+        return Answer(NO, "it has no panel with a query", (here,))
+    unknown = 0
+    for text in queries:
+        query = parse_promql(_VARIABLE.sub("5m", text))
+        if query.error:
+            unknown += 1
+            continue
+        for name in query.metrics:
+            if name in ("up", "ALERTS") or name.startswith(
+                ("go_", "process_", "promhttp_", "pg_", "redis_exporter")
+            ):
+                continue
+            answer = exported(store, name, (), here)
+            if answer.value == NO:
+                return answer
+            unknown += answer.value == UNKNOWN
+    if unknown:
+        return Answer(UNKNOWN, f"{unknown} of its queries cannot be followed", (here,))
+    return Answer(YES, "the code exports what it shows", (here,))

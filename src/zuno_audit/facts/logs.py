@@ -1,0 +1,158 @@
+"""What the binaries write to their logs: JSON or text, and with which keys.
+
+Table `service_log`: one row per binary. A binary logs JSON when every package of its own logs through a
+structured logger (zerolog, zap, slog, logrus) whose output is JSON, or when the standard logger is redirected
+to one.
+Table `log_shipper`: one row per configuration of a program that forwards logs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import basename, dirname
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.compose import compose_files
+from zuno_audit.facts.go_code import GoCode, go_code
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go.syntax import Call, If, Selector, walk
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import Location, at_line
+from zuno_audit.source.classify import kind_by_path
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+_JSON_BY_DEFAULT = ("github.com/rs/zerolog", "github.com/rs/zerolog/log", "go.uber.org/zap")
+_STRUCTURED = (*_JSON_BY_DEFAULT, "log/slog", "github.com/sirupsen/logrus")
+_STD_WRITES = re.compile(rb"(?<![\w.])log\.(?:Print|Fatal|Panic)(?:f|ln)?\(")
+_FMT_WRITES = re.compile(rb"(?<![\w.])fmt\.Print(?:f|ln)?\(")
+_REDIRECTS = re.compile(rb"log\.SetOutput\(|slog\.SetDefault\(|zap\.RedirectStdLog\(")
+_TEXT_OUTPUT = re.compile(
+    rb"ConsoleWriter\b|NewTextHandler\(|NewDevelopment\(|NewConsoleEncoder\(|TextFormatter\b"
+)
+_JSON_OUTPUT = re.compile(
+    rb"NewJSONHandler\(|JSONFormatter\b|NewProduction\(|NewJSONEncoder\(|zerolog\.New\("
+)
+_KEYS = {
+    "service": (b'"service"', b'"service_name"'),
+    "trace_id": (b'"trace_id"', b'"traceId"', b'"trace.id"', b'"traceID"'),
+}
+_SHIPPERS = re.compile(
+    r"(?:.*/)?(?:promtail|fluent-bit|fluent-?bit|fluentd?|filebeat|vector|logstash|alloy|loki)[\w.-]*\.(?:ya?ml|conf|toml|alloy|json)"
+)
+_SHIPPER_IMAGES = re.compile(r"promtail|fluent|filebeat|logstash|vector|grafana/(?:loki|alloy)|elasticsearch")
+
+
+def service_log_table(store: FactStore) -> Table:
+    """Table `service_log`: binary, json, service_key, trace_key (the keys occur where it logs)."""
+    code = store.get(go_code)
+    rows = [_row(code, binary) for binary in code.packages.mains()]
+    return Table("service_log", tuple(rows), tuple(code.linked_files))
+
+
+def _row(code: GoCode, binary: str) -> Entity:
+    linked = code.packages.linked[binary]
+    paths = [p for p, folder in code.linked_files.items() if folder in linked]
+    loggers = [p for p in paths if any(i.path in _STRUCTURED for i in code.packages.heads[p].imports)]
+    first = at_line(code.packages.by_directory[binary].files[0].path)
+    fields = {"binary": Answer(binary), "json": _json(code, binary, paths, loggers, first)}
+    for key, spellings in _KEYS.items():
+        fields[f"{key.split('_')[0]}_key"] = _has_key(code, loggers, key, spellings, first)
+    return Entity("service_log", first, fields)
+
+
+def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
+    own = [p for p in paths if _is_own(p, binary)]
+    redirected = any(_REDIRECTS.search(code.repository.read(p) or b"") for p in own)
+    plain = next(_plain_writes(code, own), None)
+    if plain is not None and not redirected:
+        return Answer(
+            NO, f"{plain.path}:{plain.line} writes plain text with the {plain.note} package", (plain,)
+        )
+    if not loggers:
+        return Answer(NO, "it uses no structured logger", (first,))
+    text = [(p, m) for p in loggers if (m := _TEXT_OUTPUT.search(code.repository.read(p) or b""))]
+    for path, match in text:
+        file = code.file(path)
+        if file is not None and not _is_conditional(code, file, match.start()):
+            return Answer(
+                NO,
+                "its logger writes text for people, not JSON",
+                (file.location(match.start(), match.end()),),
+            )
+    if text:
+        return Answer(UNKNOWN, "a setting decides whether its logger writes JSON", (at_line(text[0][0]),))
+    by_default = any(i.path in _JSON_BY_DEFAULT for p in loggers for i in code.packages.heads[p].imports)
+    if by_default or any(_JSON_OUTPUT.search(code.repository.read(p) or b"") for p in loggers):
+        return Answer(YES, "its logger writes JSON", (at_line(loggers[0]),))
+    return Answer(UNKNOWN, "the format of its logger is not known", (at_line(loggers[0]),))
+
+
+def _is_own(path: str, binary: str) -> bool:
+    """True for a file of the service: below the folder of the binary, or of its parent when that is `cmd`."""
+    top = dirname(binary) if basename(binary) in ("cmd", "server", "main") else binary
+    return not top or path.startswith(top + "/")
+
+
+def _plain_writes(code: GoCode, paths: list[str]) -> Iterator[Location]:
+    for path in paths:
+        data = code.repository.read(path) or b""
+        imports = {i.path for i in code.packages.heads[path].imports if not i.alias}
+        for package, pattern in (("log", _STD_WRITES), ("fmt", _FMT_WRITES)):
+            match = pattern.search(data) if package in imports else None
+            while match is not None:
+                start = data.rfind(b"\n", 0, match.start()) + 1
+                if not data[start : match.start()].lstrip().startswith(b"//"):
+                    yield at_line(path, data.count(b"\n", 0, match.start()) + 1, package)
+                    break
+                match = pattern.search(data, match.end())
+
+
+def _is_conditional(code: GoCode, file: GoFile, offset: int) -> bool:
+    function = code.enclosing(file, offset)
+    if function is None:
+        return False
+    return any(isinstance(n, If) and n.start < offset < n.end for n in walk(function.decl.body))
+
+
+def _has_key(
+    code: GoCode, loggers: list[str], key: str, spellings: tuple[bytes, ...], first: Location
+) -> Answer:
+    for path in loggers:
+        data = code.repository.read(path) or b""
+        for spelling in spellings:
+            at = data.find(spelling)
+            if at >= 0 and _is_in_call(code, path, at):
+                return Answer(YES, f"{path} adds {key}", (at_line(path, data.count(b"\n", 0, at) + 1),))
+    return Answer(NO, f"nothing that logs adds the key {key}", (first,))
+
+
+def _is_in_call(code: GoCode, path: str, offset: int) -> bool:
+    """True when the literal is an argument of a call in a function (and not part of a comment or a type)."""
+    file = code.file(path)
+    function = code.enclosing(file, offset) if file is not None else None
+    if function is None:
+        return False
+    return any(
+        isinstance(n, Call) and isinstance(n.fun, Selector) and any(a.start == offset for a in n.args)
+        for n in walk(function.decl.body)
+    )
+
+
+def log_shipper_table(store: FactStore) -> Table:
+    """Table `log_shipper`: name, how (config or compose)."""
+    rows = []
+    for path in store.repository.files:
+        if _SHIPPERS.fullmatch(path.lower()) and kind_by_path(path) is None:
+            rows.append(_shipper(basename(path), "config", at_line(path)))
+    for _, service in store.get(compose_files).services():
+        if service.image and _SHIPPER_IMAGES.search(service.image):
+            rows.append(_shipper(service.name, "compose", service.location))
+    rows.sort(key=lambda r: r.location)
+    return Table("log_shipper", tuple(rows), tuple(store.repository.files))
+
+
+def _shipper(name: str, how: str, place: Location) -> Entity:
+    return Entity("log_shipper", place, {"name": Answer(name), "how": Answer(how)})

@@ -1,0 +1,302 @@
+"""Prometheus: what is scraped, which alerts exist, and whether the code exports what they ask for.
+
+Table `scrape_job`: one row per job of a configuration. Table `alert_rule`: one row per alert of a rule file.
+What an alert is for is told by its expression, not by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import basename, dirname, join, normpath
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.catalog import TABLES
+from zuno_audit.facts.compose import Service, compose_files
+from zuno_audit.facts.images import image_packages
+from zuno_audit.languages.promql import Query, Selector, parse_promql
+from zuno_audit.languages.yaml import YamlFile, YamlMap, YamlNode, items, read_yaml, texts
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+from zuno_audit.source.classify import kind_by_path
+from zuno_audit.source.glob import compile_glob
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+_HISTOGRAM_PART = re.compile(r"_(?:bucket|sum|count)$")
+_ERROR_VALUE = re.compile(r"5|4\.\.|err|fail|internal|unavailable|ok|2\.\.|success", re.IGNORECASE)
+_STATUS_LABELS = frozenset(
+    {"status", "code", "status_code", "grpc_code", "grpc_status", "result", "outcome", "le"}
+)
+_TARGET_LABELS = frozenset(
+    {"job", "instance", "service", "namespace", "pod", "container"}
+)  # Prometheus adds them
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusFile:
+    """A file that Prometheus reads: its scrape jobs, the rule files it names, and its alert groups."""
+
+    document: YamlFile
+    jobs: tuple[YamlMap, ...]
+    rule_files: tuple[str, ...]
+    alerts: tuple[YamlMap, ...]
+
+    @property
+    def path(self) -> str:
+        return self.document.path
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusFiles:
+    """All of them, the paths looked at, and what could not be read."""
+
+    files: tuple[PrometheusFile, ...]
+    paths: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def prometheus_files(store: FactStore) -> PrometheusFiles:
+    """Every YAML file of ours with `scrape_configs`, alert groups or a PrometheusRule."""
+    repository = store.repository
+    files: list[PrometheusFile] = []
+    problems: list[Problem] = []
+    looked: list[str] = []
+    for path in repository.files:
+        if not path.endswith((".yml", ".yaml")) or kind_by_path(path) is not None:
+            continue
+        looked.append(path)
+        data = repository.read(path)
+        if data is None or not (b"scrape_configs" in data or (b"groups:" in data and b"alert:" in data)):
+            continue
+        document = read_yaml(repository, path)
+        problems += document.problems
+        for root in document.documents:
+            found = _file(document, root)
+            if found is not None:
+                files.append(found)
+    return PrometheusFiles(tuple(files), tuple(looked), tuple(problems))
+
+
+def _file(document: YamlFile, root: YamlNode) -> PrometheusFile | None:
+    if not isinstance(root, YamlMap):
+        return None
+    jobs = tuple(j for j in items(root.get("scrape_configs")) if isinstance(j, YamlMap))
+    groups = root.get("groups") or root.get("spec", "groups")
+    rules = [r for g in items(groups) if isinstance(g, YamlMap) for r in items(g.get("rules"))]
+    alerts = tuple(r for r in rules if isinstance(r, YamlMap) and r.text("alert"))
+    if not jobs and not alerts and root.entry("scrape_configs") is None:
+        return None
+    return PrometheusFile(document, jobs, texts(root.get("rule_files")), alerts)
+
+
+# ---------------------------------------------------------------- scraping
+
+
+def scrape_job_table(store: FactStore) -> Table:
+    """Table `scrape_job`: job, targets, serve (all serve metrics), delivered (a container mounts it)."""
+    read = store.get(prometheus_files)
+    rows = []
+    for file in read.files:
+        for job in file.jobs:
+            here = file.document.at(job)
+            targets = tuple(_targets(job))
+            fields = {
+                "job": Answer(job.text("job_name")),
+                "targets": Answer(targets),
+                "serve": _all_serve(store, job, targets, here),
+                "delivered": _delivered(store, file.path, here),
+            }
+            rows.append(Entity("scrape_job", here, fields))
+    return Table("scrape_job", tuple(rows), read.paths, read.problems)
+
+
+def _targets(job: YamlMap) -> Iterator[str]:
+    for config in items(job.get("static_configs")):
+        if isinstance(config, YamlMap):
+            yield from texts(config.get("targets"))
+
+
+def _all_serve(store: FactStore, job: YamlMap, targets: tuple[str, ...], here: Location) -> Answer:
+    if not targets:
+        discovers = any(e.key.endswith("_sd_configs") for e in job.entries)
+        return Answer(
+            UNKNOWN if discovers else NO,
+            "its targets are found at run time" if discovers else "it has no targets",
+            (here,),
+        )
+    path = job.text("metrics_path") or "/metrics"
+    answers = [_serves(store, target, path, here) for target in targets]
+    for value in (NO, UNKNOWN):
+        for answer in answers:
+            if answer.value == value:
+                return answer
+    return Answer(
+        YES, f"{len(targets)} targets serve {path}", (here, *(p for a in answers for p in a.proof[:1]))
+    )
+
+
+def _serves(store: FactStore, target: str, path: str, here: Location) -> Answer:
+    """Whether a target host:port serves metrics, as far as compose and the code tell."""
+    host, _, port = target.partition("/")[0].rpartition(":")
+    host = host or target
+    if host in ("localhost", "127.0.0.1") and port == "9090":
+        return Answer(YES, "Prometheus scrapes itself", (here,))
+    service = _service(store, host)
+    if service is None:
+        return Answer(UNKNOWN, f"{host} is no service of a compose file", (here,))
+    if service.build is None:
+        return Answer(YES, f"{host} runs an image from elsewhere", (service.location,))
+    packages = {p for image, p in store.get(image_packages) if image.service.name == service.name}
+    rows = [r for r in store.table("http_route").rows if r.fields["binary"].value in packages]
+    is_open = not packages or None in packages
+    for row in (r for r in rows if r.fields["kind"].value == "prometheus"):
+        ports = row.fields["ports"].value
+        on_port = not isinstance(ports, tuple) or port in ports
+        if row.fields["route"].value == path and row.fields["served"].value == YES and on_port:
+            return Answer(YES, f"{host} serves {path}", (row.location,))
+        is_open |= row.fields["route"].value is None or row.fields["served"].value == UNKNOWN
+    if is_open:
+        return Answer(UNKNOWN, f"whether {host} serves {path} cannot be followed", (here,))
+    return Answer(NO, f"{host} serves no metrics on {port}{path}", (here, service.location))
+
+
+def _service(store: FactStore, host: str) -> Service | None:
+    for _, service in store.get(compose_files).services():
+        if host in (service.name, service.container_name) and (service.image or service.build):
+            return service
+    return None
+
+
+def _delivered(store: FactStore, path: str, here: Location) -> Answer:
+    """Whether a Prometheus container of a compose file or a manifest gets the file."""
+    for _, service in store.get(compose_files).services():
+        if "prometheus" in (service.image or "") or "prometheus" in service.name:
+            for volume in service.volumes:
+                if volume.path and (volume.path == path or path.startswith(volume.path.rstrip("/") + "/")):
+                    return Answer(YES, f"{service.name} mounts it", (volume.location,))
+    return Answer(NO, "no Prometheus container mounts it", (here,))
+
+
+# ---------------------------------------------------------------- alerts
+
+
+def alert_rule_table(store: FactStore) -> Table:
+    """Table `alert_rule`: name, purpose (error-rate, breaker-open, service-down, other), valid (parses and
+    compares), known (the code exports its metrics and labels), loaded (a configuration names the file)."""
+    read = store.get(prometheus_files)
+    rows = []
+    for file in read.files:
+        for alert in file.alerts:
+            here = file.document.at(alert)
+            text = alert.text("expr") or ""
+            query = parse_promql(text)
+            fields = {
+                "name": Answer(alert.text("alert")),
+                "purpose": Answer(_purpose(query), proof=(here,)),
+                "valid": _valid(query, here),
+                "known": _known(store, query, here),
+                "loaded": _loaded(read, file, here),
+                "metrics": Answer(query.metrics),
+            }
+            rows.append(Entity("alert_rule", here, fields))
+    return Table("alert_rule", tuple(rows), read.paths, read.problems)
+
+
+def _valid(query: Query, here: Location) -> Answer:
+    if query.error:
+        return Answer(NO, f"its expression does not parse: {query.error}", (here,))
+    if not query.compares and "absent" not in query.functions:
+        return Answer(
+            NO, "its expression compares nothing, so it fires as soon as the series exists", (here,)
+        )
+    return Answer(YES, "its expression parses", (here,))
+
+
+def _purpose(query: Query) -> str:
+    """What an alert watches, by the series it looks at."""
+    names = " ".join(query.metrics)
+    if "up" in query.metrics:
+        return "service-down"
+    if "breaker" in names:
+        return "breaker-open"
+    is_rate = any(f in query.functions for f in ("rate", "irate", "increase"))
+    is_error = any(w in names for w in ("error", "fail", "panic")) or any(
+        map(_selects_errors, query.selectors)
+    )
+    return "error-rate" if is_rate and is_error else "other"
+
+
+def _selects_errors(selector: Selector) -> bool:
+    return any(m.label in _STATUS_LABELS and _ERROR_VALUE.search(m.value) for m in selector.matchers)
+
+
+def _known(store: FactStore, query: Query, here: Location) -> Answer:
+    """Whether every series of the query is exported by a binary, with the labels that select it."""
+    if query.error:
+        return Answer(UNKNOWN, "its expression does not parse", (here,))
+    jobs = {str(r.fields["job"].value) for r in store.get(scrape_job_table).rows}
+    answers = [_series(store, selector, jobs, here) for selector in query.selectors]
+    for value in (NO, UNKNOWN):
+        for answer in answers:
+            if answer.value == value:
+                return answer
+    return Answer(YES, "the code exports what it asks for", tuple(p for a in answers for p in a.proof[:1]))
+
+
+def _series(store: FactStore, selector: Selector, jobs: set[str], here: Location) -> Answer:
+    if selector.name in ("up", "scrape_duration_seconds", "ALERTS"):
+        wanted = next((m.value for m in selector.matchers if m.label == "job" and m.operator == "="), None)
+        if wanted is not None and wanted not in jobs:
+            return Answer(NO, f"no scrape job is called {wanted}", (here,))
+        return Answer(
+            YES if jobs else NO, "Prometheus makes it itself" if jobs else "no scrape job exists", (here,)
+        )
+    if not selector.name:
+        return Answer(UNKNOWN, "a selector without a metric name", (here,))
+    return exported(store, selector.name, tuple(m.label for m in selector.matchers), here)
+
+
+def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Location) -> Answer:
+    """Whether a binary registers a metric of this name with these labels, and serves it."""
+    if "metric" not in TABLES:
+        return Answer(UNKNOWN, "the metrics of the code are not known", (here,))
+    base = _HISTOGRAM_PART.sub("", name)
+    rows = [r for r in store.table("metric").rows if r.fields["name"].value in (name, base)]
+    if not rows:
+        return Answer(NO, f"the code has no metric called {name}", (here,))
+    registered = [r for r in rows if r.fields["registered"].value == YES]
+    if not registered:
+        answer = rows[0].fields["registered"]
+        value = UNKNOWN if answer.value == UNKNOWN else NO
+        return Answer(value, f"{name} is defined, but never registered", (here, rows[0].location))
+    for row in registered:
+        own = row.fields["labels"].value
+        known = set(own) if isinstance(own, tuple) else set()
+        missing = [x for x in labels if x not in known and x not in _TARGET_LABELS and x != "le"]
+        if not missing:
+            return Answer(YES, f"{name} is registered", (row.location,))
+    return Answer(NO, f"{name} has no label {missing[0]}", (here, registered[0].location))
+
+
+def _loaded(read: PrometheusFiles, file: PrometheusFile, here: Location) -> Answer:
+    """Whether a Prometheus configuration names the rule file; a PrometheusRule is picked up by its kind."""
+    if any(isinstance(d, YamlMap) and d.text("kind") == "PrometheusRule" for d in file.document.documents):
+        return Answer(YES, "it is a PrometheusRule", (here,))
+    configs = [f for f in read.files if f.jobs or f.rule_files]
+    if not configs:
+        return Answer(NO, "no Prometheus configuration is in the repository", (here,))
+    for config in configs:
+        for pattern in config.rule_files:
+            near = normpath(join(dirname(config.path), pattern))
+            if compile_glob(near).fullmatch(file.path):
+                return Answer(
+                    YES,
+                    f"{config.path} loads it",
+                    (config.document.at(config.jobs[0]) if config.jobs else here,),
+                )
+            if compile_glob(basename(pattern)).fullmatch(basename(file.path)):
+                return Answer(YES, f"{config.path} loads a file of that name", (here,))
+    return Answer(NO, f"rule_files of {configs[0].path} does not name it", (here,))

@@ -1,0 +1,101 @@
+"""Sentry: which binaries initialise it, and whether their containers get the DSN.
+
+Table `sentry_client`: one row per binary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go_http import element
+from zuno_audit.facts.go_settings import go_settings
+from zuno_audit.facts.routes import deployments
+from zuno_audit.languages import shell
+from zuno_audit.languages.go.syntax import Call, CompositeLit, Selector, walk
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import Location, at_line
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+SENTRY = "github.com/getsentry/sentry-go"
+DEFAULT = "SENTRY_DSN"  # what the library reads when the options name no DSN
+
+
+def sentry_client_table(store: FactStore) -> Table:
+    """Table `sentry_client`: binary, initialises, variable (that holds the DSN), documented, delivered."""
+    code = store.get(go_code)
+    sites = list(_sites(code))
+    rows = []
+    for binary in code.packages.mains():
+        mine = [(f, c) for f, c in sites if binary in code.mains_reaching(f.file, c.start)]
+        rows.append(_row(store, code, binary, mine))
+    return Table("sentry_client", tuple(rows), tuple(code.linked_files))
+
+
+def _sites(code: GoCode) -> Iterator[tuple[Function, Call]]:
+    for file in code.files_with(SENTRY.encode(), b".Init("):
+        for function in code.functions(file):
+            for node in walk(function.decl.body):
+                fun = node.fun if isinstance(node, Call) else None
+                is_init = isinstance(fun, Selector) and fun.sel == "Init"
+                if is_init and isinstance(fun, Selector) and code.is_package(file, fun.x, SENTRY):
+                    yield function, node
+
+
+def _row(store: FactStore, code: GoCode, binary: str, sites: list[tuple[Function, Call]]) -> Entity:
+    first = code.packages.by_directory[binary].files[0].path
+    if not sites:
+        where = (at_line(first),)
+        no = Answer(NO, f"nothing that {binary or 'the binary'} runs calls sentry.Init", where)
+        fields = {"binary": Answer(binary), "initialises": no, "variable": Answer(None), "documented": no}
+        return Entity("sentry_client", at_line(first), {**fields, "delivered": no})
+    function, call = sites[0]
+    here = function.file.location(call.start, call.fun.end, "sentry.Init")
+    names = _variables(store, function, call)
+    fields = {
+        "binary": Answer(binary),
+        "initialises": Answer(YES, "it calls sentry.Init", (here,)),
+        "variable": Answer(names[0] if names else None),
+        "documented": _documented(store, names, here),
+        "delivered": _delivered(store, binary, names, here),
+    }
+    return Entity("sentry_client", here, fields)
+
+
+def _variables(store: FactStore, function: Function, call: Call) -> list[str]:
+    """The environment variables that the DSN comes from."""
+    settings = store.get(go_settings)
+    options = [n for argument in call.args for n in walk(argument) if isinstance(n, CompositeLit)]
+    dsn = next((d for o in options if (d := element(o, "Dsn")) is not None), None)
+    if dsn is None:
+        return [DEFAULT]
+    found = [n for t in settings.templates(function, function.file, dsn) for n in shell.names(t)]
+    return list(dict.fromkeys(found))
+
+
+def _documented(store: FactStore, names: list[str], here: Location) -> Answer:
+    known = default_environment(store, "")
+    if any(name in known for name in names):
+        return Answer(YES, f"{names[0]} is in the env template", (here,))
+    return Answer(NO, f"no env template names {', '.join(names) or 'its variable'}", (here,))
+
+
+def _delivered(store: FactStore, binary: str, names: list[str], here: Location) -> Answer:
+    if not names:
+        return Answer(UNKNOWN, "where the DSN comes from cannot be followed", (here,))
+    runs = deployments(store, binary)
+    if not runs:
+        return Answer(NO, f"no compose service runs {binary}", (here,))
+    for run in runs:
+        own = {e.name for e in run.service.environment}
+        if own & set(names):
+            return Answer(YES, f"{run.service.name} gets {names[0]}", (here, run.service.location))
+        if run.service.env_files and any(re.search(r"(?:^|/)\.env", f.path) for f in run.service.env_files):
+            return Answer(YES, f"{run.service.name} gets its env file", (here, run.service.location))
+    reason = f"{runs[0].service.name} gets neither {names[0]} nor an env file"
+    return Answer(NO, reason, (here, runs[0].service.location))
