@@ -11,6 +11,7 @@ The semantics follow the Go language specification; section names are given wher
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -237,6 +238,8 @@ class WorkLimitError(Exception):
 
 
 Watch = Callable[["Evaluator", Extern, State], None]
+# The directive stands right before the declaration; only blank lines and line comments may come between.
+_EMBED = re.compile(rb"//go:embed[ \t]+([^\n]+)\n(?:[ \t]*(?://[^\n]*)?\n)*[ \t]*(?:var[ \t]*(?:\([ \t\n]*)?)?$")
 _ORDER = frozenset(("<", "<=", ">", ">="))
 
 
@@ -607,12 +610,25 @@ class Evaluator:
         if declared.file.error_line:
             return (Unknown(f"{declared.file.path} does not parse", broken=True),)
         self.consulted[declared.file.path] = declared.file
-        value = self._initial(spec, name, declared.file, package)
+        embedded = self._embedded_text(spec, declared.file, package)
+        value = (embedded,) if embedded is not None else self._initial(spec, name, declared.file, package)
         if spec.is_const:
             return value
         for assigned in self.effects.assignments_to_global(package, name):
             value = merge(value, self._assigned_value(assigned, name))
         return value
+
+    def _embedded_text(self, spec: s.ValueSpec, file: GoFile, package: Package) -> Const | None:
+        """The file that a `//go:embed` directive puts into a string or byte slice (documentation of package embed)."""
+        if spec.is_const or spec.values:
+            return None
+        found = _EMBED.search(file.data[max(0, spec.start - 600) : spec.start])
+        type_ = self.types.resolve(spec.type, file, package) if found is not None else None
+        if found is None or type_ is None or type_.kind not in ("basic", "slice", "named"):
+            return None
+        name = found.group(1).decode("utf-8", "replace").strip().strip('"`')
+        text = self.program.repository.text(f"{package.folder}/{name}".lstrip("/"))
+        return None if text is None else Const(text, None, Site(file, spec.start, spec.end))
 
     def _initial(self, spec: s.ValueSpec, name: str, file: GoFile, package: Package) -> Value:
         frame = Frame(Func(_empty_function(spec), file, package), None, None, None)
@@ -638,6 +654,7 @@ class Evaluator:
         seen: list[Value] = []
         inner = Evaluator(self.program, self.types, self.effects, limits=Limits(steps=8_000))
         inner._globals_in_progress = self._globals_in_progress
+        inner.models = self.models
         inner._cells = self._cells
         target = ("global", "", "")
         original = inner._assign_to
@@ -867,6 +884,8 @@ class Evaluator:
             return (Extern("opaque", name, recv=(v,), site=site),)
         type_ = getattr(v, "type", None)
         if isinstance(v, Func | Seq | Map):
+            if type_ is not None and type_.kind == "extern":
+                return (Extern(type_.path, name, recv=(v,), site=site),)
             method = self._method(type_, name, (v,), state, site) if type_ is not None else None
             return method or (Unknown(f"selector {name}", site),)
         return self._select_unknown(v, type_, name, state, site)

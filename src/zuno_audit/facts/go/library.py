@@ -107,6 +107,7 @@ _NILLABLE = frozenset(
         ("google.golang.org/grpc/credentials", "TransportCredentials"),
         ("github.com/prometheus/client_golang/prometheus", "Registerer"),
         ("github.com/prometheus/client_golang/prometheus", "Gatherer"),
+        ("github.com/ethereum/go-ethereum/accounts/abi", "Arguments"),
         ("io", "Reader"),
         ("io", "Writer"),
     }
@@ -525,6 +526,7 @@ def _models() -> dict[tuple[str, str], Model]:
     models["sync", ".TryLock"] = models["sync", ".TryRLock"] = _true
     models["sync", ".Do"] = _once
     models["sync", "OnceFunc"] = models["sync", "OnceValue"] = _func_value
+    models["sync", "OnceValues"] = _func_value
     for operation in ("Load", "Store", "Add", "Swap", "CompareAndSwap"):
         for kind in ("Int32", "Int64", "Uint32", "Uint64", "Uintptr"):
             models["sync/atomic", operation + kind] = _atomic_function(operation)

@@ -31,6 +31,8 @@ BASIC = {
     "complex64": 0.0,
     "complex128": 0.0,
 }
+# Slice types from elsewhere that questions look into, with the names of their element types.
+EXTERN_SLICES = {("github.com/ethereum/go-ethereum/accounts/abi", "Arguments"): "Argument"}
 INTERFACES = frozenset(["error", "any", "comparable"])
 
 
@@ -203,9 +205,12 @@ class Types:
         return self._declared(declared)
 
     def underlying(self, type_: Type) -> Type | None:
-        """The underlying type; a type from elsewhere has none that is known."""
+        """The underlying type; of types from elsewhere only that of `EXTERN_SLICES` is known."""
+        if type_.kind == "extern":
+            elem = EXTERN_SLICES.get((type_.path, type_.name))
+            return None if elem is None else self.slice(self.extern(type_.path, elem))
         if type_.kind != "named":
-            return type_ if type_.kind != "extern" else None
+            return type_
         if type_.underlying_ is None:
             assert type_.package is not None
             declared = type_.package.declaration(type_.name)
