@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 4  # helpers calling helpers
 MAX_FUNCTIONS = 80  # functions that one test is followed into
 MAX_FILE_BYTES = 1_000_000
+MAX_ASSERTION = 300  # characters of an assertion that are kept
 
 _CALL = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*\s*\.\s*)*)([A-Za-z_]\w*)\s*(?:\[[\w.*, \[\]]*\]\s*)?\(")
 _CHAINED = re.compile(r"\)\s*\.\s*([A-Za-z_]\w*)\s*\(")
@@ -140,7 +141,8 @@ class GoTest:
     skipped: str = ""  # why it does not run
     skipped_line: int = 0
     condition: str = ""
-    asserts: tuple[str, int] | None = None
+    asserts: tuple[str, int] | None = None  # path and line of the first assertion
+    asserted: list[str] = field(default_factory=list)  # all assertions as written
     exercised: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
     strings: list[str] = field(default_factory=list)
@@ -245,7 +247,7 @@ class TestCode:
         return self._by_folder.get(directory, [])
 
     def unresolved(self, file: GoOutline) -> Iterator[tuple[int, str]]:
-        """Lines of a test file that cannot compile: a package of ours, or a name in it, that does not exist."""
+        """Lines of a test file that cannot compile: a package of ours, or a name in it, does not exist."""
         for import_path in file.imports.values():
             if import_path not in self.packages.by_import and self._should_be_ours(import_path):
                 yield self._import_line(file, import_path), f"the package {import_path} does not exist"
@@ -271,10 +273,11 @@ class TestCode:
 
 
 def _has_word(data: bytes, word: bytes) -> bool:
+    """True when a word stands in the text, outside of line comments."""
     at = data.find(word)
     while at >= 0:
-        around = data[at - 1 : at] + data[at + len(word) : at + len(word) + 1]
-        if not _WORD_BYTE.search(around):
+        around = data[max(0, at - 1) : at] + data[at + len(word) : at + len(word) + 1]
+        if not _WORD_BYTE.search(around) and b"//" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
             return True
         at = data.find(word, at + 1)
     return False
@@ -524,8 +527,9 @@ class _Walk:
         if in_tests:
             test.strings.extend(body.strings())
             test.strings.extend(self._package_strings(body.live))
-            if test.asserts is None:
-                test.asserts = first_assertion(body)
+            for line, text in assertions(body):
+                test.asserts = test.asserts or (body.file.path, line)
+                test.asserted.append(text)
             yield from ((*helper, steps + 1, True) for helper in self._helpers(body) if steps < MAX_STEPS)
         self._connections(body)
         for _, qualifier, name in body.calls:
@@ -614,8 +618,8 @@ def _is_outside(file: GoOutline, offset: int) -> bool:
 # --- assertions
 
 
-def first_assertion(body: Body) -> tuple[str, int] | None:
-    """The path and line of the first assertion that can fail, or None."""
+def assertions(body: Body) -> Iterator[tuple[int, str]]:
+    """(line, text) of every assertion in a body that can fail."""
     file = body.file
     testing_names = set(_TESTING_PARAMETER.findall(body.function.signature + body.live))
     libraries = {alias for alias, path in file.imports.items() if ASSERTION_LIBRARIES.search(path)}
@@ -624,8 +628,9 @@ def first_assertion(body: Body) -> tuple[str, int] | None:
         if _is_assertion(body, at, qualifier, name, testing_names, libraries) and not _is_vacuous(
             body, at, name
         ):
-            return file.path, file.line(body.start + at)
-    return None
+            start = body.start + at
+            end = file.pairs.get(body.start + body.live.find("(", at), start)
+            yield file.line(start), file.text[start : min(end, start + MAX_ASSERTION)]
 
 
 def _made_by(body: Body, libraries: set[str]) -> set[str]:

@@ -65,6 +65,7 @@ _TEST_FIELDS = (
     "exercises",
     "calls",
     "words",
+    "subject",
     "connections",
     "mutations",
     "queries",
@@ -145,6 +146,7 @@ def _followed(store: FactStore, code: TestCode, test: TestFunction) -> dict[str,
         "exercises": Answer(tuple(sorted(found.exercised)), proof=(place,)),
         "calls": Answer(tuple(dict.fromkeys(found.calls))),
         "words": Answer(_words(found)),
+        "subject": Answer(_subject(found)),
         "connections": Answer(kinds, proof=proof),
         **_operations(store, found),
     }
@@ -167,6 +169,13 @@ def _effective(found: GoTest, place: Location) -> Answer:
 
 def _words(found: GoTest) -> tuple[str, ...]:
     texts = [found.name, *found.calls, *(s for s in found.strings if len(s) <= 80 and not s.startswith("0x"))]
+    return tuple(dict.fromkeys(word for text in texts for word in name_words(text)))
+
+
+def _subject(found: GoTest) -> tuple[str, ...]:
+    """The words of what the test says it is about: its name, its file's name, and what its assertions compare."""
+    stem = found.file.path.rpartition("/")[2].removesuffix("_test.go")
+    texts = [found.name, stem, *found.asserted]
     return tuple(dict.fromkeys(word for text in texts for word in name_words(text)))
 
 

@@ -51,7 +51,13 @@ TOPICS: dict[str, re.Pattern[str]] = {
         r"\bslas?\b|\bslos?\b|\bservice[\s-]levels?\b|\buptime (?:commitment|guarantee|target)"
     ),
 }
-_ANY_TOPIC = re.compile("|".join(f"(?:{p.pattern})" for p in TOPICS.values()), re.IGNORECASE | re.MULTILINE)
+_HINTS = (
+    "runbook", "run book", "run-book", "playbook", "play book", "play-book", "sổ tay", "so tay",
+    "on-call", "on call", "oncall", "pager", "bereitschaft", "trực", "incident", "sự cố", "backup",
+    "back-up", "back up", "retention", "sao lưu", "rollback", "roll back", "roll-back", "rolling back",
+    "rolling-back", "backout", "back out", "back-out", "revert", "hoàn tác", "sla", "slo",
+    "service level", "service-level", "uptime",
+)  # fmt: skip
 _NOT_A_PLAN = re.compile(
     r"\b(?:valid|test|verif|requir|missing|example|simulat|chain|reorg|event|transaction|migration"
     r"|database migration)",
@@ -85,7 +91,8 @@ def operations_document(store: FactStore) -> Table:
     documents = store.get(markdown_documents)
     rows: list[Entity] = []
     for document in documents:
-        if _ANY_TOPIC.search(_words(document.path)) or _ANY_TOPIC.search(document.heading_text):
+        subject = f"{_words(document.path)}\n{document.heading_text.lower()}"
+        if any(hint in subject for hint in _HINTS):
             rows.extend(_rows(document))
     rows.extend(_unreadable(store))
     rows.sort(key=lambda row: row.location)

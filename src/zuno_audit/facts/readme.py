@@ -8,7 +8,6 @@ a path in a command, a make target, a compose service, an endpoint on localhost,
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +28,7 @@ MAX_COMMAND = 2000
 _README = re.compile(r"readme(?:[._-][\w-]{2,5})?\.(?:md|markdown|rst|adoc)", re.IGNORECASE)
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path/to", re.IGNORECASE)
+_WORD = re.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)")
 _ENDPOINT = re.compile(r"\b(?:https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::\d+)?(/[\w./-]*)")
 _REQUEST = re.compile(r"^\s*(?:GET|POST|PUT|PATCH|DELETE)\s+(/[\w./-]+)\s*(?:HTTP/[\d.]+)?\s*$", re.MULTILINE)
 _GO_VERSION = re.compile(
@@ -352,10 +352,8 @@ class _Commands:
 
 
 def _split(command: str) -> list[str]:
-    try:
-        return shlex.split(command, posix=True)
-    except ValueError:
-        return command.split()
+    """The words of a command, quotes removed."""
+    return [next(filter(None, groups), "") for groups in _WORD.findall(command)]
 
 
 def _without_prefix(words: list[str]) -> list[str]:

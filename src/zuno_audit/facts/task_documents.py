@@ -146,12 +146,7 @@ def readiness_statement(store: FactStore) -> Table:
 
 def _readiness_row(document: Document) -> Entity:
     lines = _statement_lines(document)
-    scores = [
-        (float(m.group(1)), line)
-        for line in lines
-        if not _METRIC.search(line.text)
-        for m in _SCORE.finditer(line.text)
-    ]
+    scores = [(score, line) for line in lines for score in _scores(line.text)]
     against = [line for line in lines if _NEGATED.search(line.text)]
     below = [line for score, line in scores if score < 100]
     positive = [line for line in lines if _READY.search(line.text) and line not in against]
@@ -169,6 +164,13 @@ def _readiness_row(document: Document) -> Entity:
             "full_score": Answer(YES if full and not below else NO, proof=_places(document, full[:4])),
         },
     )
+
+
+def _scores(text: str) -> Iterator[float]:
+    """Scores out of 100: `95/100`, and percentages that measure nothing else."""
+    for match in _SCORE.finditer(text):
+        if "/" in match.group() or not _METRIC.search(text, 0, match.start(1) + 1):
+            yield float(match.group(1))
 
 
 def _verdict(
