@@ -64,7 +64,7 @@ def deployment_table(store: FactStore) -> Table:
     return Table("deployment", tuple(rows), tuple(dict.fromkeys(looked)), read.problems)
 
 
-def _row(way: str, place: Location, works: Answer, *, overlay: str | None, folder: str) -> Entity:
+def _row(way: str, place: Location, works: Answer, *, overlay: str, folder: str) -> Entity:
     fields = {"way": Answer(way), "works": works, "overlay": Answer(overlay), "folder": Answer(folder)}
     return Entity("deployment", place, fields)
 
@@ -89,7 +89,7 @@ def _compose_row(store: FactStore, file: ComposeFile, overlay: ComposeFile | Non
         *_service_obstacles(store, services),
     )
     way = "compose+overlay" if overlay else "compose"
-    return _row(way, place, works, overlay=overlay.path if overlay else None, folder=dirname(file.path))
+    return _row(way, place, works, overlay=overlay.path if overlay else "", folder=dirname(file.path))
 
 
 def _first_obstacle(*obstacles: Answer) -> Answer:
@@ -157,7 +157,7 @@ def _tilt_rows(store: FactStore) -> Iterator[Entity]:
         if problems:
             obstacles.append(Answer(None, problems[0].message, failed=True))
         works = _first_obstacle(*obstacles) if obstacles else Answer(NO, "the Tiltfile loads nothing")
-        yield _row("tilt", at_line(path), works, overlay=None, folder="")
+        yield _row("tilt", at_line(path), works, overlay="", folder="")
 
 
 def _kubernetes_rows(store: FactStore) -> Iterator[Entity]:
@@ -167,4 +167,4 @@ def _kubernetes_rows(store: FactStore) -> Iterator[Entity]:
             folders.setdefault(dirname(item.path), []).append(item.location)
     for folder, places in sorted(folders.items()):
         works = Answer(YES, f"{len(places)} workloads", tuple(places[:3]))
-        yield _row("kubernetes", places[0], works, overlay=None, folder=folder)
+        yield _row("kubernetes", places[0], works, overlay="", folder=folder)

@@ -32,9 +32,12 @@ class DockerIgnore:
 
     path: str = ""
     patterns: tuple[IgnorePattern, ...] = ()
+    any_of: re.Pattern[str] = re.compile(r"(?!)")  # matches what some pattern excludes
 
     def excluded_by(self, path: str) -> IgnorePattern | None:
         """The pattern that keeps a path (relative to the context) out of the build, or None."""
+        if not self.any_of.fullmatch(path):
+            return None
         decided = None
         for pattern in self.patterns:
             if _matches(pattern.expression, path):
@@ -52,7 +55,9 @@ def docker_ignore(repository: Repository, context: str, dockerfile: str) -> Dock
     """The patterns for a build: `<Dockerfile>.dockerignore` goes before `.dockerignore` of the context."""
     for path in (dockerfile + ".dockerignore", normpath(join(context, ".dockerignore"))):
         if path in repository:
-            return DockerIgnore(path, read_patterns(repository.text(path) or ""))
+            patterns = read_patterns(repository.text(path) or "")
+            parts = [p.expression.pattern for p in patterns if not p.negated] or [r"(?!)"]
+            return DockerIgnore(path, patterns, re.compile(f"(?:{'|'.join(parts)})(?:/.*)?", re.DOTALL))
     return DockerIgnore()
 
 
