@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from zuno_audit.facts.base import FactStore
@@ -31,6 +31,7 @@ from zuno_audit.model.entity import Problem
 from zuno_audit.model.location import Location
 
 _FILE_NAME = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml", re.IGNORECASE)
+_STRUCTURE = re.compile(r"[:{}\[\]]")
 _BASE_NAMES = (
     "compose.yaml",
     "compose.yml",
@@ -152,6 +153,10 @@ class ComposeFile:
     volumes: tuple[str, ...] = ()
     includes: tuple[str, ...] = ()
     references: tuple[tuple[shell.Reference, Location], ...] = ()
+    _by_name: dict[str, Service] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._by_name.update((service.name, service) for service in self.services)
 
     @property
     def is_overlay(self) -> bool:
@@ -160,7 +165,7 @@ class ComposeFile:
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""
-        return next((service for service in self.services if service.name == name), None)
+        return self._by_name.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +175,14 @@ class ComposeFiles:
     files: tuple[ComposeFile, ...]
     paths: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
+    _by_path: dict[str, ComposeFile] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._by_path.update((file.path, file) for file in self.files)
 
     def file(self, path: str) -> ComposeFile | None:
         """The file at `path`, or None."""
-        return next((file for file in self.files if file.path == path), None)
+        return self._by_path.get(path)
 
     def services(self) -> Iterator[tuple[ComposeFile, Service]]:
         """Every service of every file as written there."""
@@ -222,25 +231,29 @@ def compose_files(store: FactStore) -> ComposeFiles:
         problems += document.duplicates
         files.append(_file(document, root, _base_of(path, bases)))
     read = ComposeFiles(tuple(files), tuple(looked_at), tuple(problems))
-    return replace(read, files=tuple(_with_extends(read, file) for file in files))
+    known: dict[Location, Service] = {}
+    return replace(read, files=tuple(_with_extends(read, file, known) for file in files))
 
 
-def _with_extends(read: ComposeFiles, file: ComposeFile) -> ComposeFile:
+def _with_extends(read: ComposeFiles, file: ComposeFile, known: dict[Location, Service]) -> ComposeFile:
     if all(service.extends is None for service in file.services):
         return file
-    return replace(file, services=tuple(_extended(read, service, 0) for service in file.services))
+    return replace(file, services=tuple(_extended(read, service, known, 0) for service in file.services))
 
 
-def _extended(read: ComposeFiles, service: Service, depth: int) -> Service:
-    """The service with what it `extends` below it; it keeps its own place."""
+def _extended(read: ComposeFiles, service: Service, known: dict[Location, Service], depth: int) -> Service:
+    """The service with what it `extends` below it; it keeps its own place. `known` has finished ones."""
+    if service.location in known:
+        return known[service.location]
     source = read.file(service.extends[0]) if service.extends is not None else None
     if source is None or service.extends is None or depth >= MAX_EXTENDS:
         return service
     parent = source.service(service.extends[1])
     if parent is None:
         return service
-    merged = merge_services(_extended(read, parent, depth + 1), service)
-    return replace(merged, location=service.location, path=service.path)
+    merged = merge_services(_extended(read, parent, known, depth + 1), service)
+    known[service.location] = replace(merged, location=service.location, path=service.path)
+    return known[service.location]
 
 
 def _has_compose_name(path: str) -> bool:
@@ -433,15 +446,14 @@ def _short_port(text: str, where: Location) -> Port:
 
 
 def _split_outside_brackets(text: str) -> list[str]:
-    parts = [""]
-    depth = 0
-    for character in text:
-        depth += (character in "{[") - (character in "}]")
-        if character == ":" and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
+    parts: list[str] = []
+    depth = start = 0
+    for match in _STRUCTURE.finditer(text):
+        depth += (match.group() in "{[") - (match.group() in "}]")
+        if match.group() == ":" and depth == 0:
+            parts.append(text[start : match.start()])
+            start = match.end()
+    return [*parts, text[start:]]
 
 
 def _volumes(document: YamlFile, node: YamlNode | None) -> Iterator[Volume]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import ComposeFile, EnvEntry, Service, compose_files
 from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.secret_values import redacted
 from zuno_audit.languages import shell
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Scalar, Table
 
@@ -72,7 +73,7 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         ),
         "depends_on": Answer(service.depends_on),
         "networks": Answer(service.networks),
-        "command": Answer(" ".join(service.command) or None),
+        "command": Answer(redacted(" ".join(service.command)) or None),
         "container_name": Answer(service.container_name),
         "profiles": Answer(service.profiles),
         "restart": Answer(service.restart),

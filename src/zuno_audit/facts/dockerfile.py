@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import compose_files
+from zuno_audit.facts.secret_values import redacted
 from zuno_audit.languages import shell
 from zuno_audit.languages.dockerfile import Instruction, parse_dockerfile
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
@@ -264,7 +265,7 @@ def _healthcheck(file: Dockerfile, stage: Stage) -> Answer:
 def _text(instruction: Instruction | None) -> Answer:
     if instruction is None:
         return Answer(None)
-    return Answer(" ".join(instruction.words), proof=(instruction.location,))
+    return Answer(redacted(" ".join(instruction.words)), proof=(instruction.location,))
 
 
 def dockerfile_stage(store: FactStore) -> Table:

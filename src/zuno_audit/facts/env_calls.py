@@ -7,6 +7,7 @@ not followed any further: where a name is computed, the names that the file spel
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname
@@ -24,6 +25,7 @@ _FUNCTION = re.compile(
 _CONSTANT = re.compile(
     rb"^[ \t]*(?:const[ \t]+|var[ \t]+)?([A-Za-z_]\w*)[ \t]*(?:string[ \t]*)?=[ \t]*\"([A-Z]\w*)\"", re.M
 )
+_NEWLINE = re.compile(rb"\n")
 _SPELLED = re.compile(rb"\"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\"")
 _TAG = re.compile(rb"\b(?:env|envconfig):\"([A-Za-z_]\w*)")
 _ARGUMENTS = rb"\(\s*(?:\"([^\"\n]+)\"|((?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*))\s*(?:,\s*\"([^\"\n]*)\")?"
@@ -57,15 +59,20 @@ def env_calls(store: FactStore) -> tuple[EnvRead, ...]:
     found: list[EnvRead] = []
     for head, data in sources.values():
         calls = list(_calls(head, data, packages, wrappers))
-        own = set(_wrapping(data, calls))
+        functions = _functions(data) if calls else _Functions((), ())
+        own = set(_wrapping(functions, calls))
+        lines = _newlines(data) if calls else []
+        computed: _Call | None = None
         for call in calls:
             name = call.name
             if name is None and call.identifier is not None:
                 name = _constant(call.identifier, head, packages, sources, constants)
             if name is not None:
-                found.append(_read(head, data, call.offset, call, name))
-            elif _enclosing(data, call) not in own:
-                found += _spelled_out(head, data, call)
+                found.append(_read(head, lines, call.offset, call, name))
+            elif functions.around(call.offset)[0] not in own:
+                computed = call
+        if computed is not None:
+            found += _spelled_out(head, data, lines, computed)
         found += _tags(head, data)
     return tuple(sorted(set(found), key=lambda read: (read.location, read.name)))
 
@@ -78,32 +85,47 @@ def _wrappers(packages: GoPackages, sources: Collection[tuple[GoHead, bytes]]) -
         frozen = {folder: frozenset(names) for folder, names in known.items()}
         for head, data in sources:
             calls = [c for c in _calls(head, data, packages, frozen) if c.identifier is not None]
-            for name in _wrapping(data, calls) if calls else ():
+            for name in _wrapping(_functions(data), calls) if calls else ():
                 known.setdefault(dirname(head.path), set()).add(name)
         if sum(map(len, known.values())) == size:
             break
     return {folder: frozenset(names) for folder, names in known.items()}
 
 
-def _wrapping(data: bytes, calls: list[_Call]) -> Iterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class _Functions:
+    """The functions of a file: where they begin, and their names with their first parameters."""
+
+    starts: tuple[int, ...]
+    heads: tuple[tuple[bytes, bytes], ...]
+
+    def around(self, offset: int) -> tuple[bytes, bytes]:
+        """Name and first parameter of the function around an offset; empty outside of all."""
+        index = bisect_right(self.starts, offset)
+        return self.heads[index - 1] if index else (b"", b"")
+
+
+def _functions(data: bytes) -> _Functions:
+    found = tuple(_FUNCTION.finditer(data))
+    return _Functions(tuple(m.start() for m in found), tuple((m[1], m[2]) for m in found))
+
+
+def _newlines(data: bytes) -> list[int]:
+    return [match.start() for match in _NEWLINE.finditer(data)]
+
+
+def _wrapping(functions: _Functions, calls: list[_Call]) -> Iterator[bytes]:
     """The functions whose first parameter is what a call reads."""
-    functions = [(m.start(), m[1], m[2]) for m in _FUNCTION.finditer(data)]
     for call in calls:
-        above = [function for function in functions if function[0] < call.offset]
-        if above and above[-1][2] == call.identifier:
-            yield above[-1][1]
+        name, parameter = functions.around(call.offset)
+        if name and parameter == call.identifier:
+            yield name
 
 
-def _enclosing(data: bytes, call: _Call) -> bytes | None:
-    """The name of the function around a call."""
-    above = [match[1] for match in _FUNCTION.finditer(data, 0, call.offset)]
-    return above[-1] if above else None
-
-
-def _spelled_out(head: GoHead, data: bytes, call: _Call) -> Iterator[EnvRead]:
+def _spelled_out(head: GoHead, data: bytes, lines: list[int], call: _Call) -> Iterator[EnvRead]:
     """The names of a table that a loop hands to a reading function."""
     for match in _SPELLED.finditer(data):
-        yield _read(head, data, match.start(), call, match[1])
+        yield _read(head, lines, match.start(), call, match[1])
 
 
 def _calls(head: GoHead, data: bytes, packages: GoPackages, wrappers: Wrappers) -> Iterator[_Call]:
@@ -168,11 +190,11 @@ def _constant(
     return known[package.directory].get(name)
 
 
-def _read(head: GoHead, data: bytes, offset: int, call: _Call, name: bytes) -> EnvRead:
+def _read(head: GoHead, lines: list[int], offset: int, call: _Call, name: bytes) -> EnvRead:
     default = call.default.decode("utf-8", "replace") if call.default is not None else None
     return EnvRead(
         name.decode("utf-8", "replace"),
-        _location(head.path, data, offset),
+        _location(head.path, lines, offset),
         default,
         mechanism=call.function.decode(),
         directory=dirname(head.path),
@@ -183,13 +205,12 @@ def _tags(head: GoHead, data: bytes) -> Iterator[EnvRead]:
     """Struct tags of the libraries that fill a struct from the environment."""
     if b'env:"' not in data and b'envconfig:"' not in data:
         return
+    lines = _newlines(data)
     for match in _TAG.finditer(data):
-        where = _location(head.path, data, match.start())
+        where = _location(head.path, lines, match.start())
         yield EnvRead(match[1].decode(), where, mechanism="struct tag", directory=dirname(head.path))
 
 
-def _location(path: str, data: bytes, offset: int) -> Location:
-    line = data.count(b"\n", 0, offset) + 1
-    start = data.rfind(b"\n", 0, offset) + 1
-    column = len(data[start:offset].decode("utf-8", "replace")) + 1
-    return Location(path, Span(line, column, line, column))
+def _location(path: str, lines: list[int], offset: int) -> Location:
+    line = bisect_right(lines, offset) + 1
+    return Location(path, Span(line, 1, line, 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,7 +62,7 @@ _FROM_THE_SYSTEM = frozenset(
     }
     | {"GOOS", "GOARCH", "GOROOT", "TERM", "NO_COLOR", "APPDATA", "USERPROFILE", "LOGNAME"}
 )
-_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_NAME_IN_TEXT = re.compile(rb"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 
 def go_reads(store: FactStore) -> tuple[EnvRead, ...]:
@@ -123,11 +124,12 @@ class Environment:
 
     def _document(self) -> None:
         for template in self.store.get(env_templates):
-            for assignment in (*template.commented, *template.assignments):
+            for assignment in template.commented:
+                self._of(assignment.name).documented[template.path] = assignment.location
+            for assignment in template.assignments:
                 variable = self._of(assignment.name)
                 variable.documented[template.path] = assignment.location
-                if assignment in template.assignments:
-                    variable.templates[template.path] = assignment.location
+                variable.templates[template.path] = assignment.location
         for name, location in self._mentions():
             if name in self.variables:
                 self.variables[name].documented.setdefault(location.path, location)
@@ -149,9 +151,9 @@ class Environment:
         for path in self.store.repository.files:
             if path.lower().endswith(".md") and posixpath.basename(path).lower().startswith("readme"):
                 data = self.store.repository.read(path) or b""
-                for match in _WORD.finditer(data):
-                    if b"_" in match.group() and match.group().isupper():
-                        yield match.group().decode(), at_line(path, data.count(b"\n", 0, match.start()) + 1)
+                for number, line in enumerate(data.split(b"\n"), 1):
+                    for match in _NAME_IN_TEXT.finditer(line) if b"_" in line else ():
+                        yield match.group().decode(), at_line(path, number)
 
     # --- compose
 
@@ -184,18 +186,18 @@ class Environment:
 
     def _use(self, file: ComposeFile) -> None:
         """Notes every reference to a variable in a compose file, with what becomes of it."""
-        in_environment: set[tuple[str, Location]] = set()
+        in_environment: set[int] = set()  # lines: of the key of a mapping, or of the item of a list
         for service in file.services:
             for entry in service.environment:
+                in_environment.add(entry.location.line)
                 for name in entry.references:
-                    in_environment.add((name, entry.location))
                     self._of(name).uses.append(self._environment_use(file, service, entry))
-        places = {location for _, location in in_environment}
-        services = sorted(file.services, key=lambda service: service.location)
+        services = sorted(file.services, key=lambda service: service.location.line)
         for reference, where in file.references:
-            if any(_covers(place, where) for place in places):
+            if where.line in in_environment:
                 continue
-            owner = next((s for s in reversed(services) if s.location.line <= where.line), None)
+            above = bisect_right(services, where.line, key=lambda service: service.location.line)
+            owner = services[above - 1] if above else None
             use = Use(where) if owner is None else Use(where, owner.name, _repository(owner))
             self._of(reference.name).uses.append(use)
 
@@ -239,11 +241,6 @@ class Environment:
     def _assigns(self, path: str, name: str) -> bool:
         text = self.store.repository.text(path) or ""
         return re.search(rf"^\s*(?:export\s+)?{re.escape(name)}\s*=", text, re.MULTILINE) is not None
-
-
-def _covers(place: Location, where: Location) -> bool:
-    """True when a reference stands in an environment entry (the key of a mapping, or the item of a list)."""
-    return place.path == where.path and place.line == where.line
 
 
 def _repository(service: Service) -> str:

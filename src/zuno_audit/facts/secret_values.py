@@ -123,6 +123,8 @@ _NOT_A_VALUE = re.compile(
 _RANDOM_CHARACTERS = re.compile(r"[A-Za-z0-9+/=]+")
 _SEPARATORS = re.compile(r"[-_.:|,;#@!]+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_LOGIN = re.compile(r"(://[^\s/:@]*:)(?!\$)[^\s/@]+@")
+_SETTING = re.compile(r"(\b[A-Za-z][\w-]{2,60})(\s*=\s*|\s+)(?![$'\"]*\$)(?!-)([^\s;|&]+)")
 _LEET = str.maketrans("0134578@$!", "oieastbasi")
 # sha256 of the private keys of the first accounts of every local test chain (public in its documentation)
 _PUBLIC_TEST_KEYS = frozenset(
@@ -147,6 +149,12 @@ def names_a_secret(name: str) -> bool:
     if not _SECRET_WORDS.isdisjoint(parts):
         return True
     return any(b in ("key", "keys") and a in _KEY_KINDS for a, b in pairwise(parts))
+
+
+def redacted(text: str) -> str:
+    """A command without the literal values of options and variables whose names say that they hold secrets."""
+    text = _LOGIN.sub(r"\1***@", text)
+    return _SETTING.sub(lambda m: m[1] + m[2] + "***" if names_a_secret(m[1]) else m[0], text)
 
 
 def real_kind(value: str) -> str | None:

@@ -24,8 +24,9 @@ from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, Span, at_line
 
 MAX_FILE_BYTES = 1024 * 1024
-MAX_HITS = 20_000  # of one anchor in the whole repository
-MAX_LINE = 600  # bytes on either side of an anchor
+MAX_HITS = 200_000  # of one anchor in the whole repository
+MAX_JUDGED = 10_000  # values of names of secrets in the whole repository
+MAX_LINE = 300  # bytes of a value that are looked at
 
 PRIVATE_KEY = "private key"
 KEYSTORE = "key store"
@@ -94,8 +95,9 @@ _NAME_ANCHORS = (
     *(b"secret", b"passw", b"requirepass", b"token", b"_key", b"-key", b"apikey", b"privatekey"),
     *(b"jwtkey", b"mnemonic", b"credential"),
 )
+_NEWLINE = re.compile(rb"\n")
 _NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.-]*\Z")
-_NAME_AFTER = re.compile(rb"[A-Za-z0-9_-]*")
+_NAME_AFTER = re.compile(rb"[A-Za-z0-9_-]{0,80}")
 _NEVER_BEFORE_A_VALUE = frozenset(b".()&|{}[>\n;!?")  # code or prose, the usual case
 _QUOTED = rb"(?:\"([^\"\n]*)\"|'([^'\n]*)'|`([^`\n]*)`)"
 _BARE = rb"([^\s\"'`,;]+)"
@@ -147,9 +149,9 @@ def secret_in_file(store: FactStore) -> Table:
     Fields: `name`, `kind`, `length`, `in_tests` yes/no (test code or test data), `template` yes/no (a file to
     be copied and filled in), `counts` yes/no: no for keys and values made up for tests.
     """
-    text = store.get(_text)
     rows = tuple(_row(secret) for secret in store.get(secrets))
-    return Table("secret_in_file", rows, text.paths, text.problems)
+    text = store.get(_text)
+    return Table("secret_in_file", rows, text.paths, tuple(text.problems))
 
 
 def _row(secret: Secret) -> Entity:
@@ -187,6 +189,7 @@ class _Text:
         self.starts: list[int] = []
         paths: list[str] = []
         problems: list[Problem] = []
+        self.judged = 0
         offset = 0
         for path, file in store.repository.files.items():
             if not file.tracked or file.is_link or _is_left_out(path):
@@ -204,8 +207,9 @@ class _Text:
                 parts += (data, b"\n\0\n")
                 offset += len(data) + 3
         self.bytes = b"".join(parts)
+        self._lines: dict[int, list[int]] = {}
         self.paths = tuple(paths)
-        self.problems = tuple(problems)
+        self.problems = problems
 
     def path(self, offset: int) -> str:
         """The file of an offset."""
@@ -214,12 +218,21 @@ class _Text:
     def location(self, offset: int, length: int) -> Location:
         """The region of a match; it ends on its first line."""
         index = bisect_right(self.starts, offset) - 1
-        line_start = self.bytes.rfind(b"\n", 0, offset) + 1
-        line = self.bytes.count(b"\n", self.starts[index], offset) + 1
-        column = len(self.bytes[line_start:offset].decode("utf-8", "replace")) + 1
+        lines = self._lines_of(index)
+        line = bisect_right(lines, offset)
+        column = len(self.bytes[lines[line - 1] : offset].decode("utf-8", "replace")) + 1
         end = self.bytes.find(b"\n", offset, offset + length)
         width = (end if end >= 0 else offset + length) - offset
         return Location(self.paths[index], Span(line, column, line, column + width))
+
+    def _lines_of(self, index: int) -> list[int]:
+        """Where the lines of a file begin."""
+        if index not in self._lines:
+            start = self.starts[index]
+            end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.bytes)
+            newlines = _NEWLINE.finditer(self.bytes, start, end)
+            self._lines[index] = [start, *(match.end() for match in newlines)]
+        return self._lines[index]
 
     def hits(self, anchor: bytes, haystack: bytes | None = None) -> Iterator[int]:
         """Every offset of an anchor."""
@@ -352,6 +365,11 @@ def _assignment(text: _Text, hit: int, end: int) -> Iterator[Secret]:
     name = text.bytes[start:end].decode("utf-8", "replace")
     match = _value_pattern(text.path(hit), name).match(text.bytes, end, end + MAX_LINE)
     if match is None or not names_a_secret(name):
+        return
+    text.judged += 1
+    if text.judged > MAX_JUDGED:
+        if text.judged == MAX_JUDGED + 1:
+            text.problems.append(Problem(text.path(hit), 1, "more values than are searched for secrets"))
         return
     group = next(i for i, value in enumerate(match.groups(), 1) if value is not None)
     value = match[group].decode("utf-8", "replace")

@@ -20,6 +20,9 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
+MAX_VALUE_LINES = 60  # of a quoted value: a private key of 4096 bits has 52
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """One line of an env file. `value` is None for a bare name, which takes the value from outside.
@@ -105,7 +108,7 @@ def _quoted(
     closing = _CLOSING[quote].match(rest, 1)
     used = 1
     if closing is None:  # the value goes on in the lines below, up to the quote that closes it
-        rest = "\n".join([rest, *lines[number + 1 : number + 200]])
+        rest = "\n".join([rest, *lines[number + 1 : number + MAX_VALUE_LINES]])
         closing = _CLOSING[quote].match(rest, 1)
         if closing is None:
             return None, 1

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-MAX_REFERENCES = 1000  # of one text; more is not configuration
+MAX_REFERENCES = 500  # of one text; more is not configuration
+MAX_LENGTH = 2000  # characters between the braces of one reference
 MAX_NESTING = 10  # of defaults inside defaults
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -110,7 +111,7 @@ def _reference(text: str, start: int) -> Reference | None:
 def _closing_brace(text: str, position: int) -> int | None:
     """Where the brace that is open at `position` closes."""
     depth = 1
-    for i in range(position, len(text)):
+    for i in range(position, min(position + MAX_LENGTH, len(text))):
         if text[i] == "{" and text[i - 1] == "$":
             depth += 1
         elif text[i] == "}":

@@ -119,3 +119,14 @@ def test_a_key_twice_is_a_problem_because_compose_refuses_it(tmp_path: Path) -> 
     text = "services:\n  a: {image: x}\n  a: {image: y}\n"
     (problem,) = compose_service(store_of(tmp_path, {"compose.yml": text})).problems
     assert problem.line == 3
+
+
+def test_a_command_is_shown_without_its_passwords(tmp_path: Path) -> None:
+    command = (
+        "run --requirepass hunter2 --password=hunter2 -d postgres://u:hunter2@db/x --port 80 --token $$T"
+    )
+    text = f"services:\n  a: {{image: x, command: '{command}'}}\n"
+    (row,) = compose_service(store_of(tmp_path, {"compose.yml": text})).rows
+    shown = str(row.get("command").value)
+    assert "hunter2" not in shown
+    assert "--port 80 --token $$T" in shown
