@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from posixpath import dirname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go_code import Function, GoCode, calls, go_code
 from zuno_audit.facts.go_settings import GoSettings
@@ -187,20 +187,29 @@ def method_calls(
                     yield file, function, call
 
 
-def values(store: FactStore, templates: list[str], mains: frozenset[str]) -> dict[str, str]:
-    """The texts that templates stand for in the deployments of some binaries, each with the binary.
+class Named(NamedTuple):
+    """The texts that an expression may be, each with a binary; not `certain` if one run may see several."""
+
+    texts: dict[str, str]
+    certain: bool
+
+
+def values(store: FactStore, templates: list[str], mains: frozenset[str]) -> Named:
+    """The texts that templates stand for in the deployments of some binaries.
 
     A template whose variables nothing sets is left out.
     """
     found: dict[str, str] = {}
+    certain = True
     for main in sorted(mains):
         environments = [d.environment for d in deployments(store, main)] or [{}]
         for environment in environments:
-            for template in templates:
-                text = shell.expand(template.removeprefix(MARK), environment)
-                if text:
-                    found.setdefault(text, main)
-    return found
+            expanded = (shell.expand(template.removeprefix(MARK), environment) for template in templates)
+            texts = {text for text in expanded if text}
+            certain = certain and len(texts) == 1
+            for text in texts:
+                found.setdefault(text, main)
+    return Named(dict(sorted(found.items())), certain)
 
 
 def go_names(store: FactStore) -> GoNames:

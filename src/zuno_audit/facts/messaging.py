@@ -46,7 +46,7 @@ def _from_code(store: FactStore) -> Iterator[Entity]:
             continue
         where = file.location(call.start, call.end)
         templates = names.templates(function, file, call.args[0])
-        found = values(store, templates, mains)
+        found = values(store, templates, mains).texts
         for name, main in found.items():
             yield _row(name, Answer(YES, f"{main} declares it", (where,)), "code", main, where)
         if not found:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.compose_tables import image_repository
+from zuno_audit.facts.sql_files import sql_files
 from zuno_audit.facts.sql_runs import DatabaseRun, new_server, place
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
@@ -150,17 +151,11 @@ def _folder_for(store: FactStore, written: str, base: str) -> str | None:
 
 
 def _from_go(store: FactStore) -> Iterator[MigrationTool]:
-    from zuno_audit.facts.go_packages import go_heads, go_packages
+    from zuno_audit.facts.go_packages import go_heads
 
-    files = store.repository.grep(b"migrate", suffix=".go") + store.repository.grep(b"goose", suffix=".go")
-    files += store.repository.grep(b"dbmate", suffix=".go") + store.repository.grep(b"tern", suffix=".go")
-    if not files:
-        return
-    heads = store.get(go_heads)
     seen: set[tuple[str, str]] = set()
-    for path in dict.fromkeys(files):
-        head = heads.get(path)
-        if head is None or head.is_test:
+    for path, head in store.get(go_heads).items():
+        if head.is_test:
             continue
         for spec in head.imports:
             tool = next((t for prefix, t in _LIBRARIES.items() if spec.path.startswith(prefix)), None)
@@ -168,7 +163,6 @@ def _from_go(store: FactStore) -> Iterator[MigrationTool]:
             if tool is not None and (folder, tool) not in seen:
                 seen.add((folder, tool))
                 yield _go_tool(store, tool, path, folder, spec.line)
-    store.get(go_packages)
 
 
 def _go_tool(store: FactStore, tool: str, path: str, folder: str, line: int) -> MigrationTool:
@@ -431,6 +425,7 @@ def _apply(store: FactStore, tool: MigrationTool, run: DatabaseRun) -> None:
 
 def _migrate(store: FactStore, tool: MigrationTool, server: Server, path: str) -> Outcome:
     from zuno_audit.facts.postgres.scripts import run_migration
+    from zuno_audit.languages.sql.statements import parse_script
 
     text = store.repository.text(path) or ""
     body, options = up_section(text)
@@ -442,7 +437,8 @@ def _migrate(store: FactStore, tool: MigrationTool, server: Server, path: str) -
     if "atlas:txmode none" in text:
         wrapped = False
     by_statement = tool.tool != "golang-migrate"
-    return run_migration(server, path, body, wrapped=wrapped, by_statement=by_statement)
+    pieces = store.get(sql_files).file(path).pieces if body == text else parse_script(body)
+    return run_migration(server, path, pieces, wrapped=wrapped, by_statement=by_statement)
 
 
 def up_section(text: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import compose_files
 from zuno_audit.facts.sql_declarations import Declared, declarations
+from zuno_audit.facts.sql_files import sql_files
 from zuno_audit.facts.sql_runs import DatabaseRun, database_runs, place
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
@@ -184,10 +185,8 @@ def _not_created(
     made: set[tuple[str, str, str]],
     unseen: list[Unseen],
 ) -> Iterator[Entity]:
-    from zuno_audit.languages.sql.statements import parse_script
-
-    text = store.repository.text(path) or ""
-    pieces = parse_script(text)
+    file = store.get(sql_files).file(path)
+    text, pieces = file.text, file.pieces
     for piece in pieces:
         if piece.not_understood is not None and _is_run(runs, path):
             where = place(store, path, piece.start)
@@ -196,7 +195,7 @@ def _not_created(
         if _exists(declared, made):
             continue
         where = place(store, path, declared.start)
-        reason, certain = _why_not(store, runs, path, declared, pieces)
+        reason, certain = _why_not(store, runs, path, declared)
         created = Answer(NO if certain else UNKNOWN, reason, (where,))
         yield Entity(f"db_{declared.kind}", where, _declared_fields(declared, created))
 
@@ -237,7 +236,7 @@ def _declared_fields(declared: Declared, created: Answer) -> dict[str, Answer]:
 
 
 def _why_not(
-    store: FactStore, runs: tuple[DatabaseRun, ...], path: str, declared: Declared, pieces: object
+    store: FactStore, runs: tuple[DatabaseRun, ...], path: str, declared: Declared
 ) -> tuple[str, bool]:
     """Why a statement creates nothing, and whether that is certain."""
     for run in runs:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import ComposeFile, Service, Volume, compose_files
 from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.sql_files import sql_files
 from zuno_audit.languages import shell
 from zuno_audit.model.location import Location
 
@@ -195,12 +196,11 @@ def _initialise(store: FactStore, server: PostgresService) -> DatabaseRun:
 def _run_sql(store: FactStore, run: DatabaseRun, database: Server, file: InitFile) -> None:
     from zuno_audit.facts.postgres.scripts import run_psql
 
-    text = store.repository.text(file.path) if file.path is not None else None
-    if file.path is None or text is None:
+    if file.path is None or store.repository.read(file.path) is None:
         message = f"{file.source} is mounted as {file.name} but is no file of the repository"
         run.stopped = (message, file.location)
         return
-    outcome = run_psql(database, file.path, text)
+    outcome = run_psql(database, file.path, store.get(sql_files).file(file.path).pieces)
     run.outcomes[file.path] = outcome
     if outcome.failure is not None:
         where = place(store, file.path, outcome.failure.offset)
@@ -253,6 +253,7 @@ def _psql(
 ) -> bool:
     from zuno_audit.facts.postgres.catalog import DatabaseError
     from zuno_audit.facts.postgres.scripts import run_psql
+    from zuno_audit.languages.sql.statements import parse_script
 
     options = psql_options(words)
     if options.get("file") is not None:
@@ -265,7 +266,7 @@ def _psql(
     except DatabaseError as error:
         run.stopped = (f"{path}:{where.line} fails: {error.message}", where)
         return False
-    outcome = run_psql(database, path, options.get("command") or text, stop=stop)
+    outcome = run_psql(database, path, parse_script(options.get("command") or text), stop=stop)
     database.connect(main)
     known = run.outcomes.setdefault(path, outcome)
     known.refused.update(outcome.refused)
@@ -305,10 +306,4 @@ def psql_options(words: tuple[str, ...]) -> dict[str, str]:
 
 def place(store: FactStore, path: str, offset: int, note: str = "") -> Location:
     """The place of an offset in a file."""
-    from zuno_audit.model.location import Span
-
-    text = store.repository.text(path) or ""
-    offset = min(offset, len(text))
-    line = text.count("\n", 0, offset) + 1
-    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
-    return Location(path, Span(line, column, line, column), note)
+    return store.get(sql_files).file(path).place(offset, note)

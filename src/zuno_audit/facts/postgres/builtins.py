@@ -1,7 +1,5 @@
 """What a fresh PostgreSQL 15 with its contrib extensions knows, looked up in `builtins.txt`."""
 
-from __future__ import annotations
-
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What exists in a database: schemas, relations, types, functions. Copied at BEGIN, dropped at ROLLBACK."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -119,7 +117,7 @@ class UserFunction(NamedTuple):
 class Catalog:
     """One database. Entities are immutable, so a copy of the tables of names is a full copy."""
 
-    schemas: dict[str, Schema] = field(
+    schemas: dict[str, "Schema"] = field(
         default_factory=lambda: {name: Schema() for name in ("public", "pg_catalog", "information_schema")}
     )
     relations: dict[Key, Relation] = field(default_factory=dict)
@@ -132,7 +130,7 @@ class Catalog:
     default_path: tuple[str, ...] = ("$user", "public")
     hidden: bool = False  # something happened that could not be followed: unknown names may exist
 
-    def copy(self) -> Catalog:
+    def copy(self) -> "Catalog":
         """An independent copy."""
         return Catalog(
             dict(self.schemas),

@@ -305,7 +305,9 @@ class Checker:
     @staticmethod
     def _moment(kind: str, literal: Expr) -> None:
         """`moment - 'text'` reads the text as another moment: an interval there is an error."""
-        if kind != "interval" and not re.search(r"\d{3,}|now|today|yesterday|epoch|infinity", str(literal.value)):
+        if kind != "interval" and not re.search(
+            r"\d{3,}|now|today|yesterday|epoch|infinity", str(literal.value)
+        ):
             message = f'invalid input syntax for type {kind}: "{str(literal.value)[:40]}"'
             raise DatabaseError("invalid_datetime_format", message, literal.start)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from zuno_audit.facts.postgres.catalog import DatabaseError, Undecided
 from zuno_audit.facts.postgres.server import Server
-from zuno_audit.languages.sql.statements import Piece, parse_script
+from zuno_audit.languages.sql.statements import Piece
 from zuno_audit.languages.sql.tree import Transaction
 
 _HARMLESS = frozenset(
@@ -70,12 +70,12 @@ class Outcome:
     open_block: int | None = None
 
 
-def run_psql(server: Server, path: str, text: str, *, stop: bool = True) -> Outcome:
-    """`psql -f path`, with ON_ERROR_STOP when `stop`: every statement on its own unless BEGIN says otherwise."""
+def run_psql(server: Server, path: str, pieces: tuple[Piece, ...], *, stop: bool = True) -> Outcome:
+    """`psql -f path` of a parsed file, with ON_ERROR_STOP when `stop`: every statement on its own unless BEGIN says otherwise."""
     session = _Session(server, path, stop)
     session.server.connect()
     session.server.path = path
-    for piece in parse_script(text):
+    for piece in pieces:
         if not session.piece(piece):
             break
     if server.in_block:
@@ -158,7 +158,7 @@ class _Session:
 
 
 def run_migration(
-    server: Server, path: str, text: str, *, wrapped: bool = False, by_statement: bool = False
+    server: Server, path: str, pieces: tuple[Piece, ...], *, wrapped: bool = False, by_statement: bool = False
 ) -> Outcome:
     """A file as a migration tool sends it.
 
@@ -168,7 +168,6 @@ def run_migration(
     outcome = Outcome(path)
     server.connect()
     server.path = path
-    pieces = parse_script(text)
     for piece in pieces if not by_statement else ():
         if piece.error is not None or piece.meta is not None:
             message = piece.error.message if piece.error is not None else "a psql command in a migration"

@@ -1,7 +1,5 @@
 """Tokens of PostgreSQL: its quoting rules, nested comments and dollar quotes (manual, section 4.1)."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

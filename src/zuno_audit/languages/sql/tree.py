@@ -3,8 +3,6 @@
 Named tuples, because forty frozen dataclasses take five times as long to import as a schema to parse.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, TypeAlias
 
 
@@ -54,8 +52,8 @@ class Expr(NamedTuple):
     kind: str
     start: int
     value: Any = None
-    args: tuple[Expr, ...] = ()
-    query: Query | None = None
+    args: tuple["Expr", ...] = ()
+    query: "Query | None" = None
     star: bool = False
 
 
@@ -65,7 +63,7 @@ class FromItem(NamedTuple):
     alias: str | None
     start: int
     table: Name | None = None
-    query: Query | None = None
+    query: "Query | None" = None
     call: Expr | None = None
     columns: tuple[str, ...] = ()
     lateral: bool = False
@@ -79,9 +77,9 @@ class Query(NamedTuple):
     items: tuple[FromItem, ...] = ()
     conditions: tuple[Expr, ...] = ()
     ordering: tuple[Expr, ...] = ()
-    ctes: tuple[tuple[str, Query | Insert | Update | Delete], ...] = ()
+    ctes: "tuple[tuple[str, Query | Insert | Update | Delete], ...]" = ()
     values: tuple[tuple[Expr, ...], ...] = ()
-    more: tuple[Query, ...] = ()
+    more: tuple["Query", ...] = ()
     windows: tuple[str, ...] = ()
 
 
@@ -99,7 +97,7 @@ class Constraint(NamedTuple):
     table: Name | None = None
     referenced: tuple[str, ...] = ()
     using: str | None = None
-    keys: tuple[IndexKey, ...] = ()
+    keys: tuple["IndexKey", ...] = ()
     method: str = ""
 
 
