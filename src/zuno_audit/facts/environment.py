@@ -19,9 +19,9 @@ from zuno_audit.facts.compose import ComposeFile, ComposeFiles, EnvEntry, Servic
 from zuno_audit.facts.compose_tables import image_repository
 from zuno_audit.facts.dockerfile import dockerfiles
 from zuno_audit.facts.dotenv import env_templates
-from zuno_audit.facts.env_calls import env_calls
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.gitignore import is_dotenv
+from zuno_audit.facts.go.env import env_reads
 from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.kubernetes import manifests
@@ -67,7 +67,7 @@ _NAME_IN_TEXT = re.compile(rb"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 
 def go_reads(store: FactStore) -> tuple[EnvRead, ...]:
     """What Go code reads, tests left out."""
-    return store.get(env_calls)
+    return store.get(env_reads)
 
 
 @dataclass(slots=True)
@@ -112,11 +112,11 @@ class Environment:
     # --- code
 
     def binaries(self, read: EnvRead) -> list[str]:
-        """The folders of the main packages that link the code of a read."""
-        return self.packages.binaries_of(read.directory)
+        """The folders of the main packages that link the code of a read; none when it cannot run."""
+        return [] if read.can_run == NO else self.packages.binaries_of(read.directory)
 
     def live_reads(self, name: str) -> list[EnvRead]:
-        """The reads that some binary links."""
+        """The reads that some binary links and can run."""
         variable = self.variables.get(name)
         return [read for read in variable.reads if self.binaries(read)] if variable is not None else []
 
@@ -288,9 +288,9 @@ def _row(joined: Environment, variable: Variable) -> Entity:
     effects = [use for use in variable.uses if use.has_effect]
     fields = {
         "name": Answer(variable.name),
-        "read": _read_answer(variable, live),
+        "read": _read_answer(joined, variable, live),
         "readers": Answer(tuple(sorted({b for read in live for b in joined.binaries(read)}))),
-        "used": _used(variable, live, effects),
+        "used": _used(joined, variable, live, effects),
         "effective": _effective(joined, variable, live, effects, undelivered),
         "undelivered_to": Answer(tuple(undelivered), proof=tuple(undelivered.values())[:MAX_PROOF]),
         "containers": Answer(
@@ -314,17 +314,19 @@ def _has_default(live: list[EnvRead]) -> str | None:
     return YES if all(read.default for read in live) else NO
 
 
-def _read_answer(variable: Variable, live: list[EnvRead]) -> Answer:
+def _read_answer(joined: Environment, variable: Variable, live: list[EnvRead]) -> Answer:
     if live:
         return Answer(YES, "code reads it", tuple(read.location for read in live)[:MAX_PROOF])
     if variable.reads:
         places = tuple(read.location for read in variable.reads)[:MAX_PROOF]
-        return Answer(NO, f"only {places[0].path} reads it, which no binary links", places)
+        linked = any(joined.packages.is_linked(read.directory) for read in variable.reads)
+        why = "in a function that nothing calls" if linked else "which no binary links"
+        return Answer(NO, f"only {places[0].path} reads it, {why}", places)
     return Answer(NO, "no code reads it")
 
 
-def _used(variable: Variable, live: list[EnvRead], effects: list[Use]) -> Answer:
-    read = _read_answer(variable, live)
+def _used(joined: Environment, variable: Variable, live: list[EnvRead], effects: list[Use]) -> Answer:
+    read = _read_answer(joined, variable, live)
     if live or effects:
         return Answer(YES, "", (*read.proof, *(use.location for use in effects))[:MAX_PROOF])
     if variable.uses:
@@ -357,4 +359,4 @@ def _effective(
             f"the code in {names} reads it and compose does not pass it on",
             (*reads, *undelivered.values())[:MAX_PROOF],
         )
-    return _used(variable, live, effects)
+    return _used(joined, variable, live, effects)

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
@@ -201,9 +202,23 @@ class GoCode:
                 found.setdefault(around.key if around else (file.path, -1), around)
         return list(found.values())
 
-    def _imports(self, path: str, package: GoPackage | None) -> bool:
-        head = self.packages.heads[path]
-        return package is not None and any(i.path == package.import_path for i in head.imports)
+    @cached_property
+    def _importers(self) -> dict[str, list[str]]:
+        """The linked files that import a package, by its import path."""
+        found: dict[str, list[str]] = {}
+        for path in self.linked_files:
+            for imported in self.packages.heads[path].imports:
+                found.setdefault(imported.path, []).append(path)
+        return found
+
+    def _candidates(self, function: Function, own: GoPackage | None, everywhere: bool) -> list[str]:
+        """The linked files that may name a function."""
+        if everywhere:
+            return list(self.linked_files)
+        near = self._by_directory.get(function.directory, [])
+        if own is None or not function.name[:1].isupper():
+            return near
+        return sorted({*near, *self._importers.get(own.import_path, ())})
 
     def mentions(self, function: Function, *, importers_only: bool = True) -> Iterator[tuple[GoFile, int]]:
         """Places (file, byte offset) that name the function: its package and those that import it, or all.
@@ -215,12 +230,9 @@ class GoCode:
         own = self.packages.by_directory.get(function.directory)
         literal = name.encode()
         word = re.compile(re.escape(literal) + rb"(?![\w])")
-        for path, folder in self.linked_files.items():
-            same = folder == function.directory
-            if not same and not name[:1].isupper():
-                continue
-            if not same and (importers_only or not is_method) and not self._imports(path, own):
-                continue
+        everywhere = is_method and name[:1].isupper() and not importers_only
+        for path in self._candidates(function, own, everywhere):
+            same = self.linked_files[path] == function.directory
             data = self.repository.read(path)
             if data is None or literal not in data:
                 continue

@@ -76,7 +76,13 @@ class Bindings:
     def _function(self, node: FunctionNode) -> None:
         self.functions.append(node)
         if isinstance(node, s.FuncDecl) and node.receiver is not None and node.receiver.name:
-            self._define(node.receiver.name, node.start, node.end, Source("receiver", function=node), node.receiver.type)
+            self._define(
+                node.receiver.name,
+                node.start,
+                node.end,
+                Source("receiver", function=node),
+                node.receiver.type,
+            )
         for index, param in enumerate(node.params):
             if param.name:
                 self._define(param.name, node.start, node.end, Source("param", None, index, node), param.type)
@@ -96,7 +102,9 @@ class Bindings:
                 for kind, target in (("range-key", key), ("range-value", value)):
                     if isinstance(target, s.Ident):
                         source = Source(kind, x, start=target.start)
-                        self._define(target.name, target.start, scope[1], source) if define else self._add(target, source)
+                        self._define(target.name, target.start, scope[1], source) if define else self._add(
+                            target, source
+                        )
             case s.TypeSwitch(name=name) if name:
                 self._define(name, node.start, scope[1], Source("other", node.x))
             case s.Unary(op="&", x=s.Ident() as target):

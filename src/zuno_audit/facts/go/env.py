@@ -21,18 +21,18 @@ from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.search import CallSite
-from zuno_audit.facts.go.texts import Hole, Template, Texts, plain
-from zuno_audit.facts.go.values import Const, Extern, Func, Input, State
+from zuno_audit.facts.go.texts import Hole, Template, Texts
+from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val
+from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages import shell
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.model.entity import NO, YES
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
 MAX_LEVELS = 5  # wrappers around wrappers
 MAX_CALL_SITES = 4_000
+MAX_EVALUATED_CALLERS = 100
 _SYSTEM = {"Getenv": ("os", "syscall"), "LookupEnv": ("os",)}
 _DIRECT = Missing()
 _FOUND = Missing(reports=True)
@@ -95,9 +95,8 @@ class _Finder:
                 self._system_uses(path, name, paths)
         for path in self.search.files_with(b"os.Environ"):
             self._environ(path)
-        for name in ("ExpandEnv", "Expand"):
-            for site in self.search.calls_to("os", name):
-                self._expanded(site)
+        for path in self.search.files_with(b"ExpandEnv("):
+            self._expanded(path)
         while self.todo and self.calls < MAX_CALL_SITES:
             self._follow(self.todo.pop())
         return self.found
@@ -106,8 +105,10 @@ class _Finder:
 
     def _roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
         package = self.program.package_of(path)
-        file = self.program.file(path) if package is not None and path in package.files else None
-        if package is None or file is None:
+        if package is None or path not in package.files or not is_go_tool_file(path):
+            return
+        file = self.program.file(path)
+        if file is None:
             return
         for node in (*file.functions_with(literal), *file.values_with(literal)):
             yield Declaration(package, file, node)
@@ -270,10 +271,26 @@ class _Finder:
     def _follow(self, reader: _Reader) -> None:
         for site in self._sites(reader):
             self._call(site, reader.template, reader.missing, reader.level, reader.origin)
+        if reader.is_field:
+            self._handed_on(reader)
+
+    def _handed_on(self, reader: _Reader) -> None:
+        """The field that holds a reading function is itself used as a value."""
+        for path in reader.package.files:
+            for root in self._roots(path, b"." + reader.name.encode()):
+                above: dict[int, s.Node] | None = None
+                for node in s.walk(root.node):
+                    if isinstance(node, s.Selector) and node.sel == reader.name:
+                        above = parents(root.node) if above is None else above
+                        parent = above.get(id(node))
+                        if isinstance(parent, s.Call) and parent.fun is not node:
+                            self._value(root, node, above, reader.template, reader.missing, reader.level)
 
     def _sites(self, reader: _Reader) -> Iterator[CallSite]:
         if reader.declared is not None and not reader.is_local:
-            yield from self.search.callers(reader.declared)
+            for site in self.search.callers(reader.declared):
+                if is_go_tool_file(site.root.file.path):
+                    yield site
         elif reader.declared is not None:
             root = reader.declared
             for site in self.search.calls_named(root.file, root.package, reader.name):
@@ -328,28 +345,46 @@ class _Finder:
 
     # ---------------------------------------------------------------- what only the evaluator can tell
 
-    def _evaluate(self, site: CallSite, missing: Missing, level: int, origin: CallSite) -> None:
+    def _evaluate(
+        self,
+        site: CallSite,
+        missing: Missing,
+        level: int,
+        origin: CallSite,
+        followed: frozenset[int] = frozenset(),
+    ) -> None:
         """Runs the function around a call, then its callers, and notes the keys that arrive at `origin`."""
         node = site.root.node
-        names, depends = _Keys(self.asked, site, origin).names(site.root)
+        followed |= {id(d.node) for d in self._between(site, origin)}
+        names, depends = _Keys(self.asked, site, followed).names(site.root)
         outcome = self._outcome(site, missing)
         for name in names:
             self._found(name, site.root, site.call, outcome, None)
         if depends and isinstance(node, s.FuncDecl) and level < MAX_LEVELS:
             missing = try_without(self.asked, site.root)
-            for caller in self.search.callers(site.root)[:MAX_CALL_SITES]:
+            for caller in self.search.callers(site.root)[:MAX_EVALUATED_CALLERS]:
                 key = ("caller", id(caller.call), id(origin.call))
                 if key not in self.done:
                     self.done.add(key)
-                    self._evaluate(caller, missing, level + 1, origin)
+                    self._evaluate(caller, missing, level + 1, origin, followed)
+
+    def _between(self, site: CallSite, origin: CallSite) -> list[Declaration]:
+        """The functions that the evaluation must not put off: around the call, around the read, and what is called."""
+        return [site.root, origin.root, *self._callees(site.call.fun, site.root)]
 
     # ---------------------------------------------------------------- the whole environment, and texts with $NAME
 
-    def _expanded(self, site: CallSite) -> None:
-        for text in (self.texts.constants(site.call.args[0], site.root) or ()) if site.call.args else ():
-            if called_name(site.call) == "ExpandEnv":
-                for name in shell.names(text):
-                    self._found(name, site.root, site.call, Outcome(), "os.ExpandEnv")
+    def _expanded(self, path: str) -> None:
+        for root in self._roots(path, b"ExpandEnv("):
+            for site in self.search.calls_named(root.file, root.package, "ExpandEnv"):
+                if (
+                    site.root.node is root.node
+                    and site.call.args
+                    and self._path_of(site.call.fun, root) == "os"
+                ):
+                    for text in self.texts.constants(site.call.args[0], root) or ():
+                        for name in shell.names(text):
+                            self._found(name, root, site.call, Outcome(), "os.ExpandEnv")
 
     def _environ(self, path: str) -> None:
         """A loop over os.Environ(): the names that the function compares with or looks up."""
@@ -384,17 +419,25 @@ def _compared(node: s.Node) -> list[s.Expr]:
     return []
 
 
+def _depends(ev: Evaluator, value: Val, depth: int = 0) -> bool:
+    """True when the caller decides a value, or what a library makes of it."""
+    if isinstance(value, Extern) and value.args is not None and depth < 4:
+        return any(_depends(ev, inner, depth + 1) for arg in value.args for inner in ev.force(arg))
+    return isinstance(value, Input)
+
+
 class _Keys:
     """One evaluation that watches which keys arrive at a call of the system's function."""
 
-    def __init__(self, asked: Analysis, site: CallSite, origin: CallSite) -> None:
-        self.site, self.origin, self.asked = site, origin, asked
+    def __init__(self, asked: Analysis, site: CallSite, followed: frozenset[int]) -> None:
+        self.site, self.followed, self.asked = site, followed, asked
         self.keys: list[str] = []
         self.depends = False
 
     def names(self, root: Declaration) -> tuple[list[str], bool]:
         """The constant keys, and whether there are others that the caller decides."""
-        ev = self.asked.evaluator(lazy=False, limits=Limits(steps=20_000))
+        ev = self.asked.evaluator(limits=Limits(steps=20_000))
+        ev.eager.update(self.followed)
         ev.on_extern = self._watch
         literals: list[tuple[Func, State]] = []
         ev.on_literal = lambda func, state: literals.append((func, state.fork()))
@@ -419,7 +462,7 @@ class _Keys:
             if isinstance(value, Const) and isinstance(value.value, str):
                 self.keys.append(value.value)
             else:
-                self.depends = self.depends or isinstance(value, Input) or not isinstance(value, Const)
+                self.depends = self.depends or _depends(ev, value)
 
     def _is_through(self, ev: Evaluator, call: Extern) -> bool:
         """True when the read happens at, or inside of, the call that is asked about."""
@@ -432,5 +475,3 @@ class _Keys:
                 return True
             frame = frame.caller
         return False
-
-

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.texts import Texts
     from zuno_audit.languages.go.parse import GoFile
 
-_ENDS = frozenset("Fatal Fatalf Fatalln Fatalw Exit Panic Panicf Panicln Panicw panic Goexit".split())
-_UNCHANGED = frozenset("TrimSpace ToLower ToUpper Trim string TrimSuffix TrimPrefix".split())
+_ENDS = frozenset(["Fatal", "Fatalf", "Fatalln", "Fatalw", "Exit", "Panic", "Panicf", "Panicln", "Panicw", "panic", "Goexit"])
+_UNCHANGED = frozenset(["TrimSpace", "ToLower", "ToUpper", "Trim", "string", "TrimSuffix", "TrimPrefix"])
 MAX_DEFAULT = 200
 
 
@@ -100,13 +100,19 @@ def _arguments(ev: Evaluator, func: Func, state: State) -> tuple[list[Value], li
 
 def _is_refusal(ev: Evaluator, results: list[Value]) -> bool:
     last = ev.force(results[-1]) if results else ()
-    return bool(last) and all(ev.is_nil(v) is False or (isinstance(v, Const) and v.value is False) for v in last)
+    return bool(last) and all(
+        ev.is_nil(v) is False or (isinstance(v, Const) and v.value is False) for v in last
+    )
 
 
 def _default_among(found: Iterable[Val], node: s.FuncDecl, file: GoFile) -> Missing:
     constant = None
     for value in found:
-        if isinstance(value, Input) and isinstance(value.key, tuple) and value.key[:3] == ("param", file.path, node.start):
+        if (
+            isinstance(value, Input)
+            and isinstance(value.key, tuple)
+            and value.key[:3] == ("param", file.path, node.start)
+        ):
             return Missing(parameter=value.key[3])
         if isinstance(value, Const) and value.value not in ("", 0, False):
             constant = str(value.value)
@@ -130,56 +136,88 @@ class Surroundings:
     def __init__(self, texts: Texts, root: Declaration) -> None:
         self.texts, self.root = texts, root
         self.bindings = texts.bindings(root)
-        self.parents = parents(root.node)
+        self._parents: dict[int, s.Node] | None = None
+
+    def parent(self, node: s.Node) -> s.Node | None:
+        """The node around a node."""
+        if self._parents is None:
+            self._parents = parents(self.root.node)
+        return self._parents.get(id(node))
 
     def outcome(self, call: s.Call, missing: Missing) -> Outcome:
         """What becomes of a call that reads a variable when there is none."""
         default = missing.constant
         if missing.parameter is not None and missing.parameter < len(call.args):
             default = self.text(call.args[missing.parameter])
-        if missing.required != NO or default:
+        if missing.required != NO or default or (missing.parameter is not None and default is None):
             return Outcome(default, missing.required)
-        found = self._around(call)
+        found = self._around(call, missing.reports)
         return Outcome(default if found.default is None else found.default, found.required)
 
-    def text(self, expr: s.Expr) -> str:
-        """A default value as text: what it folds to, else its source."""
+    def text(self, expr: s.Expr) -> str | None:
+        """A default as text: a constant, or a computation of constants as it is written; None for others."""
         constants = self.texts.constants(expr, self.root)
         if constants:
             return constants[0]
         if isinstance(expr, s.BasicLit):
             return str(expr.value)
-        return self.root.file.data[expr.start : expr.end][:MAX_DEFAULT].decode("utf-8", "replace")
+        number = self.texts.named_constant(expr, self.root)
+        if isinstance(number, s.BasicLit):
+            return str(number.value)
+        if self._is_constant(expr):
+            return self.root.file.data[expr.start : expr.end][:MAX_DEFAULT].decode("utf-8", "replace")
+        return None
 
-    def _around(self, call: s.Call) -> Outcome:
+    def _is_constant(self, expr: s.Expr) -> bool:
+        match expr:
+            case s.BasicLit():
+                return True
+            case s.Ident(name="true" | "false" | "nil"):
+                return True
+            case s.Binary(x=x, y=y):
+                return self._is_constant(x) and self._is_constant(y)
+            case s.Unary(x=x):
+                return self._is_constant(x)
+            case s.Selector(x=s.Ident(name=alias)):
+                local = self.bindings.variable(alias, expr.start)
+                return local is None and alias in self.texts.program.imported(self.root.file)
+        return False
+
+    def _around(self, call: s.Call, reports: bool) -> Outcome:
         node: s.Node = call
-        parent = self.parents.get(id(node))
+        parent = self.parent(node)
         while isinstance(parent, s.Call) and node is not parent.fun:
             if called_name(parent) == "Or":
                 others = [a for a in parent.args if a is not node]
                 return Outcome(self.text(others[-1])) if others else Outcome()
             if called_name(parent) not in _UNCHANGED:
                 return Outcome()
-            node, parent = parent, self.parents.get(id(parent))
+            node, parent = parent, self.parent(parent)
         if isinstance(parent, s.Binary):
             return self._tested(node, parent)
         if isinstance(parent, s.Assign):
-            return self._assigned(node, parent.lhs, parent.rhs, parent)
+            return self._assigned(node, parent.lhs, parent.rhs, parent, reports)
         if isinstance(parent, s.ValueSpec):
-            return self._assigned(node, list(parent.names), parent.values, parent)
+            return self._assigned(node, list(parent.names), parent.values, parent, reports)
         return Outcome()
 
-    def _assigned(self, node: s.Node, lhs: list[s.Expr], rhs: list[s.Expr], statement: s.Node) -> Outcome:
+    def _assigned(
+        self, node: s.Node, lhs: list[s.Expr], rhs: list[s.Expr], statement: s.Node, reports: bool
+    ) -> Outcome:
         position = next((i for i, value in enumerate(rhs) if value is node), 0)
         if position >= len(lhs):
             return Outcome()
         target = lhs[position]
-        second = lhs[1] if len(rhs) == 1 and len(lhs) == 2 else None
+        second = lhs[1] if reports and len(rhs) == 1 and len(lhs) == 2 else None
         function = self.bindings.function_at(statement.start)
         if function is None:
             return Outcome()
+        around = self.parent(statement)
+        block = self.parent(around) if isinstance(around, s.DeclStmt) else around
         for test in s.walk(function.body):
-            if isinstance(test, s.If) and test.end > statement.end:
+            if not isinstance(test, s.If) or test.end <= statement.end:
+                continue
+            if test.init is statement or self.parent(test) is block:
                 outcome = self._guard(test, target, second, function)
                 if outcome is not None:
                     return outcome
@@ -202,7 +240,7 @@ class Surroundings:
                 return Outcome(required=YES)
             returned = _returned(body)
             if returned is not None and len(function.results) == 1:
-                return Outcome(self.text(returned) or None)
+                return Outcome(self.text(returned))
         if not sense:
             return self._overwritten(test.body, target)
         return None
@@ -218,7 +256,9 @@ class Surroundings:
         if isinstance(lhs, s.Ident):
             variable = self.bindings.variable(lhs.name, offset)
             if variable is not None:
-                values = [x.expr for x in variable.sources if x.kind == "value" and x.start < offset and x.expr]
+                values = [
+                    x.expr for x in variable.sources if x.kind == "value" and x.start < offset and x.expr
+                ]
                 return self.text(values[-1]) if values else None
             constants = self.texts.constants(lhs, self.root)
             return constants[0] if constants else None
@@ -226,7 +266,7 @@ class Surroundings:
 
     def _tested(self, node: s.Node, test: s.Binary) -> Outcome:
         """`if os.Getenv("X") == "" { ... }` and `if os.Getenv("X") != "" { x = os.Getenv("X") }`."""
-        statement = self.parents.get(id(test))
+        statement = self.parent(test)
         if not isinstance(statement, s.If) or not isinstance(node, s.Call):
             return Outcome()
         other = test.y if test.x is node else test.x
@@ -288,7 +328,14 @@ def _comparison(op: str, x: s.Expr, y: s.Expr, target: s.Expr, second: s.Expr | 
     if not is_same(subject, target) or not isinstance(y, s.BasicLit):
         return None
     if length and isinstance(y.value, int):
-        holds = {"==": y.value == 0, "!=": y.value != 0, "<": y.value > 0, "<=": True, ">": False, ">=": y.value == 0}
+        holds = {
+            "==": y.value == 0,
+            "!=": y.value != 0,
+            "<": y.value > 0,
+            "<=": True,
+            ">": False,
+            ">=": y.value == 0,
+        }
         return holds[op]
     if y.value == "" and op in ("==", "!="):
         return op == "=="
@@ -307,7 +354,7 @@ def _is_error(value: s.Expr) -> bool:
     if isinstance(value, s.Call):
         return called_name(value) in ("Errorf", "New", "Error", "Wrap", "Wrapf", "Join", "WithMessage")
     name = value.name if isinstance(value, s.Ident) else value.sel if isinstance(value, s.Selector) else ""
-    return name == "err" or name.startswith(("Err", "err")) and name[3:4].isupper()
+    return name == "err" or (name.startswith(("Err", "err")) and name[3:4].isupper())
 
 
 def _returned(body: s.Stmt) -> s.Expr | None:

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 # methods that interfaces of the standard library and of known libraries ask for
 _CALLED_BY_LIBRARIES = frozenset(
-    (
-        "String Error ServeHTTP Write Read Close MarshalJSON UnmarshalJSON MarshalText UnmarshalText MarshalYAML "
-        "UnmarshalYAML Scan Value Len Less Swap Describe Collect Format GoString LogValue Unwrap Is As RoundTrip "
-        "Handle Enabled WithAttrs WithGroup Levels Fire Run Seek ReadAt WriteTo ReadFrom Next Set Type Decode Push Pop "
-        "Setup Cleanup ConsumeClaim Start Stop Init Export Shutdown ForceFlush OnStart OnEnd"
-    ).split()
+    ["String", "Error", "ServeHTTP", "Write", "Read", "Close", "MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText", "MarshalYAML", "UnmarshalYAML", "Scan", "Value", "Len", "Less", "Swap", "Describe", "Collect", "Format", "GoString", "LogValue", "Unwrap", "Is", "As", "RoundTrip", "Handle", "Enabled", "WithAttrs", "WithGroup", "Levels", "Fire", "Run", "Seek", "ReadAt", "WriteTo", "ReadFrom", "Next", "Set", "Type", "Decode", "Push", "Pop", "Setup", "Cleanup", "ConsumeClaim", "Start", "Stop", "Init", "Export", "Shutdown", "ForceFlush", "OnStart", "OnEnd"]
 )
 
 

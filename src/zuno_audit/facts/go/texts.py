@@ -66,6 +66,20 @@ class Texts:
         """The constant texts of an expression; None when a parameter or the evaluator decides."""
         return plain(self.fold(expr, root))
 
+    def named_constant(self, expr: s.Expr, root: Declaration) -> s.Expr | None:
+        """The expression behind the name of a package-level const or var."""
+        declared: Declaration | None = None
+        name = ""
+        if isinstance(expr, s.Ident) and self.bindings(root).variable(expr.name, expr.start) is None:
+            declared, name = root.package.declaration(expr.name), expr.name
+        elif isinstance(expr, s.Selector) and isinstance(expr.x, s.Ident):
+            path = self.program.imported(root.file).get(expr.x.name)
+            package = self.program.package(path) if path else None
+            declared, name = (package.declaration(expr.sel) if package else None), expr.sel
+        if declared is None or not isinstance(declared.node, s.ValueSpec):
+            return None
+        return initial(declared.node, name)
+
     def _joined(self, parts: list[s.Expr], root: Declaration, depth: int) -> list[Template] | None:
         folded = [self.fold(part, root, depth + 1) for part in parts]
         if any(f is None for f in folded):
@@ -90,7 +104,9 @@ class Texts:
                 return self._formatted(str(call.args[0].value), call.args[1:], root, depth)
         return None
 
-    def _formatted(self, form: str, args: list[s.Expr], root: Declaration, depth: int) -> list[Template] | None:
+    def _formatted(
+        self, form: str, args: list[s.Expr], root: Declaration, depth: int
+    ) -> list[Template] | None:
         pieces = form.replace("%v", "%s").split("%s")
         if len(pieces) != len(args) + 1 or any("%" in p for p in pieces):
             return None
@@ -185,7 +201,9 @@ class Texts:
             variable = self.bindings(root).variable(expr.name, expr.start)
             if variable is not None:
                 only = variable.sources[0] if len(variable.sources) == 1 else None
-                return (only.expr, root) if only is not None and isinstance(only.expr, s.CompositeLit) else None
+                return (
+                    (only.expr, root) if only is not None and isinstance(only.expr, s.CompositeLit) else None
+                )
             declared, name = root.package.declaration(expr.name), expr.name
         elif isinstance(expr, s.Selector) and isinstance(expr.x, s.Ident):
             path = self.program.imported(root.file).get(expr.x.name)

@@ -263,13 +263,14 @@ def _unary(node: T) -> s.Expr:
 
 
 def _binary(node: T) -> s.Expr:
-    return s.Binary(
-        node.start_byte,
-        node.end_byte,
-        _text(_field(node, "operator")),
-        _expression_at(node, "left"),
-        _expression_at(node, "right"),
-    )
+    chain = [node]  # `a + b + c + ...` leans to the left: followed without nesting
+    while (left := _field(chain[-1], "left")) is not None and left.type == "binary_expression":
+        chain.append(left)
+    found = _expression_at(chain[-1], "left")
+    for link in reversed(chain):
+        operator, right = _text(_field(link, "operator")), _expression_at(link, "right")
+        found = s.Binary(link.start_byte, link.end_byte, operator, found, right)
+    return found
 
 
 def _parenthesized(node: T) -> s.Expr:

@@ -504,7 +504,8 @@ def walk(node: Any) -> Any:
         yield current
         if kind is FuncDecl or kind is FuncLit:
             stack.append(current.body)
-        for name in _CHILDREN.get(kind) or _children(kind):
+        names = _CHILDREN.get(kind)
+        for name in _children(kind) if names is None else names:
             value = getattr(current, name)
             if value is not None:
                 stack.append(value)
@@ -514,7 +515,8 @@ def children(node: Node) -> list[Node]:
     """The nodes directly below a node, function bodies included, in source order."""
     kind = type(node)
     found: list[Node] = [node.body] if isinstance(node, FuncDecl | FuncLit) else []
-    stack: list[Any] = [getattr(node, name) for name in _CHILDREN.get(kind) or _children(kind)]
+    names = _CHILDREN.get(kind)
+    stack: list[Any] = [getattr(node, name) for name in (_children(kind) if names is None else names)]
     while stack:
         current = stack.pop()
         if isinstance(current, Node):
