@@ -152,7 +152,7 @@ def names_a_secret(name: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """A command without the literal values of options and variables whose names say that they hold secrets."""
+    """A command without the literal values of options and variables whose names say that they are secret."""
     text = _LOGIN.sub(r"\1***@", text)
     return _SETTING.sub(lambda m: m[1] + m[2] + "***" if names_a_secret(m[1]) else m[0], text)
 

@@ -26,6 +26,7 @@ from zuno_audit.model.location import Location, Span, at_line
 MAX_FILE_BYTES = 1024 * 1024
 MAX_HITS = 200_000  # of one anchor in the whole repository
 MAX_JUDGED = 10_000  # values of names of secrets in the whole repository
+MAX_NAME = 80  # bytes of a name before an anchor
 MAX_LINE = 300  # bytes of a value that are looked at
 
 PRIVATE_KEY = "private key"
@@ -96,9 +97,11 @@ _NAME_ANCHORS = (
     *(b"jwtkey", b"mnemonic", b"credential"),
 )
 _NEWLINE = re.compile(rb"\n")
-_NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.-]*\Z")
-_NAME_AFTER = re.compile(rb"[A-Za-z0-9_-]{0,80}")
-_NEVER_BEFORE_A_VALUE = frozenset(b".()&|{}[>\n;!?")  # code or prose, the usual case
+_NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+# the rest of a name and something behind it that a value may follow: what most words of code and prose lack
+_CANDIDATE = re.compile(
+    rb"([A-Za-z0-9_-]{0,80})(?:[\"'\]]?\s*(?:string\s*)?[:=]|[\"']\s*,|[ \t]+[^\s=:(){}.,])"
+)
 _QUOTED = rb"(?:\"([^\"\n]*)\"|'([^'\n]*)'|`([^`\n]*)`)"
 _BARE = rb"([^\s\"'`,;]+)"
 _IN_CODE = re.compile(rb"(?:[\"'\]]?\s*(?:string\s*)?(?::=|=>|[=:])|[\"']\s*,)\s*(?:\[\]byte\()?" + _QUOTED)
@@ -349,19 +352,16 @@ def _assignments(text: _Text) -> Iterator[Secret]:
     seen: set[int] = set()
     for anchor in _NAME_ANCHORS:
         for hit in text.hits(anchor, lowered):
-            after = _NAME_AFTER.match(text.bytes, hit)
-            end = after.end() if after is not None else hit
-            if end not in seen:
-                seen.add(end)
-                yield from _assignment(text, hit, end)
+            candidate = _CANDIDATE.match(text.bytes, hit)
+            if candidate is not None and candidate.end(1) not in seen:
+                seen.add(candidate.end(1))
+                yield from _assignment(text, hit, candidate.end(1))
 
 
 def _assignment(text: _Text, hit: int, end: int) -> Iterator[Secret]:
     """The secret that is assigned to the name around `hit`, which ends at `end`."""
-    if end >= len(text.bytes) or text.bytes[end] in _NEVER_BEFORE_A_VALUE:
-        return
-    before = _NAME_BEFORE.search(text.bytes, max(0, hit - 80), hit)
-    start = before.start() if before is not None else hit
+    before = text.bytes[max(0, hit - MAX_NAME) : hit]
+    start = hit - len(before) + len(before.rstrip(_NAME_BYTES))
     name = text.bytes[start:end].decode("utf-8", "replace")
     match = _value_pattern(text.path(hit), name).match(text.bytes, end, end + MAX_LINE)
     if match is None or not names_a_secret(name):
