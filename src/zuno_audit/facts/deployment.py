@@ -13,6 +13,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import ComposeFile, Service, compose_files
+from zuno_audit.facts.dockerfile import dockerfiles
 from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.kubernetes import manifests
 from zuno_audit.facts.tilt import tilt_load_table
@@ -87,6 +88,7 @@ def _compose_row(store: FactStore, file: ComposeFile, overlay: ComposeFile | Non
         *_overlay_obstacles(file, overlay),
         *_image_obstacles(store, paths),
         *_service_obstacles(store, services),
+        *_database_obstacles(store, file),
     )
     way = "compose+overlay" if overlay else "compose"
     return _row(way, place, works, overlay=overlay.path if overlay else "", folder=dirname(file.path))
@@ -140,6 +142,34 @@ def _service_obstacles(store: FactStore, services: tuple[Service, ...]) -> Itera
             yield Answer(NO, f"{reason} before the shell sees it", (service.location,))
 
 
+def _database_obstacles(store: FactStore, file: ComposeFile) -> Iterator[Answer]:
+    """Scripts that a database of the file runs when it starts, and that it stops at."""
+    for row in store.table("sql_script").rows:
+        answer = row.fields["runs"]
+        if str(row.fields["run_by"].value or "").startswith(file.path) and answer.value != YES:
+            reason = f"the database does not come up: {row.location.path}: {answer.because}"
+            yield Answer(answer.value, reason, (row.location, *answer.proof), failed=answer.failed)
+
+
+def _copied_scripts(store: FactStore, built: set[str]) -> Iterator[Answer]:
+    """SQL scripts that the built images run when they start, and that fail."""
+    sources = {
+        source
+        for file in store.get(dockerfiles).files
+        if file.path in built
+        for stage in file.stages
+        for copy in stage.copies
+        if "initdb" in copy.target
+        for source in copy.sources
+    }
+    for row in store.table("sql_script").rows:
+        answer = row.fields["runs"]
+        if row.location.path in sources and answer.value != YES and row.fields["run_by"].value:
+            yield Answer(
+                answer.value, f"{row.location.path}: {answer.because}", (row.location, *answer.proof)
+            )
+
+
 def _tilt_rows(store: FactStore) -> Iterator[Entity]:
     table = store.get(tilt_load_table)
     for path in table.files:
@@ -153,6 +183,7 @@ def _tilt_rows(store: FactStore) -> Iterator[Entity]:
                 answer = row.fields["toolchain"]
                 reason = f"{row.fields['dockerfile'].value} cannot be built: {answer.because}"
                 obstacles.append(Answer(answer.value, reason, answer.proof))
+        obstacles += _copied_scripts(store, built)
         problems = [p for p in table.problems if p.path == path]
         if problems:
             obstacles.append(Answer(None, problems[0].message, failed=True))
