@@ -73,7 +73,8 @@ def collection_used(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
 def backup_fits(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     """A tracked script backs both databases up, or the commands that operations use fit the compose file.
 
-    Arguments: `postgres_service`, `postgres_user`, `postgres_database`, `mongo_service`; what is empty does not matter.
+    Arguments: `postgres_service`, `postgres_user`, `postgres_database`, `mongo_service`.
+    What is empty does not matter.
     """
     read = store.get(compose_files)
     scripts = store.get(backup_scripts)

@@ -1,7 +1,7 @@
 """Does the SQL that somebody runs create this schema, this table, this index?
 
-Three answers: it does (with the statement), it does not (with the reason why the closest one creates nothing), or a
-text that could not be followed may do it, which only a person can decide.
+Three answers: it does (with the statement), it does not (with the reason why the closest creates nothing), or
+a text that could not be followed may do it, which only a person can decide.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def table_created(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
 def index_created(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     """An index on `table` exists: the one named `index`, or another that does the same.
 
-    `columns` are the keys (alternatives for one key with `|`); `method`, `unique` and `time_series` narrow further
-    when they are not empty. A unique one has exactly these keys, another begins with them.
+    `columns` are the keys (alternatives for one key with `|`); `method`, `unique` and `time_series` narrow
+    further when they are not empty. A unique one has exactly these keys, another begins with them.
     """
     known = store.get(database)
     wanted = _Wanted(arguments)
@@ -123,7 +123,8 @@ class _Wanted:
             return "it holds some of the rows only"
         if not self._covers(row):
             columns = row.get("columns").value
-            return f"its keys are {', '.join(map(str, columns)) if isinstance(columns, tuple) and columns else 'other'}"
+            known = ", ".join(map(str, columns)) if isinstance(columns, tuple) else ""
+            return f"its keys are {known or 'expressions'}"
         if self.time_series and row.get("time_series").value != YES:
             return "none of its keys is a date or a timestamp"
         return ""
@@ -163,7 +164,8 @@ class _Question:
             return could_not_run(f"{problem.path}:{problem.line}: {problem.message}", scope_size=scope)
         if made:
             where = made[0].location
-            reason = f"{self.what} is created by {where.path}:{where.line}, which {made[0].get('run_by').value} runs"
+            who = made[0].get("run_by").value
+            reason = f"{self.what} is created by {where.path}:{where.line}, which {who} runs"
             return ran(reason, scope, findings=notes, evidence=made[0].get("created").proof)
         doubtful = [row for row in rows if row.get("created").value == UNKNOWN]
         if doubtful:

@@ -1,7 +1,7 @@
-"""Names that Go code gives to things outside: which texts an argument may be, for which binary, in which environment.
+"""Names that Go code gives to things outside: which texts an argument may be, for which binary.
 
-Built on the templates of `go_settings`; adds what `templates` leaves out: results of the repository's own getters
-(`client.GetDatabase()`), and fields of a struct that is a parameter, looked up by the type of that struct.
+Built on the templates of `go_settings`; adds what they leave out: results of the repository's own getters
+(`client.GetDatabase()`), loops over lists, and fields of a struct that is a parameter, looked up by its type.
 """
 
 from __future__ import annotations

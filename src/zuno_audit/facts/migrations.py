@@ -73,6 +73,7 @@ _FILE_URL = re.compile(rb'"file://([^"]+)"')
 _OWN_TABLE = re.compile(rb"MigrationsTable\s*:|x-migrations-table=|SetTableName\(")
 _OWN_SCHEMA = re.compile(rb"SchemaName\s*:|search_path")
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.ya?ml")
+_SCRIPT_KEYS = frozenset({"run", "script", "before_script", "after_script"})
 _NUMBERED = re.compile(r"(\d+)[_.-].*\.up\.sql$")
 _SINGLE = re.compile(r"[VR]?(\d+)[\w.]*?_.*\.sql$")
 _SECTION_START = re.compile(r"^--\s*(?:\+goose\s+up|migrate:up)\b([^\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -174,7 +175,7 @@ def _go_tool(store: FactStore, tool: str, path: str, folder: str, line: int) -> 
     sources = [head.path for head in package.files] if package is not None else [path]
     data = b"\n".join(store.repository.read(source) or b"" for source in sources)
     own_table = _OWN_TABLE.search(data) is not None
-    found = MigrationTool(
+    return MigrationTool(
         tool,
         here,
         _go_wired(store, sources, here),
@@ -182,7 +183,6 @@ def _go_tool(store: FactStore, tool: str, path: str, folder: str, line: int) -> 
         None if own_table else HISTORY[tool],
         _OWN_SCHEMA.search(data) is not None,
     )
-    return found
 
 
 def _go_wired(store: FactStore, sources: Sequence[str], here: Location) -> Answer:
@@ -352,11 +352,7 @@ def _workflow_commands(store: FactStore, path: str) -> Iterator[tuple[int, tuple
         if root is None:
             continue
         for keys, scalar in scalars(root):
-            if (
-                keys
-                and keys[-1] in ("run", "script", "before_script", "after_script")
-                or "script" in keys[-2:]
-            ):
+            if _SCRIPT_KEYS & set(keys[-2:]):
                 for command in commands(scalar.text, "shell"):
                     yield document.at(scalar).line + command.line, command.words
 
@@ -454,9 +450,9 @@ def up_section(text: str) -> tuple[str, str]:
 def migration_tool_table(store: FactStore) -> Table:
     """Table `migration_tool`: one row per use of a migration tool, and per folder of migrations without one.
 
-    Fields: `tool` (None for such a folder), `wired` yes/no/unknown (something that runs applies migrations with
-    it), `folder` (None when it is not known), `runs` yes/no/unknown (its migrations run on PostgreSQL), `history`
-    (the table that remembers what was applied; None when it is named elsewhere).
+    Fields: `tool` (None for such a folder), `wired` yes/no/unknown (something that runs applies migrations
+    with it), `folder` (None when it is not known), `runs` yes/no/unknown (its migrations run on PostgreSQL),
+    `history` (the table that remembers what was applied; None when it is named elsewhere).
     """
     from zuno_audit.facts.sql_runs import database_runs
 

@@ -35,8 +35,8 @@ _SCRIPT = re.compile(
 def mongo_collection(store: FactStore) -> Table:
     """Table `mongo_collection`: one row per call of `Collection` and per name that it may get.
 
-    A mounted init script counts too. Fields: `collection` and `database` (None when they cannot be known), `used` yes/unknown (a main package
-    reaches the call), `binary`. Code that no main package reaches has no row.
+    A mounted init script counts too. Fields: `collection` and `database` (None when they cannot be known),
+    `used` yes/unknown (a main package reaches the call), `binary`. Unreached code has no row.
     """
     files = tuple(store.repository.grep(_DRIVER, suffix=".go"))
     rows = list(_init_scripts(store))

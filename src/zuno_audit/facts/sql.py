@@ -40,7 +40,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """All that is known of the databases: rows by kind, what was looked at, and what could not be followed."""
+    """All that is known of the databases: rows by kind, what was looked at, what could not be followed."""
 
     rows: dict[str, tuple[Entity, ...]]
     files: tuple[str, ...]
@@ -302,7 +302,7 @@ def db_schema(store: FactStore) -> Table:
 
 
 def db_table(store: FactStore) -> Table:
-    """Table `db_table`: schema (None when a statement that never ran does not say), name, columns, created..."""
+    """Table `db_table`: schema (None when nothing says which), name, columns and so on."""
     return store.get(database).table("db_table")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 INIT_FOLDER = "/docker-entrypoint-initdb.d"
 _POSTGRES_IMAGES = ("postgres", "postgis", "timescale", "pgvector", "citus", "supabase")
 _OTHER_IMAGES = ("mysql", "mariadb", "mongo", "clickhouse", "percona")
-_QUIET_COMMANDS = frozenset("set echo printf export : true exit sleep until cd".split())
+_QUIET_COMMANDS = frozenset({"set", "echo", "printf", "export", ":", "true", "exit", "sleep", "cd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _copied(store: FactStore, source: str, target: str, location: Location) -> I
 
 
 def database_runs(store: FactStore) -> tuple[DatabaseRun, ...]:
-    """One run for every PostgreSQL server: its init folder first, then the migrations that something starts."""
+    """One run for every PostgreSQL server: its init folder, then the migrations that something starts."""
     from zuno_audit.facts.migrations import run_migrations
 
     runs = [_initialise(store, server) for server in store.get(postgres_services)]

@@ -77,7 +77,7 @@ class Source(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What names mean at a place. `variables` are those of the surrounding code: their types are not known."""
+    """What names mean at a place. `variables` are those of the code around: their types are not known."""
 
     sources: tuple[Source, ...] = ()
     outer: Scope | None = None

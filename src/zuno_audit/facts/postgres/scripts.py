@@ -71,7 +71,10 @@ class Outcome:
 
 
 def run_psql(server: Server, path: str, pieces: tuple[Piece, ...], *, stop: bool = True) -> Outcome:
-    """`psql -f path` of a parsed file, with ON_ERROR_STOP when `stop`: every statement on its own unless BEGIN says otherwise."""
+    """`psql -f path` of a parsed file: every statement on its own unless BEGIN says otherwise.
+
+    With ON_ERROR_STOP when `stop`.
+    """
     session = _Session(server, path, stop)
     session.server.connect()
     session.server.path = path

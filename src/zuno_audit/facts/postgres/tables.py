@@ -450,11 +450,20 @@ class TableMaker:
             name = self._free_name(table.schema, table.name, middle, "idx")
         self.catalog.add(
             Relation(
-                "index", table.schema, name, Origin(self.path, statement.start), (), table=table.key,
-                method=statement.method, unique=statement.unique, index_columns=plain,
-                predicate=statement.where is not None, not_null=_not_null(statement.where), doubt=self.doubt or table.doubt,
+                "index",
+                table.schema,
+                name,
+                Origin(self.path, statement.start),
+                (),
+                table=table.key,
+                method=statement.method,
+                unique=statement.unique,
+                index_columns=plain,
+                predicate=statement.where is not None,
+                not_null=_not_null(statement.where),
+                doubt=self.doubt or table.doubt,
             )
-        )  # fmt: skip
+        )
 
     def _method(self, statement: CreateIndex) -> None:
         method = statement.method
@@ -546,9 +555,9 @@ class TableMaker:
         if kind == "enum":
             wanted.add("anyenum")
         for found in builtins.operator_classes(method):
-            if found.default and found.type in wanted:
-                if found.extension == "-" or found.extension in self.catalog.extensions:
-                    return
+            is_there = found.extension == "-" or found.extension in self.catalog.extensions
+            if is_there and found.default and found.type in wanted:
+                return
         if self.catalog.hidden or (group(kind) is None and "-" not in builtins.type_extensions(kind)):
             raise Undecided(f"whether {column.type} has an operator class for {method} is not known", start)
         message = f'data type {column.type} has no default operator class for access method "{method}"'

@@ -125,7 +125,7 @@ def wider(left: str | None, right: str | None) -> str | None:
 
 def unstable_cast(source: str | None, target: str) -> bool | None:
     """True when the cast is not immutable, None when it cannot be told."""
-    if source == LITERAL or source == target:
+    if source in (LITERAL, target):
         return False
     if source is None:
         return None if target in DATE_TYPES or target in STRINGS else False

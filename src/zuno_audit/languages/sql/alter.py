@@ -101,9 +101,7 @@ class AlterParser(DefinitionParser):
                 self.name()
             elif self.take("as"):
                 self.type_name()
-            elif self.take("cycle") or self.take("no", "cycle"):
-                continue
-            elif self.take("no", "minvalue") or self.take("no", "maxvalue"):
+            elif self.take("cycle") or any(self.take("no", w) for w in ("cycle", "minvalue", "maxvalue")):
                 continue
             elif self.is_word("increment", "start", "restart", "minvalue", "maxvalue", "cache"):
                 self._sequence_number(self.advance().value)
@@ -190,9 +188,16 @@ class AlterParser(DefinitionParser):
             self.skip_parens()
         phrase = " ".join(words)
         known = (
-            "enable row level security", "disable row level security", "force row level security",
-            "no force row level security", "set logged", "set unlogged", "set without cluster", "set", "reset",
-        )  # fmt: skip
+            "enable row level security",
+            "disable row level security",
+            "force row level security",
+            "no force row level security",
+            "set logged",
+            "set unlogged",
+            "set without cluster",
+            "set",
+            "reset",
+        )
         if phrase in known or phrase.startswith(
             ("enable ", "disable ", "cluster on ", "set tablespace ", "replica identity ")
         ):

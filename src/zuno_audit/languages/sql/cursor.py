@@ -14,12 +14,27 @@ T = TypeVar("T")
 MAX_DEPTH = 60  # nesting beyond this is no honest schema
 
 DISPLAY = {
-    "int": "integer", "int4": "integer", "int2": "smallint", "int8": "bigint", "bool": "boolean",
-    "float8": "double precision", "float4": "real", "varchar": "character varying", "bpchar": "character",
-    "char": "character", "timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone",
-    "timetz": "time with time zone", "time": "time without time zone", "decimal": "numeric", "dec": "numeric",
-    "varbit": "bit varying", "serial4": "serial", "serial8": "bigserial", "serial2": "smallserial",
-}  # fmt: skip
+    "int": "integer",
+    "int4": "integer",
+    "int2": "smallint",
+    "int8": "bigint",
+    "bool": "boolean",
+    "float8": "double precision",
+    "float4": "real",
+    "varchar": "character varying",
+    "bpchar": "character",
+    "char": "character",
+    "timestamptz": "timestamp with time zone",
+    "timestamp": "timestamp without time zone",
+    "timetz": "time with time zone",
+    "time": "time without time zone",
+    "decimal": "numeric",
+    "dec": "numeric",
+    "varbit": "bit varying",
+    "serial4": "serial",
+    "serial8": "bigserial",
+    "serial2": "smallserial",
+}
 # The types that the grammar itself knows; all else is looked up.
 _GRAMMAR_TYPES = frozenset(
     [

@@ -13,9 +13,21 @@ from zuno_audit.languages.sql.tree import (
 )
 
 _COLUMN_CONSTRAINTS = (
-    "constraint", "not", "null", "default", "check", "unique", "primary", "references", "generated", "collate",
-    "deferrable", "initially", "compression", "storage",
-)  # fmt: skip
+    "constraint",
+    "not",
+    "null",
+    "default",
+    "check",
+    "unique",
+    "primary",
+    "references",
+    "generated",
+    "collate",
+    "deferrable",
+    "initially",
+    "compression",
+    "storage",
+)
 _TABLE_CONSTRAINTS = ("constraint", "check", "unique", "primary", "foreign", "exclude")
 
 
@@ -236,9 +248,20 @@ class DefinitionParser(QueryParser):
         elif not has_list:
             self.fail()
         return CreateTable(
-            start, self.token.start, name, lenient, temporary, tuple(columns), tuple(constraints), tuple(likes),
-            inherits, None, keys, None, query,
-        )  # fmt: skip
+            start,
+            self.token.start,
+            name,
+            lenient,
+            temporary,
+            tuple(columns),
+            tuple(constraints),
+            tuple(likes),
+            inherits,
+            None,
+            keys,
+            None,
+            query,
+        )
 
     def _elements(self, columns: list[Column], constraints: list[Constraint], likes: list[Name]) -> None:
         self.expect_symbol("(")

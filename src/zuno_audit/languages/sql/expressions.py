@@ -1,4 +1,4 @@
-"""Expressions of PostgreSQL by precedence climbing (manual, section 4.1.6), and the odd spellings of gram.y."""
+"""Expressions of PostgreSQL by precedence climbing (manual, 4.1.6), and the odd spellings of gram.y."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from zuno_audit.languages.sql.cursor import MAX_DEPTH, Cursor
 from zuno_audit.languages.sql.keywords import NOT_A_COLUMN, NOT_A_FUNCTION, RESERVED
 from zuno_audit.languages.sql.tree import Expr, Query, TypeName
 
-# Binding powers: OR 1, AND 2, NOT 3, IS 4, comparison 5, BETWEEN IN LIKE 6, other operators 7, + - 8, * / % 9,
+# Powers: OR 1, AND 2, NOT 3, IS 4, comparison 5, BETWEEN IN LIKE 6, other operators 7, + - 8, * / % 9,
 # ^ 10, AT TIME ZONE 11, COLLATE 12, unary minus 13, [] 14, :: 15
 _COMPARISON = frozenset(["<", ">", "=", "<=", ">=", "<>", "!="])
 _NOT_OPERATORS = frozenset(["(", ")", "[", "]", ",", ";", ".", ":", "::", ":=", "=>", ".."])
@@ -307,8 +307,15 @@ class ExpressionParser(Cursor):
         is_call = self._call_follows()
         if first.kind == "word":
             forbidden = NOT_A_FUNCTION if is_call and self.peek().value != "." else NOT_A_COLUMN
-            call_like = is_call and first.value in ("coalesce", "greatest", "least", "nullif", "xmlelement", "grouping",
-                                                   "normalize")  # fmt: skip
+            call_like = is_call and first.value in (
+                "coalesce",
+                "greatest",
+                "least",
+                "nullif",
+                "xmlelement",
+                "grouping",
+                "normalize",
+            )
             if first.value in forbidden and not call_like:
                 self.fail()
         parts = [self.advance().value]

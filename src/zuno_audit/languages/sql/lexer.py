@@ -7,8 +7,9 @@ from zuno_audit.languages.sql.errors import SqlError
 
 
 class Token(NamedTuple):
-    """One token. `kind` is word, name (quoted), text, bits, number, param, variable, symbol, meta, broken or end.
+    """One token.
 
+    `kind` is word, name (quoted), text, bits, number, param, variable, symbol, meta, broken or end.
     `value` is lower case for a word, without quotes for a name or a text, the command line for a meta
     command of psql, PostgreSQL's complaint for a broken one (a quote that is never closed).
     """
@@ -19,7 +20,7 @@ class Token(NamedTuple):
     end: int
 
 
-# Names: ASCII letters, digits, _ and everything beyond ASCII (negated classes compile a hundred times faster).
+# Names: letters, digits, _ and everything beyond ASCII; negated classes compile a hundred times faster.
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+|--[^\r\n]*)

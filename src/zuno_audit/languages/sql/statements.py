@@ -35,22 +35,69 @@ from zuno_audit.languages.sql.tree import (
 )
 
 _OBJECTS = (
-    "materialized view", "foreign table", "event trigger", "table", "view", "index", "sequence", "schema", "type",
-    "domain", "extension", "function", "procedure", "routine", "aggregate", "trigger", "policy", "rule", "database",
-    "role", "user", "group", "column", "constraint", "collation", "publication", "subscription", "server", "owned",
-)  # fmt: skip
+    "materialized view",
+    "foreign table",
+    "event trigger",
+    "table",
+    "view",
+    "index",
+    "sequence",
+    "schema",
+    "type",
+    "domain",
+    "extension",
+    "function",
+    "procedure",
+    "routine",
+    "aggregate",
+    "trigger",
+    "policy",
+    "rule",
+    "database",
+    "role",
+    "user",
+    "group",
+    "column",
+    "constraint",
+    "collation",
+    "publication",
+    "subscription",
+    "server",
+    "owned",
+)
 
 _PRIVILEGES = frozenset(
-    "select insert update delete truncate references trigger usage create connect temporary temp execute all"
-    " privileges set alter system grant option for".split()
+    [
+        "select",
+        "insert",
+        "update",
+        "delete",
+        "truncate",
+        "references",
+        "trigger",
+        "usage",
+        "create",
+        "connect",
+        "temporary",
+        "temp",
+        "execute",
+        "all",
+        "privileges",
+        "set",
+        "alter",
+        "system",
+        "grant",
+        "option",
+        "for",
+    ]
 )
 
 
 class Piece(NamedTuple):
     """One statement of a script, or one meta command of psql.
 
-    `tree` is None when there is an `error` (PostgreSQL refuses the text) or `not_understood` (we do not know it).
-    `subject` names what the statement was about even then: kind, own name, table.
+    `tree` is None when there is an `error` (PostgreSQL refuses the text) or `not_understood` (we do not know
+    it). `subject` names what the statement was about even then: kind, own name, table.
     """
 
     start: int
@@ -164,8 +211,8 @@ class StatementParser(AlterParser):
 
     def _no_such_verb(self, verb: Token) -> NoReturn:
         known = (
-            "cluster checkpoint deallocate declare discard execute explain fetch import listen load merge move"
-            " notify prepare reassign reindex security unlisten vacuum close"
+            "cluster checkpoint deallocate declare discard execute explain fetch import listen load merge"
+            " move notify prepare reassign reindex security unlisten vacuum close"
         )
         if verb.kind == "word" and verb.value in known.split():
             self.at -= 1
@@ -288,8 +335,8 @@ class StatementParser(AlterParser):
 
     def _no_such_object(self, word: Token) -> NoReturn:
         known = (
-            "access aggregate cast collation conversion event foreign group language operator publication server"
-            " statistics subscription tablespace text transform"
+            "access aggregate cast collation conversion event foreign group language operator publication"
+            " server statistics subscription tablespace text transform"
         )
         if word.kind == "word" and word.value in known.split():
             self.unknown(f"CREATE {word.value.upper()} is not modelled")
@@ -534,10 +581,31 @@ class StatementParser(AlterParser):
             self.at += 1
             self.setting(self.token.start, False, inside_function=True)
             return
-        if self.is_word(
-            "strict", "security", "definer", "invoker", "external", "called", "returns", "null", "on", "input",
-            "leakproof", "not", "window", "parallel", "safe", "unsafe", "restricted", "cost", "rows", "support",
-        ) or self.token.kind == "number":  # fmt: skip
+        if (
+            self.is_word(
+                "strict",
+                "security",
+                "definer",
+                "invoker",
+                "external",
+                "called",
+                "returns",
+                "null",
+                "on",
+                "input",
+                "leakproof",
+                "not",
+                "window",
+                "parallel",
+                "safe",
+                "unsafe",
+                "restricted",
+                "cost",
+                "rows",
+                "support",
+            )
+            or self.token.kind == "number"
+        ):
             self.at += 1
             return
         self.fail()
@@ -546,13 +614,13 @@ class StatementParser(AlterParser):
         mode = self.advance().value if self.is_word("in", "out", "inout", "variadic") else "in"
         name = None
         following = self.peek()
-        if self.token.kind in ("word", "name") and following.kind in ("word", "name"):
-            if following.value not in ("default", "precision", "varying") and not (
-                self.is_word("timestamp", "time") and following.value in ("with", "without")
-            ):
-                name = self.advance().value
-                if mode == "in" and self.is_word("in", "out", "inout"):
-                    mode = self.advance().value
+        starts_type = following.value in ("default", "precision", "varying") or (
+            self.is_word("timestamp", "time") and following.value in ("with", "without")
+        )
+        if self.token.kind in ("word", "name") and following.kind in ("word", "name") and not starts_type:
+            name = self.advance().value
+            if mode == "in" and self.is_word("in", "out", "inout"):
+                mode = self.advance().value
         kind = self.type_name()
         default = None
         if self.take("default") or self.take_symbol("=") or self.take_symbol(":="):
@@ -658,8 +726,18 @@ class StatementParser(AlterParser):
         if self.is_word("schema", "sequence", "database", "table"):
             what = self.advance().value
             return what, self.comma_list(self.name)
-        if self.is_word("function", "procedure", "routine", "type", "domain", "language", "foreign", "parameter",
-                        "large", "tablespace"):  # fmt: skip
+        if self.is_word(
+            "function",
+            "procedure",
+            "routine",
+            "type",
+            "domain",
+            "language",
+            "foreign",
+            "parameter",
+            "large",
+            "tablespace",
+        ):
             while not self.done and not self.is_word("to", "from"):
                 self.advance()
             return "none", ()
