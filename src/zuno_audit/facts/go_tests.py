@@ -297,13 +297,12 @@ def test_code(store: FactStore) -> TestCode:
 
 @dataclass(frozen=True, slots=True)
 class TestFunction:
-    """A test function, or a method of a suite together with the function that runs the suite."""
+    """A test function, or a method of a suite that some test function runs."""
 
     folder: TestFolder
     file: GoOutline
     function: GoFunction
     name: str
-    runner: tuple[GoOutline, GoFunction] | None = None
 
     @property
     def line(self) -> int:
@@ -317,19 +316,18 @@ def test_functions(store: FactStore) -> tuple[TestFunction, ...]:
 
 
 def _folder_tests(code: TestCode, folder: TestFolder) -> Iterator[TestFunction]:
-    suites: dict[str, tuple[GoOutline, GoFunction]] = {}
+    suites: set[str] = set()
     for file in folder.tests:
         for function in file.functions if not file.problem else ():
             if not function.receiver and _TEST_NAME.match(function.name) and _takes_t(function):
                 if ".Run(" in file.masked or "TestingT" in file.masked:
-                    for suite in _suites_run(code, folder, file, function):
-                        suites.setdefault(suite, (file, function))
+                    suites.update(_suites_run(code, folder, file, function))
                 yield TestFunction(folder, file, function, function.name)
     for file in folder.tests:
         for function in file.functions if not file.problem else ():
             if function.receiver in suites and _TEST_NAME.match(function.name):
                 name = f"{function.receiver}.{function.name}"
-                yield TestFunction(folder, file, function, name, suites[function.receiver])
+                yield TestFunction(folder, file, function, name)
 
 
 def _takes_t(function: GoFunction) -> bool:
@@ -481,8 +479,6 @@ def follow(code: TestCode, test: TestFunction) -> GoTest:
     body = code.body(test.file, test.function)
     if body.skip is not None:
         found.skipped, found.skipped_line = body.skip[1], test.file.line(body.skip[0])
-    elif test.runner is not None and code.body(*test.runner).skip is not None:
-        found.skipped, found.skipped_line = "the function that runs the suite is skipped", test.line
     found.condition = body.condition
     _Walk(code, test.folder, found).run(test.file, test.function)
     return found
@@ -655,6 +651,9 @@ def _is_assertion(
         return qualifier == receiver or qualifier.endswith(("Require", "Assert"))
     if qualifier == "()":
         before = body.live[max(0, at - 40) : at]
+        made = re.search(r"(\w+)\.New\w*\s*\([^()]*\)\s*\.\s*$", before)
+        if made is not None and made.group(1) in libraries:
+            return True
         if re.search(r"\.(?:Require|Assert)\s*\(\s*\)\s*\.\s*$", before) or re.search(
             r"\bT\s*\(\s*\)\s*\.\s*$", before
         ):

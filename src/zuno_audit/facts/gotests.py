@@ -173,7 +173,7 @@ def _words(found: GoTest) -> tuple[str, ...]:
 
 
 def _subject(found: GoTest) -> tuple[str, ...]:
-    """The words of what the test says it is about: its name, its file's name, and what its assertions compare."""
+    """The words of what a test says it is about: its name, its file's name, what its assertions compare."""
     stem = found.file.path.rpartition("/")[2].removesuffix("_test.go")
     texts = [found.name, stem, *found.asserted]
     return tuple(dict.fromkeys(word for text in texts for word in name_words(text)))

@@ -246,7 +246,7 @@ class _Commands:
 
     def _inputs(self, words: list[str], line: int) -> Iterator[Reference]:
         """Files that are fed to a command: `< file`, and `-f file` of kubectl, docker, psql and the like."""
-        reads = words[0] in ("kubectl", "psql", "docker", "oc")
+        reads = words[0] in ("kubectl", "psql", "docker", "oc") and _compose_words(words) is None
         for flag, value in pairwise(words):
             if (flag == "<" or (reads and flag in ("-f", "--filename"))) and not _is_free(value):
                 yield self._path(value, line)

@@ -75,7 +75,7 @@ def _row(store: FactStore, body: Body) -> Iterator[Entity]:
     looks_up = any(
         STORING & set(name_words(name)[:1]) or name.startswith(("Get", "Find")) for _, _, name in body.calls
     )
-    delegates = any(q and _REFRESHING & set(name_words(name)[:1]) for _, q, name in body.calls)
+    delegates = any(q and name_words(name)[:1] in (("refresh",), ("renew",)) for _, q, name in body.calls)
     if not issued and (delegates or not (looks_up and "refresh" in body.live.lower())):
         return
     place = at_line(body.file.path, body.file.line(body.function.start))
@@ -153,7 +153,7 @@ def _store_keeps(
     store: FactStore, caller: GoOutline, name: str, position: int
 ) -> tuple[str, str, tuple[Location, ...]]:
     """Whether the implementations of a storing method put the argument at `position` into what they store."""
-    top = "/".join(caller.path.split("/")[:2])
+    top = "/".join(caller.path.split("/")[:-1][:2])
     seen = []
     for path in store.repository.grep(f") {name}(".encode(), suffix=".go", kinds=frozenset({FileKind.CODE})):
         if path.startswith(top):

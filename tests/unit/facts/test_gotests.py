@@ -1,0 +1,247 @@
+"""Go tests: what runs, what asserts, what is exercised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import column, store_of, values
+
+from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.gotests import go_test, go_test_file
+from zuno_audit.model.entity import Entity
+
+GO_MOD = "module example.org/m\n\ngo 1.22\n"
+CODE = """package pay
+
+func Pay(n int) int { return n }
+
+type Till struct{}
+
+func (t *Till) Open() bool { return true }
+"""
+
+
+def with_test(root: Path, body: str, imports: str = '"testing"\n\t"example.org/m/pay"') -> FactStore:
+    """A package `pay` and a test in another folder."""
+    text = f"package test\n\nimport (\n\t{imports}\n)\n\n{body}\n"
+    return store_of(root, {"go.mod": GO_MOD, "pay/pay.go": CODE, "test/pay_test.go": text})
+
+
+def only(store: FactStore) -> Entity:
+    rows = go_test(store).rows
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_a_test_that_calls_and_asserts_counts(tmp_path: Path) -> None:
+    row = only(with_test(tmp_path, 'func TestPay(t *testing.T) { if pay.Pay(1) != 1 { t.Fatal("no") } }'))
+    assert values(row, "name", "effective", "exercises", "near") == ("TestPay", "yes", ("pay",), ("pay",))
+    assert row.location.line == 8
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        't.Skip("later")\n\tif pay.Pay(1) != 1 { t.Fatal("no") }',
+        'if pay.Pay(1) != 1 { t.Fatal("no") }\n\tt.Skipf("later")',
+        'if true { t.SkipNow() }\n\tif pay.Pay(1) != 1 { t.Fatal("no") }',
+        "t.Log(pay.Pay(1))",
+        "_ = pay.Pay(1)",
+        'return\n\tif pay.Pay(1) != 1 { t.Fatal("no") }',
+        'if false { if pay.Pay(1) != 1 { t.Fatal("no") } }',
+        'panic("x")\n\tif pay.Pay(1) != 1 { t.Fatal("no") }',
+        't.Run("a", func(t *testing.T) { t.Skip(); if pay.Pay(1) != 1 { t.Fatal("no") } })',
+        '// if pay.Pay(1) != 1 { t.Fatal("no") }',
+        "var err error; _ = err.Error()",
+    ],
+)
+def test_what_proves_nothing_does_not_count(body: str, tmp_path: Path) -> None:
+    row = only(with_test(tmp_path, f"func TestPay(t *testing.T) {{\n\t{body}\n}}"))
+    assert row.get("effective").value == "no"
+
+
+@pytest.mark.parametrize(
+    ("body", "imports"),
+    [
+        ("assert.Equal(t, 1, pay.Pay(1))", '"github.com/stretchr/testify/assert"'),
+        ("require.New(t).NoError(nil2(pay.Pay(1)))", '"github.com/stretchr/testify/require"'),
+        ("is := is.New(t)\n\tis.Equal(pay.Pay(1), 1)", '"github.com/matryer/is"'),
+        ('if testing.Short() { t.Skip("long") }\n\tif pay.Pay(1) != 1 { t.Error("no") }', '"fmt"'),
+        (
+            "for _, c := range all { t.Run(c, func(tt *testing.T) { if pay.Pay(1) != 1 { tt.Fail() } }) }",
+            '"os"',
+        ),
+        ("if x := pay.Pay(1); x != 1 {\n\t\treturn\n\t}\n\tt.Fail()", '"io"'),
+        ("mustPay(t, 1)", '"fmt"'),
+        ('t.Run("sub", payHelper)', '"fmt"'),
+    ],
+)
+def test_the_usual_ways_to_assert_count(body: str, imports: str, tmp_path: Path) -> None:
+    helpers = (
+        'func mustPay(t *testing.T, n int) { if pay.Pay(n) != n { t.Fatal("no") } }\n'
+        'func payHelper(t *testing.T) { if pay.Pay(1) != 1 { t.Fatal("no") } }\n'
+    )
+    text = f"func TestPay(t *testing.T) {{\n\t{body}\n}}\n{helpers}"
+    row = only(with_test(tmp_path, text, f'"testing"\n\t"example.org/m/pay"\n\t{imports}'))
+    assert row.get("effective").value == "yes"
+    if "Fail()" not in body:
+        assert row.get("exercises").value == ("pay",)
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    [
+        "assert.True(t, true)",
+        "assert.Equal(t, 1, 1)",
+        "assert.Nil(t, nil)",
+        'assert.NotNil(t, "x")',
+        "assert.False(t, false)",
+    ],
+)
+def test_assertions_that_cannot_fail_do_not_count(assertion: str, tmp_path: Path) -> None:
+    imports = '"testing"\n\t"example.org/m/pay"\n\t"github.com/stretchr/testify/assert"'
+    row = only(
+        with_test(tmp_path, f"func TestPay(t *testing.T) {{\n\tpay.Pay(1)\n\t{assertion}\n}}", imports)
+    )
+    assert row.get("effective").value == "no"
+
+
+def test_a_type_reference_is_no_call(tmp_path: Path) -> None:
+    body = 'func TestPay(t *testing.T) { var m interface{ Do(*pay.Till) }; if m != nil { t.Fatal("no") } }'
+    assert only(with_test(tmp_path, body)).get("exercises").value == ()
+
+
+def test_a_method_of_a_composite_literal_is_a_call(tmp_path: Path) -> None:
+    body = 'func TestPay(t *testing.T) { till := &pay.Till{}; if !till.Open() { t.Fatal("no") } }'
+    assert only(with_test(tmp_path, body)).get("exercises").value == ("pay",)
+
+
+def test_a_test_of_its_own_package_must_call_it(tmp_path: Path) -> None:
+    text = (
+        'package pay\n\nimport "testing"\n\nfunc TestA(t *testing.T) { if Pay(1) != 1 { t.Fatal() } }\n'
+        "func TestB(t *testing.T) { if 1 != 2 { t.Fatal() } }\n"
+    )
+    store = store_of(tmp_path, {"go.mod": GO_MOD, "pay/pay.go": CODE, "pay/pay_test.go": text})
+    assert column(go_test(store), "exercises") == [("pay",), ()]
+
+
+SUITE = """package test
+
+import (
+	"testing"
+	"example.org/m/pay"
+	"github.com/stretchr/testify/suite"
+)
+
+type S struct{ suite.Suite; till *pay.Till }
+
+func (s *S) SetupTest() { s.till = pay.NewTill() }
+func (s *S) TestOne() { s.Equal(true, s.till.Open()) }
+func (s *S) TestTwo() { s.T().Skip("later") }
+type Unused struct{ suite.Suite }
+func (s *Unused) TestThree() { s.Equal(1, 2) }
+func TestS(t *testing.T) {%s suite.Run(t, new(S)) }
+"""
+
+
+def test_methods_of_suites_are_tests_when_the_suite_is_run(tmp_path: Path) -> None:
+    code = CODE + "func NewTill() *Till { return nil }\n"
+    store = store_of(tmp_path, {"go.mod": GO_MOD, "pay/pay.go": code, "test/a_test.go": SUITE % ""})
+    table = go_test(store)
+    assert column(table, "name") == ["S.TestOne", "S.TestTwo", "TestS"]
+    assert column(table, "effective") == ["yes", "no", "no"]
+    assert table.rows[0].get("exercises").value == ("pay",)
+
+
+def test_a_suite_whose_runner_is_skipped_does_not_run(tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"go.mod": GO_MOD, "pay/pay.go": CODE, "test/a_test.go": SUITE % " t.Skip();"})
+    assert column(go_test(store), "name") == ["TestS"]
+    assert column(go_test(store), "effective") == ["no"]
+
+
+def test_real_connections_are_followed_and_doubles_are_not(tmp_path: Path) -> None:
+    cache = (
+        'package cache\n\nimport "github.com/redis/go-redis/v9"\n\n'
+        "func New() *redis.Client { return redis.NewClient(nil) }\n"
+    )
+    real = (
+        'package test\n\nimport (\n"testing"\n"example.org/m/cache"\n)\n\n'
+        "func TestA(t *testing.T) { if cache.New() == nil { t.Fatal() } }\n"
+    )
+    double = (
+        'package double\n\nimport (\n"testing"\n"github.com/alicebob/miniredis/v2"\n'
+        '"github.com/redis/go-redis/v9"\n)\n\n'
+        "func TestB(t *testing.T) { if redis.NewClient(miniredis.RunT(t)) == nil { t.Fatal() } }\n"
+    )
+    files = {"go.mod": GO_MOD, "cache/cache.go": cache, "a/a_test.go": real, "b/b_test.go": double}
+    assert column(go_test(store_of(tmp_path, files)), "connections") == [("redis",), ()]
+
+
+E2E = """package e2e
+
+import ("testing"; "net/http"; "strings")
+
+const signIn = `mutation { signIn(name: "a") { token } }`
+
+func TestSignIn(t *testing.T) { post(t, signIn) }
+func TestOld(t *testing.T) { post(t, `mutation { signIn(user: "` + name + `") { token } }`) }
+func TestWatch(t *testing.T) { post(t, "subscription { onMint { id } }") }
+func post(t *testing.T, q string) {
+	if _, err := http.Post("http://x", "", strings.NewReader(q)); err != nil { t.Fatal(err) }
+}
+"""
+SCHEMA = (
+    "type Query { x: Int }\ntype Mutation { signIn(name: String!): Token! }\n"
+    "type Token { token: String! }\ntype Subscription { onMint: Token2! }\ntype Token2 { id: ID! }\n"
+)
+
+
+def test_operations_that_end_to_end_tests_send(tmp_path: Path) -> None:
+    files = {"go.mod": GO_MOD, "api/schema.graphql": SCHEMA, "test/e2e/a_test.go": E2E}
+    table = go_test(store_of(tmp_path, files))
+    assert column(table, "end_to_end") == ["yes", "yes", "yes"]
+    assert column(table, "mutations") == [("sign in",), (), ()]
+    assert column(table, "subscriptions") == [(), (), ("on mint",)]
+    assert column(table, "connections") == [("http",)] * 3
+
+
+def test_a_build_tag_marks_end_to_end_tests(tmp_path: Path) -> None:
+    text = '//go:build e2e\n\npackage a\n\nimport "testing"\n\nfunc TestA(t *testing.T) {}\n'
+    store = store_of(tmp_path, {"go.mod": GO_MOD, "a/a_test.go": text})
+    assert values(go_test_file(store).rows[0], "end_to_end", "tags", "tests") == ("yes", "e2e", 1)
+
+
+@pytest.mark.parametrize(
+    ("use", "compiles"),
+    [
+        ("pay.Pay(1)", "yes"),
+        ("pay.Gone(1)", "no"),
+        ("var pay struct{ Gone int }; _ = pay.Gone", "yes"),
+    ],
+)
+def test_names_that_do_not_exist_do_not_compile(use: str, compiles: str, tmp_path: Path) -> None:
+    store = with_test(tmp_path, f"func TestPay(t *testing.T) {{ {use} }}")
+    assert column(go_test_file(store), "compiles") == [compiles]
+
+
+def test_a_package_that_does_not_exist_does_not_compile(tmp_path: Path) -> None:
+    store = with_test(
+        tmp_path, "func TestPay(t *testing.T) { gone.X() }", '"testing"\n\t"example.org/m/gone"'
+    )
+    row = go_test_file(store).rows[0]
+    assert row.get("compiles").value == "no"
+    assert row.get("compiles").proof[0].line == 5
+
+
+def test_a_file_that_does_not_parse_is_a_problem_and_no_row(tmp_path: Path) -> None:
+    store = with_test(tmp_path, "func TestPay(t *testing.T) { t.Fatal() }\nfunc broken( {")
+    table = go_test(store)
+    assert table.rows == ()
+    assert [problem.path for problem in table.problems] == ["test/pay_test.go"]
+
+
+def test_folders_that_the_go_tool_ignores_hold_no_tests(tmp_path: Path) -> None:
+    text = 'package a\n\nimport "testing"\n\nfunc TestA(t *testing.T) { t.Fatal() }\n'
+    files = {"go.mod": GO_MOD, "testdata/a_test.go": text, "_old/a_test.go": text, "vendor/x/a_test.go": text}
+    assert go_test(store_of(tmp_path, files)).rows == ()
