@@ -5,6 +5,8 @@ from __future__ import annotations
 TABLES: dict[str, str] = {
     "alert_rule": "zuno_audit.facts.prometheus:alert_rule_table",
     "amqp_exchange": "zuno_audit.facts.messaging:amqp_exchange",
+    "abi_definition": "zuno_audit.facts.go.abi_definitions:table",
+    "abi_import": "zuno_audit.facts.go.package_uses:table",
     "build_script": "zuno_audit.facts.build_scripts:build_script_table",
     "certificate_script": "zuno_audit.facts.certificates:certificate_script_table",
     "compose_command": "zuno_audit.facts.deployment:compose_command_table",
@@ -45,6 +47,7 @@ TABLES: dict[str, str] = {
     "log_shipper": "zuno_audit.facts.logs:log_shipper_table",
     "migration_tool": "zuno_audit.facts.migrations:migration_tool_table",
     "mongo_collection": "zuno_audit.facts.mongo:mongo_collection",
+    "log_decoder": "zuno_audit.facts.go.decoders:table",
     "operations_document": "zuno_audit.facts.operations_documents:operations_document",
     "private_key": "zuno_audit.facts.certificates:private_key_table",
     "readiness_statement": "zuno_audit.facts.task_documents:readiness_statement",

@@ -1,0 +1,353 @@
+"""Trying out one decoder: what it returns for a log that is made up, in one case of `ethereum_library.Case`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zuno_audit.facts.go.ethereum_abi import AbiEvent
+from zuno_audit.facts.go.ethereum_library import (
+    ABI,
+    ADDRESS,
+    BIG,
+    BIND,
+    COMMON,
+    TYPES,
+    Decoding,
+    World,
+    big_value,
+    frames_of,
+    is_field_of_log,
+)
+from zuno_audit.facts.go.evaluate import Evaluator, Limits, Scope
+from zuno_audit.facts.go.values import (
+    NIL,
+    Const,
+    Extern,
+    Func,
+    Input,
+    Map,
+    MapData,
+    Nil,
+    Opaque,
+    Pointer,
+    Seq,
+    Site,
+    State,
+    Struct,
+    Unknown,
+    Val,
+    Value,
+    union,
+)
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.program import Declaration
+    from zuno_audit.facts.go.types import Type
+
+LIMITS = Limits(steps=40_000)
+_DEEP = 400  # values that are looked at inside one result
+
+
+class Exit(NamedTuple):
+    """One way out of a decoder: its results and memory then."""
+
+    results: list[Value]
+    state: State
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a decoder did in one case."""
+
+    exits: list[Exit] = field(default_factory=list)
+    panics: int = 0
+    unchecked: list[Site] = field(default_factory=list)  # assertions and indices that panicked
+    exhausted: bool = False
+    broken: str = ""
+
+
+class Context(NamedTuple):
+    """The receiver and the parameters that a decoder is tried with, where they are known."""
+
+    receiver: Value | None
+    args: dict[int, Value]
+    state: State
+
+
+class Trial(Evaluator):
+    """An evaluator in a `World`. It notes slices of the data, failed assertions and looks at the error."""
+
+    def __init__(self, base: Evaluator, world: World) -> None:
+        super().__init__(base.program, base.types, base.effects, lazy=False, limits=LIMITS)
+        self.heap, self._cells, self.consulted = base.heap, base._cells, base.consulted
+        self.world = world
+        self.models = world.models()
+        self.unchecked: list[Site] = []
+        self.watching = True
+
+    def is_nil(self, v: Val) -> bool | None:
+        if v is self.world.error and self.watching:
+            self.world.error_looked_at = True
+        return super().is_nil(v)
+
+    def _call_extern(
+        self, v: Extern, args: list[Value], state: State, site: Site, spread: bool, wanted: int
+    ) -> list[Value]:
+        if v.path == "errors" and v.name in ("Is", "As") and self.watching:
+            if any(x is self.world.error for value in args for x in value):
+                self.world.error_looked_at = True
+        if (v.path, v.name) in (("bytes", "NewReader"), ("encoding/binary", "Read")):
+            if any(self.world.part_of(x) == "whole" for value in args for x in self.force(value)):
+                self._note_slice(site)
+        return super()._call_extern(v, args, state, site, spread, wanted)
+
+    def _note_slice(self, site: Site) -> None:
+        self.world.decodings.append(Decoding(site, frames_of(self), "", None, None, True))
+
+    def _slice(self, expr: s.SliceExpr, scope: Scope, state: State) -> Value:
+        value = super()._slice(expr, scope, state)
+        site = self._site(expr, scope)
+        if any(isinstance(v, Extern) and v.path == "slice" and v.site == site for v in value):
+            if any(self.world.part_of(v) == "part" for v in value):
+                self._note_slice(site)
+        return value
+
+    def _type_assert(self, expr: s.TypeAssert, scope: Scope, state: State) -> Value:
+        value, ok = self._assert_type(expr, scope, state)
+        if ok and all(self.truth_of(v) is False for v in ok):
+            self._give_up(expr, scope, state)
+        return value
+
+    def _index(self, expr: s.Index, scope: Scope, state: State) -> Value:
+        value = super()._index(expr, scope, state)
+        if len(value) == 1 and isinstance(value[0], Unknown) and value[0].reason == "element of a slice":
+            at = self._constant(expr.indices[0], None, scope, state)
+            owners = self.force(self.eval(expr.x, scope, state))
+            if isinstance(at, int) and all(isinstance(o, Seq | Nil) for o in owners):
+                if all(isinstance(o, Nil) or (not o.open and at >= len(o.items)) for o in owners):  # type: ignore[union-attr,attr-defined]
+                    self._give_up(expr, scope, state)
+        return value
+
+    @staticmethod
+    def _with_item(seq: Seq, at: Any, value: Value) -> Val:
+        if seq.open and not (isinstance(at, int) and at < len(seq.items)):
+            return Seq((union(seq.items[0], value) if seq.items else value,), True, seq.type, seq.site)
+        return Evaluator._with_item(seq, at, value)
+
+    def _give_up(self, expr: s.Expr, scope: Scope, state: State) -> None:
+        """What Go does here is a panic (specification, "Run-time panics")."""
+        site = self._site(expr, scope)
+        self.unchecked.append(site)
+        self.raise_panic((Unknown("run-time panic", site),), state)
+
+
+class Planter:
+    """Makes the arguments of a decoder."""
+
+    def __init__(self, base: Evaluator, log_types: frozenset[Type]) -> None:
+        self.base, self.log_types = base, log_types
+
+    def argument(self, trial: Trial, param: s.Param, type_: Type | None, default: Value, state: State) -> Value:
+        """A log, its parts or an ABI where the type says so, else what the caller decides."""
+        world, types = trial.world, trial.types
+        if type_ is None:
+            return default
+        if type_.kind == "pointer" and type_.elem is not None:
+            inner = self._special(trial, type_.elem, state)
+            return default if inner is None else (trial.allocate((inner,), state),)
+        if type_.kind == "slice" and type_.elem is not None:
+            if type_.elem is types.basic("byte") or type_.elem is types.basic("uint8"):
+                return (world.data,)
+            if type_.elem is types.extern(COMMON, "Hash"):
+                return (self._topics(trial, type_),)
+            elem = type_.elem.elem if type_.elem.kind == "pointer" else type_.elem
+            inner = self._special(trial, elem, state) if elem is not None else None
+            if inner is not None:
+                item: Value = (trial.allocate((inner,), state),) if type_.elem.kind == "pointer" else (inner,)
+                return (Seq((item,), False, type_),)
+            return default
+        if type_ is types.basic("string") and (param.name or "").lower() in ("data", "rawdata", "logdata"):
+            return (world.data,)
+        inner = self._special(trial, type_, state)
+        return default if inner is None else (inner,)
+
+    def _special(self, trial: Trial, type_: Type, state: State) -> Val | None:
+        if type_ in self.log_types:
+            return self.log(trial, type_)
+        if type_ is trial.types.extern(ABI, "ABI"):
+            return trial.world.abi_value(trial, trial.world.fallback, state, False)
+        if any(type_ is trial.types.extern(path, "BoundContract") for path in BIND):
+            inner = trial.world.abi_value(trial, trial.world.fallback, state, False)
+            return Struct(type_, {"(abi)": (inner,)})
+        event = trial.world.topic
+        if type_ is trial.types.extern(ABI, "Event") and event is not None:
+            return trial.world._event_value(trial, event, False)
+        return None
+
+    def _topics(self, trial: Trial, type_: Type | None) -> Seq:
+        elem = type_.elem if type_ is not None else None
+        hash_type = elem if elem is not None and elem.kind == "extern" else None
+        topic = trial.world.topic
+        first: Val = Opaque("topic", elem) if topic is None else Const(topic.topic, hash_type)
+        rest = tuple((Const("0x" + ADDRESS, hash_type),) for _ in range(3))
+        return Seq(((first,), *rest), False, type_)
+
+    def log(self, trial: Trial, type_: Type) -> Struct:
+        """A log with this type: four topics and data."""
+        topics = trial.types.field_type(type_, "Topics")
+        if type_.kind == "extern":
+            topics = trial.types.slice(trial.types.extern(COMMON, "Hash"))
+        fields: dict[str, Value] = {"Topics": (self._topics(trial, topics),), "Data": (trial.world.data,)}
+        for other in trial.types.fields(type_):
+            if other.name not in fields:
+                found = trial.types.field_type(type_, other.name)
+                fields[other.name] = (Input(f"log.{other.name}", found, ("log", other.name)),)
+        return Struct(type_, fields)
+
+
+def try_out(
+    base: Evaluator,
+    planter: Planter,
+    world: World,
+    root: Declaration,
+    context: Context,
+    watch: Callable[[Func, list[Value], State, Site], None] | None = None,
+) -> tuple[Outcome, Trial]:
+    """Runs a decoder in a world; `watch` is told of every call inside the repository."""
+    trial = Trial(base, world)
+    trial.on_func = watch
+    outcome = Outcome()
+    node = root.node
+    assert isinstance(node, s.FuncDecl)
+    state = context.state.fork()
+    func = Func(node, root.file, root.package, receiver=context.receiver)
+    args: list[Value] = []
+    for i, (param, default) in enumerate(zip(node.params, trial.inputs(func), strict=True)):
+        known = context.args.get(i)
+        type_ = trial.types.resolve(param.type, root.file, root.package)
+        if param.variadic and type_ is not None:
+            type_ = trial.types.slice(type_)
+        args.append(known if known is not None else planter.argument(trial, param, type_, default, state))
+    if node.receiver is not None and context.receiver is None:
+        receiver_type = trial.types.resolve(node.receiver.type, root.file, root.package)
+        func = Func(node, root.file, root.package, receiver=planted_receiver(trial, planter, receiver_type, state))
+    trial.on_leave = lambda results, after: outcome.exits.append(Exit(results, after))
+    trial.simulate(func, args, state)
+    trial.watching = False
+    outcome.panics = len(trial.uncaught)
+    outcome.unchecked = trial.unchecked
+    outcome.exhausted = trial.exhausted
+    return outcome, trial
+
+
+def planted_receiver(trial: Trial, planter: Planter, type_: Type | None, state: State) -> Value:
+    """A receiver whose fields come from outside, its ABIs being what an unknown ABI is taken for."""
+    base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+    if base is None:
+        return (Input("receiver", type_, ("receiver",)),)
+    fields: dict[str, Value] = {}
+    for one in trial.types.fields(base):
+        found = trial.types.field_type(base, one.name)
+        inner = found.elem if found is not None and found.kind == "pointer" else found
+        special = planter._special(trial, inner, state) if inner is not None and inner not in planter.log_types else None
+        if special is not None and found is not None:
+            fields[one.name] = (trial.allocate((special,), state),) if found.kind == "pointer" else (special,)
+        else:
+            fields[one.name] = (Input(f"receiver.{one.name}", found, ("receiver", one.name)),)
+    made = Struct(base, fields)
+    return (trial.allocate((made,), state),) if type_ is not None and type_.kind == "pointer" else (made,)
+
+
+# ---------------------------------------------------------------- results
+
+
+class Found(NamedTuple):
+    """A sequence inside a result, and the names that lead to it, innermost last."""
+
+    names: tuple[str, ...]
+    items: tuple[Value, ...]
+    open: bool
+
+
+def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Iterator[Found]:
+    """Every slice inside these values, strings and numbers forced."""
+    seen: set[int] = set()
+    pending: list[tuple[tuple[str, ...], Value]] = [((name,), value) for name, value in reversed(values)]
+    for _ in range(_DEEP):
+        if not pending:
+            return
+        names, value = pending.pop()
+        for v in trial.force(value):
+            if isinstance(v, Pointer):
+                if v.cell not in seen:
+                    seen.add(v.cell)
+                    pending.append((names, trial.load(v, exit_.state)))
+            elif isinstance(v, Struct):
+                if v.type is not None and v.type.path == BIG:
+                    continue
+                pending.extend(((*names, name), inner) for name, inner in v.fields.items())
+            elif isinstance(v, Map):
+                for data in trial.read(v.cell, exit_.state):
+                    if isinstance(data, MapData):
+                        pending.extend(((*names, str(k)), x) for k, x in data.entries.items())
+            elif isinstance(v, Seq):
+                yield Found(names, v.items, v.open)
+                pending.extend((names, item) for item in v.items)
+
+
+def element(trial: Trial, value: Value, state: State) -> Any:
+    """An element as text or number; None when it is not known."""
+    forced = trial.force(value)
+    if len(forced) != 1:
+        return None
+    v = forced[0]
+    if isinstance(v, Const):
+        return v.value
+    held = big_value(trial, v, state)
+    if len(held) == 1 and isinstance(held[0], Const):
+        return held[0].value
+    return None
+
+
+def holds_part(trial: Trial, values: list[tuple[str, Value]], exit_: Exit) -> bool:
+    """Whether something sliced out of the data by hand is in these values."""
+    for found in sequences(trial, exit_, values):
+        for item in found.items:
+            if any(_is_part(trial, v, exit_.state) for v in trial.force(item)):
+                return True
+    pending = [value for _, value in values]
+    seen: set[int] = set()
+    for _ in range(_DEEP):
+        if not pending:
+            return False
+        for v in trial.force(pending.pop()):
+            if _is_part(trial, v, exit_.state):
+                return True
+            if isinstance(v, Pointer) and v.cell not in seen:
+                seen.add(v.cell)
+                pending.append(trial.load(v, exit_.state))
+            elif isinstance(v, Struct):
+                pending.extend(v.fields.values())
+    return False
+
+
+def _is_part(trial: Trial, v: Val, state: State) -> bool:
+    if trial.world.part_of(v) == "part":
+        return True
+    return isinstance(v, Pointer) and any(
+        trial.world.part_of(x) == "part" for x in big_value(trial, v, state) if not isinstance(x, Const)
+    )
+
+
+def is_record(value: Value) -> bool:
+    """Whether a result says something: not nil and not a zero struct."""
+    return any(not isinstance(v, Nil) and not (isinstance(v, Struct) and not v.fields) for v in value)
+
+
+__all__ = [
+    "NIL", "TYPES", "AbiEvent", "Context", "Exit", "Found", "Outcome", "Planter", "Trial", "element", "holds_part",
+    "is_field_of_log", "is_record", "sequences", "try_out",
+]  # fmt: skip

@@ -1,0 +1,704 @@
+"""Every place that decodes the data of an EVM log, and what comes out of it.
+
+A decoder is tried out (`decoder_trial.py`): its log is made up, the abi package plants numbers that fit no machine
+word, and what it returns is compared with what it should return: for data that is well-formed, malformed, or of
+other types than it expects. Only the whole data of a log counts: calldata and results of calls do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go import ethereum_library as lib
+from zuno_audit.facts.go.abi_definitions import assumed_abi
+from zuno_audit.facts.go.analysis import Analysis, analysis
+from zuno_audit.facts.go.decoder_trial import (
+    Context,
+    Exit,
+    Outcome,
+    Planter,
+    Trial,
+    element,
+    holds_part,
+    is_record,
+    sequences,
+    try_out,
+)
+from zuno_audit.facts.go.ethereum_abi import AbiEvent
+from zuno_audit.facts.go.ethereum_library import Case, Decoding, World
+from zuno_audit.facts.go.evaluate import Frame
+from zuno_audit.facts.go.program import Declaration, Package
+from zuno_audit.facts.go.types import Type
+from zuno_audit.facts.go.values import Func, Input, Pointer, Site, State, Struct, Value
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+from zuno_audit.source.classify import FileKind
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+# `key: x.Data`, `len(x.Data)` and `fmt.Sprintf("...", x.Data)` keep or show the data and do not decode it.
+_DATA_USE = re.compile(
+    rb"(?P<kept>\w\"?:[ \t]*|\blen\(|\bfmt\.\w+\([^()\n]*,[ \t]*)?(?<![\w.])[\w.\[\]]+\.Data\b(?!\()"
+)
+_LOG_FIELDS = re.compile(rb"^[ \t]*(?:\w+,[ \t]*)*Topics[ \t]+\[\]", re.MULTILINE)
+_UNPACK = re.compile(rb"\.Unpack(?:Values|IntoMap|IntoInterface|Log|LogIntoMap)?\(")
+_GO_ETHEREUM = b"github.com/ethereum/go-ethereum"
+_LOGS = (b"Logs(", b"types.Log", b".Logs")
+MAX_CONTEXTS = 4
+MAX_ROOTS = 120
+
+
+def table(store: FactStore) -> Table:
+    """`log_decoder`: one row per call of the abi package that decodes a log, and one per decoder by hand.
+
+    Fields: function, decode (abi, manual, mixed), method, event, error (checked, ignored), arrays (safe, unsafe,
+    manual), definition (the signature of the event in the ABI that is used), used (something else in the program
+    refers to the function).
+    """
+    return _Question(store).table()
+
+
+@dataclass(slots=True)
+class _Decoder:
+    """One row before it is judged: the function and the calls or slices that decode in it."""
+
+    root: Declaration
+    decoding: Decoding
+    calls: list[Decoding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Judgement:
+    """What all trials of a decoder showed."""
+
+    decode: str = "abi"
+    error: str | None = None
+    arrays: str | None = None
+    because: dict[str, str] = field(default_factory=dict)
+    definition: str | None = None
+    failed: bool = False
+    manual: Site | None = None
+    places: dict[str, Site] = field(default_factory=dict)
+
+
+class _Question:
+    def __init__(self, store: FactStore) -> None:
+        self.store = store
+        self.analysis: Analysis = store.get(analysis)
+        self.program, self.types = self.analysis.program, self.analysis.types
+        self.base = self.analysis.evaluator()
+        self.log_types = self._log_types()
+        self.planter = Planter(self.base, self.log_types)
+        self.broken_abis: list[tuple[Site, str]] = []
+        self._contexts: dict[int, list[Context]] = {}
+
+    # ------------------------------------------------------------ where to look
+
+    def _log_types(self) -> frozenset[Type]:
+        """go-ethereum's log, and structs of the repository that have topics and data."""
+        found: set[Type] = set()
+        search = self.analysis.search
+        if search.files_with(lib.TYPES.encode()):
+            found.add(self.types.extern(lib.TYPES, "Log"))
+        for path in search.files_with(b"Topics", b"Data", b"struct"):
+            if not _LOG_FIELDS.search(self.program.repository.read(path) or b""):
+                continue
+            if self.program.repository.kind(path) in (FileKind.TEST, FileKind.VENDORED):
+                continue
+            package, file = self.program.package_of(path), self.program.file(path)
+            if package is None or file is None:
+                continue
+            for spec in file.specs():
+                if isinstance(spec, s.TypeSpec) and isinstance(spec.type, s.StructType):
+                    if {"Topics", "Data"} <= {f.name for f in spec.type.fields}:
+                        found.add(self.types.named(package, spec.name))
+        return frozenset(found)
+
+    def table(self) -> Table:
+        files, roots = self._roots()
+        decoders: dict[tuple[object, ...], _Decoder] = {}
+        reached: set[tuple[str, int]] = set()
+        known = {id(r.node) for r in roots}
+        for root in roots:
+            self._discover(root, known, decoders, reached)
+        for root in self._unreached(files, reached, known):
+            self._discover(root, known | {id(root.node)}, decoders, reached)
+        with_abi = {id(d.root.node) for d in decoders.values() if d.decoding.method}
+        rows = [
+            self._row(d)
+            for d in decoders.values()
+            if d.decoding.method or id(d.root.node) not in with_abi
+        ]
+        kept = [r for r in rows if r is not None]
+        kept.sort(key=lambda row: (row.location, str(row.fields["event"].value)))
+        return Table("log_decoder", tuple(kept), tuple(files), self._problems(files))
+
+    def _roots(self) -> tuple[list[str], list[Declaration]]:
+        """Files that may decode logs, and the functions in them that read the data of a log."""
+        files: list[str] = []
+        roots: list[Declaration] = []
+        repository = self.program.repository
+        imports = self.analysis.search.files_with(lib.ABI.encode())
+        if not self.log_types and not imports:
+            return [], []
+        folders = {p.rpartition("/")[0] for p in imports}
+        for path in self.analysis.search.files_with():
+            data = repository.read(path) or b""
+            is_near = path in imports or (path.rpartition("/")[0] in folders and _UNPACK.search(data))
+            reads_log = b".Data" in data and self._may_hold_logs(path, data)
+            reads_log = reads_log and any(use.group("kept") is None for use in _DATA_USE.finditer(data))
+            if not is_near and not reads_log:
+                continue
+            if repository.kind(path) in (FileKind.TEST, FileKind.VENDORED):
+                continue
+            package = self.program.package_of(path)
+            if package is None or path not in package.files:
+                continue
+            file = self.program.file(path)
+            if file is None:
+                continue
+            found = [f for f in file.functions_with(b".Data") if self._reads_log(f, file, package)]
+            if found or is_near:
+                files.append(path)
+            if repository.kind(path) is FileKind.GENERATED:
+                roots.extend(self._users_of_binding(file, package))
+            else:
+                roots.extend(Declaration(package, file, f) for f in found)
+        unique = {id(r.node): r for r in roots}
+        return files, list(unique.values())[:MAX_ROOTS]
+
+    def _may_hold_logs(self, path: str, data: bytes) -> bool:
+        """Whether a file is in, or imports, a package with a type of logs."""
+        if _GO_ETHEREUM in data:
+            return True
+        for type_ in self.log_types:
+            package = type_.package
+            if package is not None and (package.path.encode() in data or path in package.files):
+                return True
+        return False
+
+    def _reads_log(self, function: s.FuncDecl, file: GoFile, package: Package) -> bool:
+        text = file.data[function.start : function.end]
+        if not any(use.group("kept") is None for use in _DATA_USE.finditer(text)):
+            return False
+        if any(mark in text for mark in _LOGS):
+            return True
+        if not any(t.name.encode() in text for t in self.log_types):
+            return False
+        params = [*function.params, *([function.receiver] if function.receiver is not None else [])]
+        return any(self._is_log(self.types.resolve(p.type, file, package)) for p in params)
+
+    def _is_log(self, type_: Type | None) -> bool:
+        for _ in range(4):
+            if type_ is None:
+                return False
+            if type_ in self.log_types:
+                return True
+            type_ = type_.elem
+        return False
+
+    def _users_of_binding(self, file: GoFile, package: Package) -> Iterator[Declaration]:
+        """Functions of ours that call a generated function which decodes a log."""
+        for function in file.functions_with(b".UnpackLog("):
+            for site in self.analysis.search.callers(Declaration(package, file, function))[:20]:
+                path = site.root.file.path
+                if isinstance(site.root.node, s.FuncDecl):
+                    if self.program.repository.kind(path) is FileKind.CODE:
+                        yield site.root
+
+    def _unreached(
+        self, files: list[str], reached: set[tuple[str, int]], known: set[int]
+    ) -> Iterator[Declaration]:
+        """Functions of ours with a call of the abi package that no log was followed into."""
+        for path in files:
+            if self.program.repository.kind(path) is not FileKind.CODE:
+                continue
+            file, package = self.program.file(path), self.program.package_of(path)
+            if file is None or package is None:
+                continue
+            for function in file.functions_with(b".Unpack"):
+                if id(function) in known or not _UNPACK.search(file.data, function.start, function.end):
+                    continue
+                if not any(p == path and function.start <= at < function.end for p, at in reached):
+                    yield Declaration(package, file, function)
+
+    def _problems(self, paths: Iterable[str]) -> tuple[Problem, ...]:
+        found: set[Problem] = set()
+        for path in paths:
+            package = self.program.package_of(path)
+            for sibling in package.files if package is not None else (path,):
+                file = self.program.file(sibling)
+                if file is not None and file.error_line:
+                    found.add(Problem(sibling, file.error_line, "syntax error"))
+        return tuple(sorted(found, key=lambda p: (p.path, p.line)))
+
+    # ------------------------------------------------------------ discovery
+
+    def _discover(
+        self,
+        root: Declaration,
+        known: set[int],
+        decoders: dict[tuple[object, ...], _Decoder],
+        reached: set[tuple[str, int]],
+    ) -> None:
+        for context in self._contexts_of(root):
+            world = self._world(Case.GOOD)
+            try_out(self.base, self.planter, world, root, context)
+            for decoding in world.decodings:
+                reached.add((decoding.site.file.path, decoding.site.start))
+                owner = self._owner(decoding.frames, root, known)
+                if owner is None:
+                    continue
+                key: tuple[object, ...] = (id(owner.node), decoding.site.start, decoding.name)
+                if not decoding.method:
+                    key = (id(owner.node), "by hand")
+                decoders.setdefault(key, _Decoder(owner, decoding)).calls.append(decoding)
+
+    def _owner(self, frames: tuple[Frame, ...], root: Declaration, known: set[int]) -> Declaration | None:
+        """The function that a decoding belongs to: the innermost that reads the log's data, or, where that only
+        hands it on, the outermost below it that returns what was decoded."""
+        nodes = [f for f in frames if isinstance(f.func.node, s.FuncDecl)]
+        position = next((i for i, f in enumerate(nodes) if id(f.func.node) in known), None)
+        if position is None:
+            return root
+        reader = nodes[position].func
+        if not self._returns_record(reader):
+            for frame in reversed(nodes[:position]):
+                if self._returns_record(frame.func):
+                    reader = frame.func
+                    break
+        if self.program.repository.kind(reader.file.path) is not FileKind.CODE:
+            reader = nodes[position].func
+        assert isinstance(reader.node, s.FuncDecl)
+        return Declaration(reader.package, reader.file, reader.node)
+
+    def _returns_record(self, func: Func) -> bool:
+        for result in func.node.results:
+            type_ = self.types.resolve(result.type, func.file, func.package)
+            base = type_.elem if type_ is not None and type_.kind in ("pointer", "slice") else type_
+            if base is not None and base.kind == "named" and base not in self.log_types:
+                under = self.types.underlying(base)
+                if under is not None and under.kind == "struct":
+                    return True
+            if type_ is not None and type_.kind == "slice" and type_.elem is self.types.basic("string"):
+                return True
+        return False
+
+    def _world(self, case: Case, topic: AbiEvent | None = None) -> World:
+        return World(case, self.store.get(assumed_abi), topic, self.broken_abis)
+
+    # ------------------------------------------------------------ receivers and parameters
+
+    def _contexts_of(self, root: Declaration) -> list[Context]:
+        """The receivers that the program makes for a method, and the ABIs that callers hand to a function."""
+        node = root.node
+        assert isinstance(node, s.FuncDecl)
+        known = self._contexts.get(id(node))
+        if known is None:
+            known = []
+            if any(self._is_abi(self.types.resolve(p.type, root.file, root.package)) for p in node.params):
+                known = self._from_callers(root, node)
+            if not known and node.receiver is not None:
+                type_ = self.types.resolve(node.receiver.type, root.file, root.package)
+                base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+                if base is not None and base.kind == "named":
+                    known = self._receivers(base)
+            self._contexts[id(node)] = known = known[:MAX_CONTEXTS] or [Context(None, {}, State())]
+        return known
+
+    def _is_abi(self, type_: Type | None) -> bool:
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        return base is not None and base.kind == "extern" and base.path.startswith(lib.ABI)
+
+    def _receivers(self, type_: Type) -> list[Context]:
+        """Objects of a type as the functions that write its literal make them."""
+        found: list[Context] = []
+        for maker in self._makers(type_):
+            world = self._world(Case.GOOD)
+            outcome, _ = try_out(self.base, self.planter, world, maker, Context(None, {}, State()))
+            for exit_ in outcome.exits:
+                made = [
+                    cell
+                    for cell, value in exit_.state.cells.items()
+                    if len(value) == 1 and isinstance(value[0], Struct) and value[0].type is type_
+                    and value[0].fields
+                ]  # fmt: skip
+                if made:
+                    found.append(Context((Pointer(made[0]),), {}, exit_.state))
+            if len(found) >= MAX_CONTEXTS:
+                break
+        return found
+
+    def _makers(self, type_: Type) -> Iterator[Declaration]:
+        package = type_.package
+        assert package is not None
+        literal = re.compile(rb"\b" + type_.name.encode() + rb"\s*\{|\bnew\(" + type_.name.encode() + rb"\)")
+        outside = re.compile(rb"\." + type_.name.encode() + rb"\s*\{")
+        paths = [(p, literal) for p in package.files]
+        if type_.name[:1].isupper():
+            others = self.analysis.search.files_with(package.path.encode(), b"." + type_.name.encode())
+            paths += [(p, outside) for p in others if p not in package.files]
+        for path, pattern in paths:
+            if not pattern.search(self.program.repository.read(path) or b""):
+                continue
+            file, owner = self.program.file(path), self.program.package_of(path)
+            if file is None or owner is None or self.program.repository.kind(path) is FileKind.TEST:
+                continue
+            for function in file.functions():
+                if pattern.search(file.data, function.body.start, function.end):
+                    yield Declaration(owner, file, function)
+
+    def _from_callers(self, root: Declaration, node: s.FuncDecl) -> list[Context]:
+        found: list[Context] = []
+        makers = {id(c.root.node): c.root for c in self.analysis.search.callers(root)[:MAX_CONTEXTS]}
+        for caller in makers.values():
+            if not isinstance(caller.node, s.FuncDecl) or caller.node is node:
+                continue
+            for context in self._contexts_of(caller):
+                found.extend(self._calls_of(root, node, caller, context))
+        return found
+
+    def _calls_of(
+        self, root: Declaration, node: s.FuncDecl, caller: Declaration, context: Context
+    ) -> Iterator[Context]:
+        seen: list[Context] = []
+
+        def watch(func: Func, args: list[Value], state: State, site: Site) -> None:
+            if func.node is node:
+                given = {
+                    i: value
+                    for i, (param, value) in enumerate(zip(node.params, args, strict=False))
+                    if self._is_abi(self.types.resolve(param.type, root.file, root.package))
+                    and not any(isinstance(v, Input) for v in value)
+                }
+                seen.append(Context(func.receiver, given, state.fork()))
+
+        try_out(self.base, self.planter, self._world(Case.GOOD), caller, context, watch)
+        yield from (c for c in seen if c.args or c.receiver is not None)
+
+    # ------------------------------------------------------------ judging
+
+    def _row(self, decoder: _Decoder) -> Entity | None:
+        root, decoding = decoder.root, decoder.decoding
+        node = root.node
+        assert isinstance(node, s.FuncDecl)
+        judged = self._judge(decoder)
+        event = decoding.name or self._event_by_names(root, node)
+        site = decoding.site if decoding.method else judged.manual or decoding.site
+        location = self.analysis.location(site, "the data of the log is decoded here")
+        failed = judged.failed
+
+        def answer(name: str, value: str | None) -> Answer:
+            place = judged.places.get(name)
+            proof = (location, *((self.analysis.location(place),) if place is not None else ()))
+            return Answer(value, judged.because.get(name, ""), proof, failed and value in (None, UNKNOWN))
+
+        fields = {
+            "function": Answer(node.name, "", (self._head(root, node),)),
+            "decode": answer("decode", judged.decode),
+            "method": Answer(decoding.method or None),
+            "event": Answer(event),
+            "error": answer("error", judged.error),
+            "arrays": answer("arrays", judged.arrays),
+            "definition": answer("definition", judged.definition),
+            "used": self._used(root, node),
+        }
+        return Entity("log_decoder", location, fields)
+
+    @staticmethod
+    def _head(root: Declaration, node: s.FuncDecl) -> Location:
+        return root.file.location(node.start, node.body.start, f"{node.name} decodes a log")
+
+    def _judge(self, decoder: _Decoder) -> _Judgement:
+        judged = _Judgement()
+        decoding = decoder.decoding
+        event = decoding.event
+        topic = event if event is not None and event.inputs else None
+        judged.definition = event.signature if event is not None and decoding.known else None
+        judged.because["definition"] = (
+            "" if judged.definition is not None else "the ABI that it uses cannot be followed"
+        )
+        for site, why in self.broken_abis[:1]:
+            if judged.definition is None:
+                judged.because["definition"] = f"the ABI that it parses cannot be used: {why}"
+                judged.places["definition"] = site
+                judged.definition = "none"
+        judgements = [self._try(decoder, context, topic) for context in self._contexts_of(decoder.root)]
+        worst = min(judgements, key=_rank)
+        for one in judgements:
+            judged.manual = judged.manual or one.manual
+        judged.decode, judged.error, judged.arrays = worst.decode, worst.error, worst.arrays
+        judged.because.update(worst.because)
+        judged.places.update(worst.places)
+        judged.failed = any(one.failed for one in judgements)
+        return judged
+
+    def _try(self, decoder: _Decoder, context: Context, topic: AbiEvent | None) -> _Judgement:
+        """All cases for one way to reach the decoder."""
+        judged = _Judgement()
+        runs: dict[Case, tuple[Outcome, Trial]] = {}
+        by_hand = not decoder.decoding.method
+        arrays = [p for p in topic.inputs if not p.indexed and p.type.endswith("[]")] if topic is not None else []
+        cases = [Case.GOOD] if by_hand else [Case.GOOD, Case.REFUSED, Case.MISTYPED]
+        if len(arrays) > 1 and not by_hand:
+            cases += [Case.SHORT_FIRST, Case.SHORT_LAST]
+        for case in cases:
+            runs[case] = try_out(self.base, self.planter, self._world(case, topic), decoder.root, context)
+            judged.failed = judged.failed or runs[case][0].exhausted or bool(runs[case][0].broken)
+            for decoding in runs[case][1].world.decodings:
+                if not decoding.method and judged.manual is None:
+                    judged.manual = decoding.site
+        judge = _Judge(self, decoder, topic, runs, judged)
+        judge.run()
+        return judged
+
+    def _event_by_names(self, root: Declaration, node: s.FuncDecl) -> str | None:
+        """For a decoder by hand: the event that its result or its own name is named after."""
+        words = [node.name]
+        for result in node.results:
+            type_ = self.types.resolve(result.type, root.file, root.package)
+            base = type_.elem if type_ is not None and type_.kind in ("pointer", "slice") else type_
+            if base is not None and base.kind == "named":
+                words.insert(0, base.name)
+        known = sorted((e.name for e in self.store.get(assumed_abi).events), key=lambda n: (-len(n), n))
+        for word in words:
+            for name in known:
+                if name.lower() in word.lower():
+                    return name
+        for word in words[:-1]:
+            stripped = re.sub(r"(?:Event|Log|Data)$", "", word)
+            if stripped != word and stripped:
+                return stripped
+        return None
+
+    def _used(self, root: Declaration, node: s.FuncDecl) -> Answer:
+        """Whether code outside of the function itself and of tests refers to it."""
+        name = node.name
+        pattern = re.compile(rb"\b" + name.encode() + rb"\b")
+        paths = list(root.package.files)
+        if name[:1].isupper():
+            wanted = b"." + name.encode()
+            paths += [p for p in self.analysis.search.files_with(wanted) if p not in root.package.files]
+        if name in ("main", "init"):
+            return Answer(YES)
+        for path in paths:
+            data = self.program.repository.read(path) or b""
+            if self.program.repository.kind(path) is FileKind.TEST or not pattern.search(data):
+                continue
+            file = self.program.file(path)
+            for one in [*file.functions_with(name.encode()), *file.values_with(name.encode())] if file else ():
+                if one is node or not self._is_alive(one, node):
+                    continue
+                for inner in s.walk(one):
+                    if (isinstance(inner, s.Selector) and inner.sel == name) or (
+                        isinstance(inner, s.Ident) and inner.name == name and node.receiver is None
+                    ):
+                        assert file is not None
+                        place = file.location(inner.start, inner.end, f"{name} is used here")
+                        return Answer(YES, "", (place,))
+        return Answer(NO, f"nothing in the program refers to {name}", (self._head(root, node),))
+
+    @staticmethod
+    def _is_alive(one: s.FuncDecl | s.ValueSpec, node: s.FuncDecl) -> bool:
+        """False for `var _ = ...`, which uses nothing."""
+        return isinstance(one, s.FuncDecl) or any(n.name != "_" for n in one.names)
+
+
+def _rank(judged: _Judgement) -> tuple[int, int, int]:
+    return (
+        {"unsafe": 0, "manual": 1, None: 2, "safe": 3}.get(judged.arrays, 2),
+        {"ignored": 0, None: 1, "checked": 2}.get(judged.error, 1),
+        {"manual": 0, "mixed": 1, "abi": 2}.get(judged.decode, 1),
+    )
+
+
+class _Judge:
+    """Reads one set of trials."""
+
+    def __init__(
+        self,
+        question: _Question,
+        decoder: _Decoder,
+        event: AbiEvent | None,
+        runs: dict[Case, tuple[Outcome, Trial]],
+        judged: _Judgement,
+    ) -> None:
+        self.question, self.decoder, self.event, self.runs, self.judged = question, decoder, event, runs, judged
+        node = decoder.root.node
+        assert isinstance(node, s.FuncDecl)
+        self.node = node
+        last = node.results[-1].type if node.results else None
+        self.has_error = isinstance(last, s.Ident) and last.name == "error"
+        self.has_record = len(node.results) > int(self.has_error)
+        self.position = {
+            p.name: i for i, p in enumerate(p for p in (event.inputs if event else ()) if not p.indexed)
+        }
+        self.arrays = [
+            p.name for p in (event.inputs if event else ()) if not p.indexed and p.type in _WIDE_ARRAYS
+        ]
+
+    def run(self) -> None:
+        """Fills the judgement."""
+        if not self.decoder.decoding.method:
+            self.judged.decode = "manual"
+            self.judged.because["decode"] = "the data is cut into words by hand"
+            self.judged.arrays = self._manual_arrays()
+            return
+        self._decode()
+        self._error()
+        if self.arrays:
+            self._arrays()
+
+    def _values(self, trial: Trial, exit_: Exit) -> list[tuple[str, Value]]:
+        """The results besides the error; where there are none, all memory that is left."""
+        if self.has_record:
+            results = exit_.results[: len(self.node.results) - int(self.has_error)]
+            return [(self.node.results[i].name or "", value) for i, value in enumerate(results)]
+        return [("", value) for value in exit_.state.cells.values()]
+
+    def _successes(self, case: Case) -> list[tuple[Trial, Exit]]:
+        """Ways out without an error that return something."""
+        outcome, trial = self.runs[case]
+        found: list[tuple[Trial, Exit]] = []
+        for exit_ in outcome.exits:
+            if self.has_error and exit_.results:
+                if not any(trial.is_nil(v) is not False for v in trial.force(exit_.results[-1])):
+                    continue
+            if self.has_record and not any(is_record(trial.force(v)) for _, v in self._values(trial, exit_)):
+                continue
+            found.append((trial, exit_))
+        return found
+
+    def _manual_arrays(self) -> str | None:
+        _, trial = self.runs[Case.GOOD]
+        for exit_ in self.runs[Case.GOOD][0].exits:
+            for one in sequences(trial, exit_, self._values(trial, exit_)):
+                if len(one.items) > 0 or one.open:
+                    if any(holds_part(trial, [("", item)], exit_) for item in one.items):
+                        return "manual"
+        return None
+
+    def _decode(self) -> None:
+        good = self._successes(Case.GOOD)
+        by_hand = [holds_part(trial, self._values(trial, exit_), exit_) for trial, exit_ in good]
+        sliced = self.judged.manual is not None
+        if self.has_record and good and all(by_hand):
+            self.judged.decode = "manual"
+            self.judged.because["decode"] = "what it returns is cut out of the data by hand"
+        elif any(by_hand) or sliced:
+            self.judged.decode = "mixed"
+            self.judged.because["decode"] = "where the ABI does not decode the data, it is cut into words by hand"
+        else:
+            self.judged.because["decode"] = f"{self.decoder.decoding.method} of the abi package decodes the data"
+
+    def _error(self) -> None:
+        outcome, trial = self.runs[Case.REFUSED]
+        if not any(d.method and d.site == self.decoder.decoding.site for d in trial.world.decodings):
+            return
+        self.judged.places["error"] = self.decoder.decoding.site
+        on = [(t, e) for t, e in self._successes(Case.REFUSED) if not holds_part(t, self._values(t, e), e)]
+        goes_on = self.has_error and self.has_record and bool(on)
+        returned = self.has_error and bool(outcome.exits) and not self._successes(Case.REFUSED)
+        if outcome.panics or goes_on or not (trial.world.error_looked_at or returned):
+            self.judged.error = "ignored"
+            self.judged.because["error"] = (
+                "it panics on data that does not decode" if outcome.panics and not goes_on
+                else "data that does not decode goes on as if it had"
+            )  # fmt: skip
+        else:
+            self.judged.error = "checked"
+
+    def _arrays(self) -> None:
+        verdict, why = self._elements()
+        if verdict == "safe":
+            for case, said in _OTHER_CASES.items():
+                if case not in self.runs:
+                    continue
+                outcome = self.runs[case][0]
+                if outcome.unchecked and outcome.panics:
+                    verdict, why = "unsafe", said
+                    self.judged.places["arrays"] = outcome.unchecked[0]
+                    break
+                if case is Case.MISTYPED and self.has_error and self.has_record:
+                    if self._successes(case) and not self._same_as_good(case):
+                        verdict, why = "unsafe", "an array that has another type goes on as an empty one"
+        self.judged.arrays = verdict
+        self.judged.because["arrays"] = why
+
+    def _same_as_good(self, case: Case) -> bool:
+        return all(self._lost(trial, exit_)[0] == "safe" for trial, exit_ in self._successes(case))
+
+    def _elements(self) -> tuple[str | None, str]:
+        """Whether every way out returns every element of both arrays."""
+        outcome, _ = self.runs[Case.GOOD]
+        good = self._successes(Case.GOOD)
+        if outcome.exhausted:
+            return None, "the function is larger than is followed"
+        if not good:
+            if outcome.panics:
+                return "unsafe", "it panics on well-formed data"
+            if self.has_record:
+                return "unsafe", "well-formed data never leads to a result"
+            return None, "nothing is returned"
+        verdicts = [self._lost(trial, exit_) for trial, exit_ in good]
+        if not self.has_record:
+            return min(verdicts, key=lambda v: {"safe": 0, None: 1, "unsafe": 2}[v[0]])
+        return min(verdicts, key=lambda v: {"unsafe": 0, None: 1, "safe": 2}[v[0]])
+
+    def _lost(self, trial: Trial, exit_: Exit) -> tuple[str | None, str]:
+        """What one result holds of the arrays: safe, unsafe, or None with what could not be followed."""
+        found = list(sequences(trial, exit_, self._values(trial, exit_)))
+        read = [(one, [element(trial, item, exit_.state) for item in one.items]) for one in found]
+        places: dict[str, list[tuple[str, ...]]] = {}
+        for name in self.arrays:
+            wanted = lib.numbers(self.position[name])
+            texts = [str(n) for n in wanted]
+            places[name] = [
+                one.names for one, values in read if not one.open and values in (texts, wanted)
+            ]
+        missing = [name for name in self.arrays if not places[name]]
+        if missing:
+            return self._why_missing(missing[0], read)
+        for name in self.arrays:
+            for names in places[name]:
+                other = next((o for o in self.arrays if o != name and _alike(names, o) and not _alike(names, name)), None)
+                if other is not None:
+                    return "unsafe", f"{name} are put where {other} belong"
+        return "safe", f"every element of {' and '.join(self.arrays)} is kept as it is"
+
+    def _why_missing(self, name: str, read: list[tuple[object, list[object]]]) -> tuple[str | None, str]:
+        candidates = [(one, values) for one, values in read if _alike(getattr(one, "names", ()), name)]
+        wanted = lib.numbers(self.position[name])
+        for one, values in candidates or read:
+            if getattr(one, "open", False) or None in values:
+                return None, f"what becomes of {name} cannot be followed"
+            if len(values) != len(wanted) and candidates:
+                return "unsafe", f"{len(values)} elements come out where {name} has {len(wanted)}"
+            for value, number in zip(values, wanted, strict=False):
+                if candidates and str(value) != str(number):
+                    return "unsafe", f"{number} in {name} becomes {str(value)[:90] or 'nothing'}"
+        if not self.has_record:
+            return None, "nothing is returned"
+        return "unsafe", f"not every element of {name} comes out as it is"
+
+
+_WIDE_ARRAYS = frozenset(
+    f"{sign}int{bits}[]" for sign in ("u", "") for bits in range(72, 257, 8)
+)
+_OTHER_CASES = {
+    Case.MISTYPED: "a type assertion is not checked: another type ends in a panic",
+    Case.SHORT_FIRST: "arrays of different length end in a panic",
+    Case.SHORT_LAST: "arrays of different length end in a panic",
+}
+
+
+def _alike(names: tuple[str, ...], parameter: str) -> bool:
+    """Whether a field is named after a parameter: `TokenIDs` and `ids`."""
+    wanted = re.sub(r"[^a-z0-9]", "", parameter.lower())
+    return bool(names) and bool(wanted) and wanted in re.sub(r"[^a-z0-9]", "", names[-1].lower())

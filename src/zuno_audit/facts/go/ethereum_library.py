@@ -1,0 +1,909 @@
+"""What go-ethereum's abi packages and math/big do, for trying out a decoder on a log that is made up.
+
+A `World` plants known numbers where the abi package decodes a log's data, so that what a decoder returns can be
+compared with what it should return. Its `case` says how the data behaves: see `Case`.
+Sources: the documentation and source of github.com/ethereum/go-ethereum/accounts/abi (v1.10 to v1.16) and of the
+Go standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zuno_audit.facts.go import library
+from zuno_audit.facts.go.ethereum_abi import Abi, AbiError, AbiEvent, Parameter, keccak256, parse_abi
+from zuno_audit.facts.go.values import (
+    FALSE,
+    NIL,
+    TRUE,
+    Const,
+    Extern,
+    Func,
+    Input,
+    Map,
+    MapData,
+    Nil,
+    Opaque,
+    Pointer,
+    Seq,
+    Site,
+    State,
+    Struct,
+    Unknown,
+    Val,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.evaluate import Evaluator, Frame
+    from zuno_audit.facts.go.types import Type
+
+ABI = "github.com/ethereum/go-ethereum/accounts/abi"
+BIND = (f"{ABI}/bind", f"{ABI}/bind/v2")
+COMMON = "github.com/ethereum/go-ethereum/common"
+HEXUTIL = f"{COMMON}/hexutil"
+TYPES = "github.com/ethereum/go-ethereum/core/types"
+BIG = "math/big"
+METHODS = (
+    "Unpack", "UnpackValues", "UnpackIntoMap", "UnpackIntoInterface", "UnpackLog", "UnpackLogIntoMap",
+)  # fmt: skip
+ADDRESS = "00000000000000000000000071c7656ec7ab88b098defb751b7401b5f6d8976f"
+_NUMBER = re.compile(r"u?int(\d+)")
+_NOTHING: Value = (Unknown("no value"),)
+
+
+class Case(StrEnum):
+    """How the data of the log behaves."""
+
+    GOOD = "good"  # it is what the ABI says
+    REFUSED = "refused"  # it is malformed: the abi package returns an error
+    MISTYPED = "mistyped"  # values have other dynamic types than expected
+    SHORT_FIRST = "short first"  # the first array is shorter than the others
+    SHORT_LAST = "short last"  # the last array is shorter than the others
+
+
+class Decoding(NamedTuple):
+    """One call that decodes the data of the log, or one slice taken out of it by hand (`method` is "")."""
+
+    site: Site
+    frames: tuple[Frame, ...]
+    method: str
+    event: AbiEvent | None
+    name: str | None
+    known: bool  # the ABI is the one that the program really uses
+
+
+def numbers(position: int, count: int = 3) -> list[int]:
+    """The made-up elements of the array at this position: too large for any machine word, and a zero."""
+    return [2**256 - 1 - (17 + 82 * position), 0, 2**200 + 3 + position][:count]
+
+
+class World:
+    """The outside of a decoder: a log, an ABI, and what happens when its data is decoded."""
+
+    def __init__(
+        self,
+        case: Case,
+        fallback: Abi,
+        topic: AbiEvent | None = None,
+        broken_abis: list[tuple[Site, str]] | None = None,
+    ) -> None:
+        self.case = case
+        self.fallback = fallback  # what an ABI is taken for that comes from outside
+        self.data = Opaque("log data")
+        self.error = Extern("errors", "New", ((Const("abi: malformed data"),),))
+        self.error_looked_at = False
+        self.topic = topic
+        self.decodings: list[Decoding] = []
+        self.broken_abis = broken_abis if broken_abis is not None else []
+
+    def models(self) -> dict[tuple[str, str], library.Model]:
+        """The library models of this world."""
+        models: dict[tuple[str, str], library.Model] = dict(library.MODELS)
+        models.update(_BIG_MODELS)
+        models[ABI, "JSON"] = self._json
+        models[ABI, ".NonIndexed"] = self._non_indexed
+        models[ABI, ".EventByID"] = self._event_by_id
+        models[ABI, ".Copy"] = self._copy
+        models[ABI, "ConvertType"] = self._convert_type
+        models[ABI, "NewType"] = self._new_type
+        models[ABI, "ParseTopics"] = models[ABI, "ParseTopicsIntoMap"] = _no_error
+        for name in METHODS:
+            models[ABI, "." + name] = self._unpack
+            for path in BIND:
+                models[path, "." + name] = self._unpack
+        for path in BIND:
+            models[path, "NewBoundContract"] = self._bound_contract
+            models[path, ".GetAbi"] = models[path, ".ParseABI"] = self._get_abi
+        for path, name in _DATA_THROUGH:
+            models[path, name] = self._same_data(library.MODELS.get((path, name)))
+        for name in (".Hex", ".String"):
+            models[COMMON, name] = self._hash_text
+        models[COMMON, "HexToHash"] = _computed_text(lambda t: "0x" + t.removeprefix("0x").rjust(64, "0"))
+        models["github.com/ethereum/go-ethereum/crypto", "Keccak256Hash"] = _keccak
+        models["fmt", "Sprintf"], models["fmt", "Sprint"] = _sprintf, _sprint
+        models["github.com/samber/lo", "Map"] = _lo_map
+        models["embed", ".ReadFile"] = _embedded_file
+        return models
+
+    # ------------------------------------------------------------ ABIs as values
+
+    def abi_value(self, ev: Evaluator, abi: Abi, state: State, known: bool) -> Struct:
+        """An `abi.ABI` with these events."""
+        entries: dict[Any, Value] = {e.name: (self._event_value(ev, e, known),) for e in abi.events}
+        events = self._map(ev, entries, state)
+        methods = self._map(ev, {name: (Opaque(f"method {name}"),) for name in abi.functions if name}, state)
+        return Struct(ev.types.extern(ABI, "ABI"), {"Events": (events,), "Methods": (methods,)})
+
+    @staticmethod
+    def _map(ev: Evaluator, entries: dict[Any, Value], state: State) -> Map:
+        cell = ev.new_cell()
+        state.cells[cell] = (MapData(entries),)
+        return Map(cell)
+
+    @staticmethod
+    def _event_value(ev: Evaluator, event: AbiEvent, known: bool) -> Struct:
+        argument = ev.types.extern(ABI, "Argument")
+        hidden: Value = (Opaque("event", on_call=None),)
+        hidden[0].label = (event, known)  # type: ignore[attr-defined]
+        items = tuple(
+            (
+                Struct(
+                    argument,
+                    {
+                        "Name": (Const(p.name),),
+                        "Type": (Opaque(p.type),),
+                        "Indexed": (Const(p.indexed),),
+                        "(event)": hidden,
+                    },
+                ),
+            )
+            for p in event.inputs
+        )
+        fields: dict[str, Value] = {
+            "Name": (Const(event.name),),
+            "RawName": (Const(event.name),),
+            "Sig": (Const(event.canonical),),
+            "Anonymous": (Const(event.anonymous),),
+            "ID": (Const(event.topic, ev.types.extern(COMMON, "Hash")),),
+            "Inputs": (Seq(items, False, ev.types.extern(ABI, "Arguments")),),
+        }
+        return Struct(ev.types.extern(ABI, "Event"), fields)
+
+    def _json(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """abi.JSON: of a text that is known, what it says; else an ABI from outside."""
+        text = _text_of(ev, args[0]) if args else None
+        if text is None:
+            return [(self.abi_value(ev, self.fallback, state, False),), NIL]
+        try:
+            abi = parse_abi(text)
+        except AbiError as error:
+            self.broken_abis.append((site, str(error)))
+            failure = Extern("errors", "New", ((Const(str(error)),),), site=site)
+            return [(Struct(ev.types.extern(ABI, "ABI"), {"Events": NIL, "Methods": NIL}),), (failure,)]
+        return [(self.abi_value(ev, abi, state, True),), NIL]
+
+    def _get_abi(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """bind.MetaData: the ABI in its field."""
+        for owner in _loaded(ev, v.recv, state):
+            if isinstance(owner, Struct) and "ABI" in owner.fields:
+                results = self._json(ev, v, [owner.fields["ABI"]], state, site)
+                assert results is not None
+                parsed, error = results
+                return [(ev.allocate(parsed, state, site),), error] if v.name == "GetAbi" else [parsed, error]
+        return [(ev.allocate((self.abi_value(ev, self.fallback, state, False),), state, site),), NIL]
+
+    def _bound_contract(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        if len(args) < 2:
+            return None
+        contract = Struct(ev.types.extern(v.path, "BoundContract"), {"(abi)": args[1]})
+        return [(ev.allocate((contract,), state, site),)]
+
+    def _non_indexed(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        arguments = self._arguments(ev, v.recv, state)
+        if arguments is None:
+            return None
+        kept = tuple(
+            item for item in arguments.items if not any(x.value for x in _consts(_field(item, "Indexed")))
+        )
+        return [(Seq(kept, arguments.open, arguments.type),)]
+
+    def _event_by_id(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        wanted = self.topic.name if self.topic is not None else None
+        for event in self._events(ev, v.recv, state).values():
+            if wanted is None or any(c.value == wanted for c in _consts(_field(event, "Name"))):
+                return [(ev.allocate(event, state, site),), NIL]
+        return [NIL, (Extern("errors", "New", ((Const("no event with that id"),),), site=site),)]
+
+    def _new_type(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        names = _consts(args[0]) if args else []
+        return [(Opaque(str(names[0].value)),), NIL] if names else None
+
+    def _arguments(self, ev: Evaluator, value: Value | None, state: State) -> Seq | None:
+        found = _loaded(ev, value, state)
+        return found[0] if len(found) == 1 and isinstance(found[0], Seq) else None
+
+    def _events(self, ev: Evaluator, value: Value | None, state: State) -> dict[Any, Value]:
+        for owner in _loaded(ev, value, state):
+            if isinstance(owner, Struct):
+                inner = owner.fields.get("(abi)")
+                if inner is not None:
+                    return self._events(ev, inner, state)
+                for events in owner.fields.get("Events", ()):
+                    for data in ev.read(events.cell, state) if isinstance(events, Map) else ():
+                        if isinstance(data, MapData):
+                            return data.entries
+        return {}
+
+    def _is_abi(self, ev: Evaluator, value: Value | None, state: State) -> bool:
+        return any(isinstance(o, Struct) and ("Events" in o.fields or "(abi)" in o.fields)
+                   for o in _loaded(ev, value, state))  # fmt: skip
+
+    # ------------------------------------------------------------ decoding
+
+    def _unpack(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """Every way of the abi packages to decode data, by the kind of receiver and the name."""
+        by_name = v.path in BIND or self._is_abi(ev, v.recv, state) or _is_named(v, args)
+        into = args[0] if v.name not in ("Unpack", "UnpackValues") or len(args) == 3 else None
+        rest = args[1:] if into is not None else args
+        data = rest[-1] if rest else ()
+        name: str | None = None
+        if by_name:
+            names = _consts(rest[0]) if rest else []
+            name = str(names[0].value) if names else None
+        event = self._described(ev, v, name, by_name, state)
+        if name is None and event is not None:
+            name = event[0].name
+        if not self._is_log_data(ev, data, state, bound=v.path in BIND):
+            return None
+        if event is None and by_name and (name is None or not name[:1].isupper()):
+            return None  # what a contract function returns; events have capital names
+        self.decodings.append(
+            Decoding(
+                site,
+                _frames(ev),
+                v.name,
+                event[0] if event is not None else None,
+                name or _name_in_chain(v),
+                event is not None and event[1],
+            )
+        )
+        error: Value = NIL
+        if self.case is Case.REFUSED:
+            error = (self.error,)
+        elif event is None and by_name and name is not None and self._is_abi(ev, v.recv, state):
+            error = (Extern("errors", "New", ((Const("abi: no such event"),),), site=site),)
+        if into is None:
+            return self._results(ev, event, error, state)
+        if event is not None and error is NIL:
+            error = self._fill(ev, into, event[0], state, site, every=v.path in BIND)
+        elif error is NIL:
+            self._open(ev, into, state)
+        return [error]
+
+    def _described(
+        self, ev: Evaluator, v: Extern, name: str | None, by_name: bool, state: State
+    ) -> tuple[AbiEvent, bool] | None:
+        """The event whose parameters are decoded, and whether that is the ABI of the program."""
+        if by_name:
+            event = self._events(ev, v.recv, state).get(name) if name is not None else None
+            hidden = _hidden(event) if event is not None else None
+            if hidden is None and name is not None and not self._is_abi(ev, v.recv, state):
+                known = self.fallback.event(name)
+                return (known, False) if known is not None else None
+            return hidden
+        arguments = self._arguments(ev, v.recv, state)
+        if arguments is None or arguments.open:
+            name = _name_in_chain(v)
+            known = self.fallback.event(name) if name is not None else None
+            return (known, False) if known is not None else None
+        parameters: list[Parameter] = []
+        source: tuple[AbiEvent, bool] | None = None
+        for item in arguments.items:
+            names, types = _consts(_field(item, "Name")), _field(item, "Type")
+            indexed = any(c.value for c in _consts(_field(item, "Indexed")))
+            if len(types) != 1 or not isinstance(types[0], Opaque):
+                return None
+            parameters.append(Parameter(str(names[0].value) if names else "", str(types[0].label), indexed))
+            source = source or _hidden(item)
+        if source is None:
+            return AbiEvent("", tuple(parameters)), True
+        decoded = [p for p in parameters if not p.indexed]
+        if decoded == [p for p in source[0].inputs if not p.indexed]:
+            return source
+        return AbiEvent(source[0].name, tuple(parameters)), source[1]
+
+    def _is_log_data(self, ev: Evaluator, value: Value, state: State, *, bound: bool) -> bool:
+        for v in ev.force(value):
+            if bound and isinstance(v, Struct | Pointer):
+                fields = [x for x in _loaded(ev, (v,), state) if isinstance(x, Struct)]
+                return any(x is self.data for s_ in fields for x in s_.fields.get("Data", ())) or not fields
+            if self.part_of(v) == "whole" or is_field_of_log(v):
+                return True
+        return False
+
+    def part_of(self, v: Val, depth: int = 0) -> str:
+        """"whole" for the data of the log, "part" for something sliced out of it by hand, else ""."""
+        if v is self.data or (depth == 0 and is_field_of_log(v)):
+            return "whole"
+        if not isinstance(v, Extern) or depth > 12:
+            return ""
+        inner = [x for value in (*(v.args or ()), *([v.recv] if v.recv is not None else [])) for x in value]
+        parts = {self.part_of(x, depth + 1) for x in inner}
+        if v.path == "slice":
+            return "" if parts == {""} else "whole" if "whole" in parts and _is_prefix(v) else "part"
+        if "part" in parts:
+            return "part"
+        return "part" if "whole" in parts and (v.path, v.name) in _READERS else ""
+
+    def _results(
+        self, ev: Evaluator, event: tuple[AbiEvent, bool] | None, error: Value, state: State
+    ) -> list[Value]:
+        any_type = ev.types.slice(ev.types.basic("any"))
+        if error is not NIL:
+            return [NIL, error]
+        if event is None:
+            return [(Seq((), True, any_type),), NIL]
+        values = [value for _, value in self._planted(ev, event[0], state)]
+        return [(Seq(tuple(values), False, any_type),), NIL]
+
+    def _planted(self, ev: Evaluator, event: AbiEvent, state: State) -> list[tuple[Parameter, Value]]:
+        decoded = [p for p in event.inputs if not p.indexed]
+        arrays = [p for p in decoded if p.type.endswith("[]")]
+        out: list[tuple[Parameter, Value]] = []
+        for position, parameter in enumerate(decoded):
+            count = 3
+            if self.case is Case.SHORT_FIRST and arrays and parameter is arrays[0] and len(arrays) > 1:
+                count = 2
+            if self.case is Case.SHORT_LAST and arrays and parameter is arrays[-1] and len(arrays) > 1:
+                count = 2
+            out.append((parameter, self._value(ev, parameter.type, position, count, state)))
+        return out
+
+    def _value(self, ev: Evaluator, type_: str, position: int, count: int, state: State) -> Value:
+        if self.case is Case.MISTYPED:
+            return (TRUE,)  # a bool where no caller expects one
+        if type_.endswith("[]"):
+            found = _NUMBER.fullmatch(type_[:-2])
+            elem = go_type(ev, type_[:-2])
+            if found and int(found.group(1)) > 64:
+                items = tuple((big(ev, n, state),) for n in numbers(position, count))
+                return (Seq(items, False, ev.types.slice(elem) if elem is not None else None),)
+            return (Seq((), True, ev.types.slice(elem) if elem is not None else None),)
+        found = _NUMBER.fullmatch(type_)
+        if found and int(found.group(1)) > 64:
+            return (big(ev, numbers(position)[0], state),)
+        return (Opaque(f"a decoded {type_}", go_type(ev, type_)),)
+
+    def _fill(
+        self, ev: Evaluator, into: Value, event: AbiEvent, state: State, site: Site, *, every: bool
+    ) -> Value:
+        """Stores the values in a map or a struct; gives the error that the abi package returns."""
+        planted = self._planted(ev, event, state)
+        if every:
+            planted += [(p, (Opaque(f"an indexed {p.type}", go_type(ev, p.type)),)) for p in event.inputs if p.indexed]
+        for target in ev.force(into):
+            if isinstance(target, Map):
+                for data in ev.read(target.cell, state):
+                    known = dict(data.entries) if isinstance(data, MapData) else {}
+                    known.update({p.name: value for p, value in planted})
+                    state.cells[target.cell] = (MapData(known, isinstance(data, MapData) and data.open),)
+            elif isinstance(target, Pointer):
+                if not self._fill_struct(ev, target, planted, state):
+                    return (Extern("errors", "New", ((Const("abi: cannot unmarshal"),),), site=site),)
+        return NIL
+
+    def _fill_struct(
+        self, ev: Evaluator, target: Pointer, planted: list[tuple[Parameter, Value]], state: State
+    ) -> bool:
+        owner = ev.force(ev.load(target, state))
+        while len(owner) == 1 and isinstance(owner[0], Pointer):
+            target = owner[0]
+            owner = ev.force(ev.load(target, state))
+        type_ = next((v.type for v in owner if isinstance(v, Struct)), None)
+        if type_ is None:
+            if len(planted) == 1:
+                ev.store(target.cell, target.path, planted[0][1], state)
+            return True
+        fields = ev.types.fields(type_)
+        for parameter, value in planted:
+            field = next((f for f in fields if f'abi:"{parameter.name}"' in f.tag), None)
+            field = field or next((f for f in fields if f.name == camel(parameter.name)), None)
+            if field is None:
+                continue  # the abi package passes over values without a field
+            wanted, given = ev.types.field_type(type_, field.name), go_type(ev, parameter.type)
+            if wanted is not None and given is not None and wanted is not given and wanted.kind != "interface":
+                return False
+            if self.case is not Case.MISTYPED:
+                ev.store(target.cell, (*target.path, field.name), value, state)
+        return True
+
+    def _open(self, ev: Evaluator, into: Value, state: State) -> None:
+        """What a call writes whose ABI is not known."""
+        for target in ev.force(into):
+            if isinstance(target, Map):
+                entries = {
+                    k: x for d in ev.read(target.cell, state) if isinstance(d, MapData) for k, x in d.entries.items()
+                }
+                state.cells[target.cell] = (MapData(entries, True),)
+            elif isinstance(target, Pointer):
+                ev._forget([(target,)], state)
+
+    def _copy(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """abi.Arguments.Copy: puts values that Unpack returned into a struct."""
+        event = self._described(ev, v, None, False, state)
+        if event is None or not args:
+            return None
+        return [self._fill(ev, args[0], event[0], state, site, every=False)]
+
+    def _convert_type(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """abi.ConvertType(in, new(T)): a T with the value; on a mismatch the library itself panics."""
+        if len(args) != 2:
+            return None
+        if self.case is Case.MISTYPED:
+            state.dead = True
+            return [_NOTHING]
+        for target in ev.force(args[1]):
+            if isinstance(target, Pointer):
+                ev.store(target.cell, target.path, args[0], state)
+        return [args[1]]
+
+    # ------------------------------------------------------------ the log
+
+    def _same_data(self, other: library.Model | None) -> library.Model:
+        def model(
+            ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+        ) -> Iterable[Value] | None:
+            given = ev.force(args[0]) if args else ()
+            if len(given) == 1 and self.part_of(given[0]) == "whole":
+                return [given, NIL]
+            return other(ev, v, args, state, site) if other is not None else None
+
+        return model
+
+    def _hash_text(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        known = [c for c in _consts(ev.force(v.recv or ())) if isinstance(c.value, str)]
+        return [(Const(known[0].value),)] if known else None
+
+
+# Functions that pass the bytes of a log on, or decode their hexadecimal form.
+_DATA_THROUGH = (
+    ("encoding/hex", "DecodeString"),
+    ("strings", "TrimPrefix"),
+    ("strings", "TrimSpace"),
+    ("strings", "ToLower"),
+    ("bytes", "Clone"),
+    ("slices", "Clone"),
+    (COMMON, "FromHex"),
+    (COMMON, "Hex2Bytes"),
+    (COMMON, "CopyBytes"),
+    (HEXUTIL, "Decode"),
+    (HEXUTIL, "MustDecode"),
+)
+# Functions that read words out of bytes.
+_READERS = frozenset({("bytes", "NewReader"), ("bytes", "NewBuffer"), (BIG, "SetBytes"), (COMMON, "BytesToHash")})
+
+
+def is_field_of_log(v: Val) -> bool:
+    """True for `x.Data` of a log that a client returned: not a call like a transaction's `Data()`."""
+    if not isinstance(v, Extern) or v.name != "Data" or v.args is not None or v.recv is None:
+        return False
+    for owner in v.recv:
+        current: Val = owner
+        for _ in range(8):
+            if isinstance(current, Extern):
+                if "Log" in current.name:
+                    return True
+                if current.recv is None or not current.recv:
+                    break
+                current = current.recv[0]
+    return False
+
+
+def _is_prefix(v: Extern) -> bool:
+    """`x[2:]`, which takes off `0x`, and `x[:]`."""
+    if v.site is None:
+        return False
+    text = v.site.file.data[v.site.start : v.site.end].replace(b" ", b"")
+    return text.endswith((b"[2:]", b"[:]", b"[0:]", b'[len("0x"):]'))
+
+
+def _is_named(v: Extern, args: list[Value]) -> bool:
+    """Whether a method of a receiver that is not known takes the name of an event (then it is an abi.ABI)."""
+    if v.name in ("Unpack",):
+        return len(args) >= 2
+    return v.name in ("UnpackIntoMap", "UnpackIntoInterface") and len(args) >= 3
+
+
+def _name_in_chain(v: Extern) -> str | None:
+    """The name in `x.Events["Name"].Inputs.NonIndexed().Unpack...` of an ABI that is not known."""
+    current: Val | None = v
+    for _ in range(10):
+        if not isinstance(current, Extern):
+            return None
+        if current.name == "Events[]" and current.args:
+            names = _consts(current.args[0])
+            return str(names[0].value) if names else None
+        current = current.recv[0] if current.recv else None
+    return None
+
+
+def _frames(ev: Evaluator) -> tuple[Frame, ...]:
+    frames: list[Frame] = []
+    frame = ev.frame
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.caller
+    return tuple(frames)
+
+
+def frames_of(ev: Evaluator) -> tuple[Frame, ...]:
+    """The activations that are running, innermost first."""
+    return _frames(ev)
+
+
+def _loaded(ev: Evaluator, value: Value | None, state: State) -> list[Val]:
+    """The alternatives behind pointers."""
+    out: list[Val] = []
+    for v in ev.force(value or ()):
+        depth = 0
+        targets: list[Val] = [v]
+        while depth < 3 and any(isinstance(t, Pointer) for t in targets):
+            targets = [x for t in targets for x in (ev.force(ev.load(t, state)) if isinstance(t, Pointer) else (t,))]
+            depth += 1
+        out.extend(targets)
+    return out
+
+
+def _field(value: Value | Val, name: str) -> Value:
+    for v in value if isinstance(value, tuple) else (value,):
+        if isinstance(v, Struct) and name in v.fields:
+            return v.fields[name]
+    return ()
+
+
+def _consts(value: Value) -> list[Const]:
+    return [v for v in value if isinstance(v, Const)]
+
+
+def _hidden(value: Value) -> tuple[AbiEvent, bool] | None:
+    """The event that an `abi.Event` or `abi.Argument` stands for."""
+    inputs = _field(value, "Inputs")
+    if inputs and isinstance(inputs[0], Seq):
+        if not inputs[0].items:
+            names = _consts(_field(value, "Name"))
+            return (AbiEvent(str(names[0].value), ()), True) if names else None
+        return _hidden(inputs[0].items[0])
+    for v in _field(value, "(event)"):
+        if isinstance(v, Opaque) and isinstance(v.label, tuple):
+            return v.label
+    return None
+
+
+def go_type(ev: Evaluator, type_: str) -> Type | None:
+    """The Go type that the abi package uses for a Solidity type."""
+    if type_.endswith("[]"):
+        elem = go_type(ev, type_[:-2])
+        return ev.types.slice(elem) if elem is not None else None
+    found = _NUMBER.fullmatch(type_)
+    if found:
+        if int(found.group(1)) in (8, 16, 32, 64):
+            return ev.types.basic(type_)
+        return ev.types.pointer(ev.types.extern(BIG, "Int"))
+    if type_ == "address":
+        return ev.types.extern(COMMON, "Address")
+    if type_ in ("bool", "string"):
+        return ev.types.basic(type_)
+    return ev.types.slice(ev.types.basic("byte")) if type_ == "bytes" else None
+
+
+def camel(name: str) -> str:
+    """abi.ToCamelCase: the field that a parameter goes to."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def _text_of(ev: Evaluator, value: Value) -> str | None:
+    """The text that a reader, byte slice or string is made of."""
+    for v in ev.force(value):
+        if isinstance(v, Const) and isinstance(v.value, str):
+            return v.value
+        if isinstance(v, Extern) and v.args:
+            if (v.path, v.name) in _TEXT_READERS:
+                return _text_of(ev, v.args[0])
+            if (v.path, v.name) in (("os", "ReadFile"), ("os", "Open"), ("io/ioutil", "ReadFile")):
+                return _file_text(ev, v.args[0])
+    return None
+
+
+_TEXT_READERS = frozenset(
+    {("strings", "NewReader"), ("bytes", "NewReader"), ("bytes", "NewBufferString"), ("bytes", "NewBuffer"),
+     ("strings", "TrimSpace"), ("io", "NopCloser"), ("bufio", "NewReader")}
+)  # fmt: skip
+
+
+def _file_text(ev: Evaluator, value: Value) -> str | None:
+    """A file of the repository that the program opens by a constant name."""
+    names = [str(c.value) for c in _consts(ev.force(value))]
+    if len(names) != 1:
+        return None
+    wanted = "/" + re.sub(r"^(?:\.{1,2}/|/)+", "", names[0])
+    found = [p for p in ev.program.repository.files if ("/" + p).endswith(wanted)]
+    return ev.program.repository.text(found[0]) if len(found) == 1 else None
+
+
+def _embedded_file(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    text = _file_text(ev, args[0]) if args else None
+    return None if text is None else [(Const(text),), NIL]
+
+
+def _no_error(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+    return [NIL]
+
+
+def _keccak(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    texts = [c.value for value in args for c in _consts(ev.force(value)) if isinstance(c.value, str)]
+    if len(texts) != 1:
+        return None
+    return [(Const("0x" + keccak256(texts[0].encode()).hex(), ev.types.extern(COMMON, "Hash")),)]
+
+
+def _computed_text(function: Callable[[str], str]) -> library.Model:
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        texts = [c.value for c in _consts(ev.force(args[0])) if isinstance(c.value, str)] if args else []
+        return [(Const(function(texts[0]), ev.types.extern(COMMON, "Hash")),)] if len(texts) == 1 else None
+
+    return model
+
+
+def _lo_map(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    source = ev.force(args[0]) if len(args) == 2 else ()
+    if len(source) != 1 or not isinstance(source[0], Seq) or source[0].open:
+        return None
+    items = tuple(
+        ev.call_value(args[1], [item, (Const(i),)], state, site)[0] for i, item in enumerate(source[0].items)
+    )
+    return [(Seq(items, False, None, site),)]
+
+
+# ---------------------------------------------------------------- math/big
+
+
+def big(ev: Evaluator, value: int, state: State) -> Pointer:
+    """A `*big.Int`."""
+    return ev.allocate((Struct(ev.types.extern(BIG, "Int"), {"value": (Const(value),)}),), state)
+
+
+def big_value(ev: Evaluator, v: Val, state: State) -> Value:
+    """What a `*big.Int` holds: a constant where it is known."""
+    if isinstance(v, Const):
+        return (v,)
+    target = ev.force(ev.load(v, state)) if isinstance(v, Pointer) else (v,)
+    if len(target) == 1 and isinstance(target[0], Struct) and target[0].type is not None:
+        if (target[0].type.path, target[0].type.name) == (BIG, "Int"):
+            return target[0].fields.get("value", (Const(0),))
+    return ()
+
+
+def _number(ev: Evaluator, value: Value | None, state: State) -> int | None:
+    forced = ev.force(value or ())
+    held = big_value(ev, forced[0], state) if len(forced) == 1 else ()
+    if len(held) == 1 and isinstance(held[0], Const) and isinstance(held[0].value, int):
+        return held[0].value
+    return None
+
+
+def _big_read(function: Callable[..., Any], operands: int = 0) -> library.Model:
+    """A method that computes something from the number and constant arguments."""
+
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        operand = [_number(ev, value, state) for value in (v.recv, *args[:operands])]
+        if any(n is None for n in operand):
+            held = [x for value in (v.recv, *args[:operands]) for y in ev.force(value or ())
+                    for x in big_value(ev, y, state) if not isinstance(x, Const)]  # fmt: skip
+            return [(Extern(BIG, v.name, (), recv=(held[0],), site=site),)] if held else None
+        try:
+            return [(Const(function(*operand), None, site),)]
+        except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+            return None
+
+    return model
+
+
+def _big_write(function: Callable[..., Any], operands: int) -> library.Model:
+    """A method that sets its receiver and returns it."""
+
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        forced = ev.force(v.recv or ())
+        if len(forced) != 1 or not isinstance(forced[0], Pointer):
+            return None
+        operand = [_number(ev, value, state) for value in args[:operands]]
+        held: Value
+        if any(n is None for n in operand):
+            held = next(
+                (big_value(ev, x, state) or (x,) for value in args for x in ev.force(value)
+                 if not isinstance(x, Const)),
+                _NOTHING,
+            )  # fmt: skip
+        else:
+            try:
+                held = (Const(function(*operand)),)
+            except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+                held = _NOTHING
+        ev.store(forced[0].cell, (*forced[0].path, "value"), held, state)
+        return [v.recv or ()]
+
+    return model
+
+
+def _new_int(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    value = args[0] if args else ()
+    return [(ev.allocate((Struct(ev.types.extern(BIG, "Int"), {"value": ev.force(value)}),), state, site),)]
+
+
+def _set_bytes(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """SetBytes and SetString of something that is not known: the receiver holds it."""
+    forced = ev.force(v.recv or ())
+    if len(forced) != 1 or not isinstance(forced[0], Pointer) or not args:
+        return None
+    given: Value = ev.force(args[0])
+    texts = _consts(given)
+    if v.name == "SetString" and texts and isinstance(texts[0].value, str) and len(args) == 2:
+        base = _number(ev, args[1], state)
+        try:
+            given = (Const(int(texts[0].value, base or 0)),)
+        except ValueError:
+            return [NIL, (FALSE,)]
+    ev.store(forced[0].cell, (*forced[0].path, "value"), given, state)
+    return [v.recv or (), (TRUE,)]
+
+
+def _in_base(n: int, base: int) -> str:
+    if base == 10:
+        return str(n)
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    out, rest = "", abs(n)
+    while rest:
+        out, rest = digits[rest % base] + out, rest // base
+    return ("-" if n < 0 else "") + (out or "0")
+
+
+def _signed(n: int) -> int:
+    n &= 2**64 - 1
+    return n - 2**64 if n >= 2**63 else n
+
+
+def _format(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """strconv.FormatInt and FormatUint."""
+    known = [_number(ev, value, state) for value in args[:2]]
+    if len(known) != 2 or None in known:
+        return None
+    return [(Const(_in_base(known[0] or 0, known[1] or 10), None, site),)]
+
+
+_BIG_MODELS: dict[tuple[str, str], library.Model] = {
+    (BIG, "NewInt"): _new_int,
+    (BIG, ".String"): _big_read(str),
+    (BIG, ".Text"): _big_read(_in_base, 1),
+    (BIG, ".Uint64"): _big_read(lambda n: n & (2**64 - 1)),
+    (BIG, ".Int64"): _big_read(_signed),
+    (BIG, ".IsUint64"): _big_read(lambda n: 0 <= n < 2**64),
+    (BIG, ".IsInt64"): _big_read(lambda n: -(2**63) <= n < 2**63),
+    (BIG, ".Sign"): _big_read(lambda n: (n > 0) - (n < 0)),
+    (BIG, ".BitLen"): _big_read(int.bit_length),
+    (BIG, ".Cmp"): _big_read(lambda a, b: (a > b) - (a < b), 1),
+    (BIG, ".Set"): _big_write(lambda n: n, 1),
+    (BIG, ".SetInt64"): _big_write(lambda n: n, 1),
+    (BIG, ".SetUint64"): _big_write(lambda n: n, 1),
+    (BIG, ".Add"): _big_write(lambda a, b: a + b, 2),
+    (BIG, ".Sub"): _big_write(lambda a, b: a - b, 2),
+    (BIG, ".Mul"): _big_write(lambda a, b: a * b, 2),
+    (BIG, ".Mod"): _big_write(lambda a, b: a % b, 2),
+    (BIG, ".And"): _big_write(lambda a, b: a & b, 2),
+    (BIG, ".Rsh"): _big_write(lambda a, b: a >> b, 2),
+    (BIG, ".SetBytes"): _set_bytes,
+    (BIG, ".SetString"): _set_bytes,
+    ("strconv", "FormatInt"): _format,
+    ("strconv", "FormatUint"): _format,
+    (HEXUTIL, "EncodeBig"): lambda ev, v, args, state, site: (
+        None if (n := _number(ev, args[0], state)) is None else [(Const(hex(n)),)]
+    ),
+}
+
+
+def _shown(ev: Evaluator, value: Value, state: State, verb: str) -> str | None:
+    """What fmt prints for a value, or None."""
+    forced = ev.force(value)
+    if len(forced) != 1:
+        return None
+    v = forced[0]
+    if isinstance(v, Const) and not isinstance(v.value, bool | float):
+        if isinstance(v.value, int) and verb in ("x", "X"):
+            return f"{v.value:{verb}}"
+        return str(v.value) if verb in ("s", "d", "v") else None
+    if isinstance(v, Seq) and not v.open:
+        parts = [_shown(ev, item, state, verb) for item in v.items]
+        return None if None in parts else f"[{' '.join(p or '' for p in parts)}]"
+    n = _number(ev, value, state)
+    if n is None:
+        return None
+    return f"{n:{verb}}" if verb in ("x", "X", "d") else str(n) if verb in ("s", "v") else None
+
+
+def _sprint(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    shown = _shown(ev, args[0], state, "v") if len(args) == 1 else None
+    return None if shown is None else [(Const(shown, None, site),)]
+
+
+_VERB = re.compile(r"%([a-zA-Z%])")
+
+
+def _sprintf(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    formats = [c.value for c in _consts(ev.force(args[0])) if isinstance(c.value, str)] if args else []
+    if len(formats) != 1:
+        return None
+    rest = iter(args[1:])
+    out, position = "", 0
+    for found in _VERB.finditer(formats[0]):
+        out += formats[0][position : found.start()]
+        position = found.end()
+        if found.group(1) == "%":
+            out += "%"
+            continue
+        value = next(rest, None)
+        shown = _shown(ev, value, state, found.group(1)) if value is not None else None
+        if shown is None:
+            return library.MODELS["fmt", "Sprintf"](ev, v, args, state, site)
+        out += shown
+    tail = formats[0][position:]
+    return None if "%" in tail else [(Const(out + tail, None, site),)]
+
+
+__all__ = [
+    "ABI", "ADDRESS", "BIG", "BIND", "COMMON", "METHODS", "TYPES", "Case", "Decoding", "Func", "Input", "Nil", "World",
+    "big_value", "frames_of", "go_type", "is_field_of_log", "numbers",
+]  # fmt: skip
