@@ -463,11 +463,22 @@ class HttpServing:
                 continue
             target = node.lhs[position] if len(node.lhs) == len(node.rhs) else node.lhs[0]
             if isinstance(target, Selector) and target.sel == "Handler":
-                yield from self._started_value(function, target.x, None, depth)
+                yield from self._started_value(function, target.x, self._address(function, target.x), depth)
             elif (
                 isinstance(target, Ident | Selector) and not matches(target) and not _is_server_literal(value)
             ):
                 yield from self._served(function, target, depth + 1, seen)
+
+    def _address(self, function: Function, server: Expr) -> Expr | None:
+        """The address of a server whose handler is set after it was made."""
+        for node in self.nodes(function):
+            for target, value in zip(node.lhs, node.rhs, strict=False) if isinstance(node, Assign) else ():
+                literal = _strip(value)
+                if isinstance(target, Selector) and target.sel == "Addr" and _same(target.x, server):
+                    return value
+                if isinstance(literal, CompositeLit) and _same(target, server):
+                    return element(literal, "Addr")
+        return None
 
     # ------------------------------------------------------------ is the server started?
 
@@ -606,6 +617,13 @@ def element(literal: CompositeLit, name: str) -> Expr | None:
 
 def _strip(value: Expr) -> Expr:
     return value.x if isinstance(value, Unary) and value.op == "&" else value
+
+
+def _same(one: Expr, other: Expr) -> bool:
+    """True for two mentions of the same variable or field."""
+    if isinstance(one, Ident) and isinstance(other, Ident):
+        return one.name == other.name
+    return isinstance(one, Selector) and isinstance(other, Selector) and one.sel == other.sel
 
 
 def _is_server_literal(value: Expr) -> bool:

@@ -69,7 +69,9 @@ def prometheus_files(store: FactStore) -> PrometheusFiles:
             continue
         looked.append(path)
         data = repository.read(path)
-        if data is None or not (b"scrape_configs" in data or (b"groups:" in data and b"alert:" in data)):
+        if data is None or not (
+            b"scrape_configs" in data or all(w in data for w in (b"groups", b"alert", b"expr"))
+        ):
             continue
         document = read_yaml(repository, path)
         problems += document.problems

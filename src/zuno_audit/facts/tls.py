@@ -64,6 +64,9 @@ NOTHING: Ways = frozenset([frozenset()])
 NOT_KNOWN: Ways = frozenset([frozenset(["?"])])
 
 
+_DECIDED = frozenset(["tls", "insecure", "?"])  # words of credentials whose kind is known, or known not to be
+
+
 def _one(*words: str) -> Ways:
     return frozenset([frozenset(words)])
 
@@ -139,7 +142,7 @@ class Credentials:
         if path == GRPC:
             if name in ("Creds", "WithTransportCredentials"):
                 inner = self.ways(function, call.args[0], bound, depth + 1) if call.args else NOT_KNOWN
-                return _tagged(inner, "creds")
+                return frozenset(w | {"creds"} if w & _DECIDED else w | {"creds", "?"} for w in inner)
             return _one("creds", "insecure") if name == "WithInsecure" else NOTHING
         if path == INSECURE:
             return _one("insecure")

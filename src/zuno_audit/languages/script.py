@@ -117,6 +117,7 @@ def _logical_lines(text: str, dialect: str) -> Iterator[tuple[int, str]]:
     joiner = _CONTINUED["shell" if dialect == "make" else dialect]
     line = 1
     ends = ""
+    text = text.replace("\r\n", "\n")
     for physical in re.split(r"(?<!\\)\n" if dialect in ("shell", "make") else r"(?<![\^`])\n", text):
         span = physical.count("\n") + 1
         body = joiner.sub(" ", physical).rstrip("\r")

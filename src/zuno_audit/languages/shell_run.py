@@ -75,13 +75,13 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, str]]:
     i = 0
     while i < len(lines):
         first = i
-        logical = lines[i]
+        logical = _without_comment(lines[i])
         while i + 1 < len(lines) and i - first < 400 and _is_open(logical):
             i += 1
             logical = (
                 logical[:-1] + " " + lines[i].lstrip()
                 if logical.endswith("\\")
-                else logical + "\n" + lines[i]
+                else logical + "\n" + _without_comment(lines[i])
             )
         i += 1
         body: list[str] = []
@@ -92,6 +92,21 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, str]]:
                 i += 1
             i += 1
         yield first + 1, logical, "\n".join(body)
+
+
+def _without_comment(line: str) -> str:
+    """A line without the comment at its end."""
+    if "#" not in line:
+        return line
+    quote = ""
+    for i, c in enumerate(line):
+        if quote:
+            quote = "" if c == quote and line[i - 1] != "\\" else quote
+        elif c in "\"'" and line[i - 1 : i] != "\\":
+            quote = c
+        elif c == "#" and (i == 0 or line[i - 1] in " \t;"):
+            return line[:i]
+    return line
 
 
 def _is_open(logical: str) -> bool:
@@ -171,6 +186,7 @@ class _Machine:
     def __init__(self, result: ShellRun) -> None:
         self.result = result
         self.functions: dict[str, list[_Statement]] = {}
+        self.ended = False  # by an `exit` that every run comes to
 
     def block(self, statements: list[_Statement], env: dict[str, list[str]], depth: int) -> None:
         """Runs statements one after the other."""
@@ -180,6 +196,11 @@ class _Machine:
                 self.result.complete = False
                 return
             word = statements[i].text.split(None, 1)[0] if statements[i].text else ""
+            if word in ("exit", "return"):
+                self.ended = self.ended or (word == "exit" and depth == 0)
+                return
+            if self.ended:
+                return
             if word == "function":
                 i = self._define(statements, i)
             elif word in ("if", "for", "while", "until", "case"):
@@ -232,7 +253,7 @@ class _Machine:
         return None
 
     def _for(self, part: list[_Statement], env: dict[str, list[str]], depth: int) -> None:
-        head = re.match(r"for\s+(\w+)\s+in\s+(.*)", part[0].text, re.DOTALL)
+        head = re.match(r"for\s+(\w+)\s+in\b\s*(.*)", part[0].text, re.DOTALL)
         body = _after(part, "do")
         if not head:
             self.block(body, env, depth + 1)

@@ -1,0 +1,62 @@
+"""Build scripts: which packages they name, from which folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import store_of, values
+
+from zuno_audit.facts.build_scripts import build_script_table
+
+MAIN = 'package main\n\nimport "example.com/app/shared"\n\nfunc main() { shared.X() }\n'
+TREE = {
+    "go.mod": "module example.com/app\n\ngo 1.25\n",
+    "services/a/cmd/main.go": MAIN,
+    "shared/x.go": "package shared\n\nfunc X() {}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("b/a.bat", "@echo off\r\ngo build -o build/a ./services/a/cmd\r\n", ("services/a/cmd", "yes", "no")),
+        (
+            "b/a.bat",
+            "pushd %~dp0..\r\ngo build ^\r\n -o x .\\services\\a\\cmd\r\n",
+            ("services/a/cmd", "yes", "yes"),
+        ),
+        ("b/a.bat", "rem go build ./nothing\ngo build ./services/a/cmdd\n", ("services/a/cmdd", "no", "no")),
+        (
+            "b/a.sh",
+            'cd "$(dirname "$0")/.." && GOOS=linux go build ./services/a/cmd\n',
+            ("services/a/cmd", "yes", "yes"),
+        ),
+        ("b/a.sh", "(cd services && go build ./a/cmd)\n", ("services/a/cmd", "yes", "no")),
+        ("b/a.sh", "go build services/a/cmd\n", ("services/a/cmd", "no", "no")),
+        ("b/a.sh", "go build ./shared\n", ("shared", "no", "no")),
+        ("b/a.sh", "go build ./services/a/cmd/main.go\n", ("services/a/cmd", "yes", "no")),
+        ("b/a.sh", "go build -C services/a ./cmd\n", ("services/a/cmd", "yes", "no")),
+        ("b/a.sh", 'go build "$TARGET"\n', (None, "unknown", "unknown")),
+        (
+            "Makefile",
+            "SVC := a\nbuild:\n\t@cd services && \\\n\tgo build ./$(SVC)/cmd\n",
+            ("services/a/cmd", "yes", "yes"),
+        ),
+    ],
+)
+def test_what_a_script_builds(tmp_path: Path, path: str, text: str, expected: tuple[object, ...]) -> None:
+    (row,) = build_script_table(store_of(tmp_path, {**TREE, path: text})).rows
+    assert values(row, "package", "works", "from_own_folder") == expected
+
+
+def test_a_binary_whose_own_package_is_gone_cannot_be_built(tmp_path: Path) -> None:
+    files = {k: v for k, v in TREE.items() if not k.startswith("shared/")}
+    (row,) = build_script_table(store_of(tmp_path, {**files, "b.sh": "go build ./services/a/cmd\n"})).rows
+    assert row.get("works").value == "no"
+    assert "example.com/app/shared does not exist" in row.get("works").because
+
+
+def test_installing_a_tool_of_another_module_is_no_build(tmp_path: Path) -> None:
+    text = "go install example.org/tool@v1\ngo install example.org/tool/cmd\n"
+    assert build_script_table(store_of(tmp_path, {**TREE, "b.sh": text})).rows == ()

@@ -1,0 +1,108 @@
+"""go.mod and go.sum against what the code imports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import column, store_of, values
+
+from zuno_audit.facts.gomod import (
+    go_import_table,
+    go_module_table,
+    go_requirement_table,
+    go_version,
+    is_at_least,
+)
+
+H1 = "h1:" + "A" * 43 + "="
+MOD = """\
+module example.com/app
+
+go 1.25.1
+
+require (
+	example.org/used v1.0.0
+	example.org/idle v1.0.0
+	example.org/late v1.0.0 // indirect
+)
+"""
+SUM = "".join(f"example.org/{m} v1.0.0{s} {H1}\n" for m in ("used", "idle", "late") for s in ("", "/go.mod"))
+CODE = """\
+// Package app is a comment with import "example.org/not"
+package app
+
+import (
+	"fmt"
+	_ "example.org/used/pkg" // a comment
+	x "example.org/late"
+)
+
+var s = `import "example.org/string"`
+"""
+
+
+def test_requirements_are_compared_with_imports(tmp_path: Path) -> None:
+    rows = go_requirement_table(store_of(tmp_path, {"go.mod": MOD, "go.sum": SUM, "a.go": CODE})).rows
+    assert [values(r, "module", "indirect", "imported", "tidy", "in_sum") for r in rows] == [
+        ("example.org/used", "no", "yes", "yes", "yes"),
+        ("example.org/idle", "no", "no", "no", "yes"),
+        ("example.org/late", "yes", "yes", "no", "yes"),
+    ]
+
+
+def test_imports_of_tests_and_other_systems_count_but_ignored_files_do_not(tmp_path: Path) -> None:
+    files = {
+        "go.mod": MOD,
+        "a_test.go": 'package a\n\nimport "example.org/idle/x"\n',
+        "b.go": '//go:build windows\n\npackage a\n\nimport "example.org/used"\n',
+        "gen.go": '//go:build ignore\n\npackage main\n\nimport "example.org/late"\n',
+        "vendor/v/v.go": 'package v\n\nimport "example.org/elsewhere"\n',
+        "testdata/t.go": 'package t\n\nimport "example.org/elsewhere"\n',
+    }
+    store = store_of(tmp_path, files)
+    assert column(go_requirement_table(store), "imported") == ["yes", "yes", "no"]
+    assert column(go_import_table(store), "import") == ["example.org/idle/x", "example.org/used"]
+
+
+def test_an_import_that_no_module_provides_is_seen(tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"go.mod": MOD, "a.go": 'package a\n\nimport "example.org/usedtoo"\n'})
+    (row,) = go_import_table(store).rows
+    assert values(row, "provided", "module") == ("no", None)
+
+
+@pytest.mark.parametrize(
+    ("gone", "expected"),
+    [
+        (f"example.org/used v1.0.0 {H1}\n", "no"),
+        (f"example.org/used v1.0.0/go.mod {H1}\n", "no"),
+        (f"example.org/late v1.0.0 {H1}\n", "yes"),
+    ],
+)
+def test_every_hash_of_a_requirement_has_to_be_in_go_sum(tmp_path: Path, gone: str, expected: str) -> None:
+    store = store_of(tmp_path, {"go.mod": MOD, "go.sum": SUM.replace(gone, ""), "a.go": CODE})
+    assert go_requirement_table(store).rows[0].get("in_sum").value == expected
+
+
+def test_a_module_replaced_by_a_folder_needs_no_hash(tmp_path: Path) -> None:
+    mod = MOD + "\nreplace example.org/used => ./local\n"
+    store = store_of(tmp_path, {"go.mod": mod, "go.sum": "", "a.go": CODE})
+    assert go_requirement_table(store).rows[0].get("in_sum").value == "yes"
+
+
+def test_an_untracked_go_sum_does_not_count(tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"go.mod": MOD, "a.go": CODE}, {"go.sum": SUM})
+    (row,) = go_module_table(store).rows
+    assert values(row, "tracked", "sum_tracked", "go") == ("yes", "no", "1.25.1")
+
+
+def test_a_line_that_is_no_directive_is_a_problem(tmp_path: Path) -> None:
+    table = go_module_table(store_of(tmp_path, {"go.mod": MOD + "<<<<<<< HEAD\n", "go.sum": "x y\n"}))
+    assert [p.path for p in table.problems] == ["go.mod", "go.sum"]
+
+
+def test_go_versions_are_ordered_like_releases() -> None:
+    order = ["1.20", "1.21rc2", "1.21", "1.21.3", "1.25.0", "1.25.1"]
+    assert sorted(order, key=lambda v: go_version(v) or (0, 0, 0, 0)) == order
+    assert not is_at_least("1.24", "1.25.1")
+    assert go_version("tip") is None

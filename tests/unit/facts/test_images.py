@@ -1,0 +1,185 @@
+"""Image builds: Go version, sources, what is copied in, size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import store_of, values
+
+from zuno_audit.facts.deployment import deployment_table, lost_variables
+from zuno_audit.facts.health import service_health_table
+from zuno_audit.facts.images import image_build_table
+from zuno_audit.facts.tilt import tilt_load_table
+from zuno_audit.model.entity import Entity
+
+COMPOSE = """\
+services:
+  a:
+    build:
+      context: .
+      dockerfile: Dockerfile
+"""
+DOCKERFILE = """\
+FROM golang:1.25-alpine AS builder
+WORKDIR /app
+COPY go.mod go.sum ./
+RUN go mod download
+COPY shared ./shared
+COPY services/a ./services/a
+RUN CGO_ENABLED=0 go build -o build/a ./services/a/cmd
+FROM alpine:latest
+COPY --from=builder /app/build ./build
+ENTRYPOINT ["/app/build/a"]
+"""
+MAIN = 'package main\n\nimport "example.com/app/shared"\n\nfunc main() { shared.X() }\n'
+TREE = {
+    "go.mod": "module example.com/app\n\ngo 1.25.1\n",
+    "go.sum": "",
+    "docker-compose.yml": COMPOSE,
+    "services/a/cmd/main.go": MAIN,
+    "shared/x.go": "package shared\n\nfunc X() {}\n",
+}
+
+
+def image(tmp_path: Path, dockerfile: str, **more: str) -> Entity:
+    extra = {k.replace("__", "/").replace("dot_", "."): v for k, v in more.items()}
+    (row,) = image_build_table(store_of(tmp_path, {**TREE, "Dockerfile": dockerfile, **extra})).rows
+    return row
+
+
+def test_a_build_that_fits_together(tmp_path: Path) -> None:
+    row = image(tmp_path, DOCKERFILE)
+    names = ("package", "sources", "toolchain", "links", "buildable", "multi_stage", "small")
+    assert values(row, *names) == ("services/a/cmd", *["yes"] * 6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("1.25-alpine", "1.24-alpine", "no"),
+        ("1.25-alpine", "1.25.0-alpine", "no"),
+        ("1.25-alpine", "1.25.1", "yes"),
+        ("1.25-alpine", "1.26rc1-alpine", "yes"),
+        ("1.25-alpine", "latest", "unknown"),
+        ("golang:1.25-alpine", "golang@sha256:abc", "unknown"),
+        ("WORKDIR /app", "WORKDIR /app\nENV GOTOOLCHAIN=auto", "yes"),
+        ("golang:1.25-alpine AS builder\n", "golang:1.24-alpine AS builder\nENV GOTOOLCHAIN=auto\n", "yes"),
+        ("golang:1.25-alpine AS builder\n", "golang:1.24-alpine AS builder\nENV GOTOOLCHAIN=local\n", "no"),
+        ("FROM golang:1.25-alpine", "ARG V=1.24\nFROM golang:${V}-alpine", "no"),
+        ("FROM golang:1.25-alpine", "ARG V\nFROM golang:${V}-alpine", "unknown"),
+    ],
+)
+def test_the_builder_must_not_be_older_than_go_mod(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert image(tmp_path, DOCKERFILE.replace(old, new)).get("toolchain").value == expected
+
+
+def test_a_build_argument_of_compose_decides_the_version(tmp_path: Path) -> None:
+    dockerfile = DOCKERFILE.replace("FROM golang:1.25", "ARG V=1.24\nFROM golang:${V}")
+    compose = COMPOSE + "      args: {V: '1.25'}\n"
+    files = {**TREE, "Dockerfile": dockerfile, "docker-compose.yml": compose}
+    (row,) = image_build_table(store_of(tmp_path, files)).rows
+    assert row.get("toolchain").value == "yes"
+
+
+def test_what_is_not_copied_in_cannot_be_linked(tmp_path: Path) -> None:
+    row = image(tmp_path, DOCKERFILE.replace("COPY shared ./shared\n", ""))
+    assert row.get("links").value == "no"
+    assert "package shared" in row.get("links").because
+
+
+def test_what_dockerignore_leaves_out_cannot_be_linked(tmp_path: Path) -> None:
+    assert image(tmp_path, DOCKERFILE, dot_dockerignore="shared/x.go\n").get("links").value == "no"
+
+
+def test_a_pattern_taken_back_is_copied_in(tmp_path: Path) -> None:
+    assert image(tmp_path, DOCKERFILE, dot_dockerignore="**/*.go\n!**/*.go\n").get("links").value == "yes"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("COPY shared ./shared", "COPY sharde ./shared"),
+        ("COPY shared ./shared", "COPY ../shared ./shared"),
+        ("--from=builder", "--from=bulider"),
+    ],
+)
+def test_a_copy_without_source_fails(tmp_path: Path, old: str, new: str) -> None:
+    assert image(tmp_path, DOCKERFILE.replace(old, new)).get("sources").value == "no"
+
+
+def test_an_image_that_ships_its_compiler_is_not_slim(tmp_path: Path) -> None:
+    row = image(tmp_path, DOCKERFILE[: DOCKERFILE.index("FROM alpine")])
+    assert values(row, "multi_stage", "small") == ("no", "no")
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ("", "no"),
+        ("    healthcheck: {test: [CMD, nc, -z, localhost, '1']}\n", "yes"),
+        ("    healthcheck: {test: [CMD, curl, -f, 'http://localhost']}\n", "no"),
+        ("    healthcheck: {disable: true}\n", "no"),
+        ("    healthcheck: {interval: 5s}\n", "no"),
+    ],
+)
+def test_a_health_check_needs_a_program_that_the_image_holds(
+    tmp_path: Path, check: str, expected: str
+) -> None:
+    files = {**TREE, "Dockerfile": DOCKERFILE, "docker-compose.yml": COMPOSE + check}
+    (row,) = service_health_table(store_of(tmp_path, files)).rows
+    assert row.get("healthcheck").value == expected
+
+
+def test_curl_that_is_installed_will_do(tmp_path: Path) -> None:
+    dockerfile = DOCKERFILE.replace("FROM alpine:latest", "FROM alpine:latest\nRUN apk add --no-cache curl")
+    compose = COMPOSE + "    healthcheck: {test: curl -f http://localhost}\n"
+    files = {**TREE, "Dockerfile": dockerfile, "docker-compose.yml": compose}
+    (row,) = service_health_table(store_of(tmp_path, files)).rows
+    assert row.get("healthcheck").value == "yes"
+
+
+def test_compose_swallows_variables_of_the_shell() -> None:
+    assert lost_variables('sh -c "for s in a b; do echo \\$s ${HOME}; done"') == ("s",)
+    assert lost_variables('sh -c "for s in a b; do echo $$s; done"') == ()
+
+
+def test_an_overlay_is_judged_with_its_base(tmp_path: Path) -> None:
+    overlay = "services:\n  a:\n    depends_on: [b]\n"
+    files = {**TREE, "Dockerfile": DOCKERFILE, "docker-compose.tls.yml": overlay}
+    rows = deployment_table(store_of(tmp_path, files)).rows
+    assert [values(r, "way", "works") for r in rows] == [("compose", "yes"), ("compose+overlay", "no")]
+    assert "depends on b" in rows[1].get("works").because
+
+
+def test_a_mounted_file_has_to_exist(tmp_path: Path) -> None:
+    compose = COMPOSE + "    volumes: ['./conf/app.yaml:/app.yaml', './data:/data']\n"
+    files = {**TREE, "Dockerfile": DOCKERFILE, "docker-compose.yml": compose}
+    (row,) = deployment_table(store_of(tmp_path, files)).rows
+    assert "conf/app.yaml" in row.get("works").because
+
+
+def test_files_that_a_tiltfile_loads(tmp_path: Path) -> None:
+    tiltfile = (
+        "load('ext://restart_process', 'x')\n"
+        "k8s_yaml(['k8s/a.yaml', './k8s/secrets.yaml'])\n"
+        "local_resource('c', 'infra\\\\build.bat', deps=['./src'])\n"
+        "docker_build('a', '.', dockerfile='Dockerfile')\n"
+        "if os.path.exists('x'):\n  k8s_yaml(name)\n"
+    )
+    store = store_of(
+        tmp_path, {"Tiltfile": tiltfile, "k8s/a.yaml": "a: 1\n", "src/x": ""}, {"k8s/secrets.yaml": "a: 1\n"}
+    )
+    assert [values(r, "file", "how", "exists", "tracked") for r in tilt_load_table(store).rows] == [
+        ("k8s/a.yaml", "k8s_yaml", "yes", "yes"),
+        ("k8s/secrets.yaml", "k8s_yaml", "yes", "no"),
+        ("infra/build.bat", "local_resource", "no", "no"),
+        ("src", "deps", "yes", "yes"),
+        ("Dockerfile", "docker_build", "no", "no"),
+    ]
+
+
+def test_a_tiltfile_that_does_not_parse_is_a_problem(tmp_path: Path) -> None:
+    table = tilt_load_table(store_of(tmp_path, {"Tiltfile": "k8s_yaml(\n"}))
+    assert table.rows == ()
+    assert len(table.problems) == 1

@@ -1,0 +1,150 @@
+"""Scrape jobs, alerts, dashboards and linters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from trees import store_of, values
+
+from zuno_audit.facts.grafana import grafana_dashboard_table
+from zuno_audit.facts.linters import lint_config_table, linter_table
+from zuno_audit.facts.prometheus import alert_rule_table, scrape_job_table
+
+MAIN = """\
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+func main() {
+	http.Handle("/metrics", promhttp.Handler())
+	http.ListenAndServe(":8081", nil)
+}
+"""
+TREE = {
+    "go.mod": "module example.com/app\n\ngo 1.25\n",
+    "main.go": MAIN,
+    "Dockerfile": "FROM golang:1.25\nWORKDIR /app\nCOPY . .\nRUN go build -o app .\n",
+    "docker-compose.yml": """\
+services:
+  app: {build: .}
+  redis: {image: 'redis:7'}
+  prometheus:
+    image: prom/prometheus
+    volumes: ['./prom/prometheus.yml:/etc/prometheus/prometheus.yml']
+""",
+}
+
+
+def config(targets: str, more: str = "") -> str:
+    return f"scrape_configs:\n  - job_name: app\n{more}    static_configs: [{{targets: {targets}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("targets", "more", "expected"),
+    [
+        ("['app:8081', 'localhost:9090']", "", "yes"),
+        ("['app:9999']", "", "no"),
+        ("['app:8081']", "    metrics_path: /prom\n", "no"),
+        ("['other:8081']", "", "unknown"),
+        ("[]", "", "no"),
+    ],
+)
+def test_targets_have_to_serve_metrics(tmp_path: Path, targets: str, more: str, expected: str) -> None:
+    (row,) = scrape_job_table(store_of(tmp_path, {**TREE, "prom/prometheus.yml": config(targets, more)})).rows
+    assert values(row, "serve", "delivered") == (expected, "yes")
+
+
+def test_a_configuration_that_nobody_mounts(tmp_path: Path) -> None:
+    (row,) = scrape_job_table(store_of(tmp_path, {**TREE, "other.yml": config("['app:8081']")})).rows
+    assert row.get("delivered").value == "no"
+
+
+@pytest.mark.parametrize(
+    ("expr", "purpose", "valid"),
+    [
+        ('rate(http_requests_total{status=~"5.."}[5m]) > 0.05', "error-rate", "yes"),
+        ("sum(rate(app_errors_total[5m])) / sum(rate(app_requests_total[5m])) > 0.1", "error-rate", "yes"),
+        ('circuit_breaker_state{state="open"} == 1', "breaker-open", "yes"),
+        ('up{job="app"} == 0', "service-down", "yes"),
+        ('absent(up{job="app"})', "service-down", "yes"),
+        ("up{job=app} == 0", "other", "no"),
+        ("rate(http_requests_total[5m]) > 100", "other", "yes"),
+        ('up{job="app"}', "service-down", "no"),
+    ],
+)
+def test_the_purpose_of_an_alert(tmp_path: Path, expr: str, purpose: str, valid: str) -> None:
+    rules = json.dumps({"groups": [{"name": "g", "rules": [{"alert": "A", "expr": expr}]}]})
+    (row,) = alert_rule_table(store_of(tmp_path, {**TREE, "prom/alerts.yml": rules})).rows
+    assert values(row, "purpose", "valid") == (purpose, valid)
+
+
+def test_an_alert_needs_a_job_and_a_configuration_that_loads_it(tmp_path: Path) -> None:
+    alerts = 'groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up{job="%s"} == 0\n'
+    loading = config("['app:8081']") + "rule_files: ['*.yml']\n"
+    files = {
+        **TREE,
+        "prom/prometheus.yml": loading,
+        "prom/a.yml": alerts % "app",
+        "prom/b.yaml": alerts % "appp",
+    }
+    rows = alert_rule_table(store_of(tmp_path, files)).rows
+    assert [values(r, "known", "loaded") for r in rows] == [("yes", "yes"), ("no", "no")]
+
+
+def board(title: str, *queries: str) -> str:
+    panels = [{"title": "p", "targets": [{"expr": q}]} for q in queries]
+    return json.dumps({"title": title, "panels": [{"panels": panels}]})
+
+
+def test_dashboards_are_told_by_what_they_show(tmp_path: Path) -> None:
+    files = {
+        "d/health.json": board("Service health", "up"),
+        "d/x.json": board("Overview", 'rate(http_requests_total{status=~"5.."}[5m])'),
+        "d/empty.json": board("Circuit breaker"),
+        "d/broken.json": '{"panels": [',
+        "package.json": '{"name": "x"}',
+    }
+    table = grafana_dashboard_table(store_of(tmp_path, files))
+    assert [(r.location.path, r.get("topics").value, r.get("queries").value) for r in table.rows] == [
+        ("d/empty.json", ("breaker",), 0),
+        ("d/health.json", ("health",), 1),
+        ("d/x.json", ("errors",), 1),
+    ]
+    assert table.rows[0].get("known").value == "no"
+    assert [p.path for p in table.problems] == ["d/broken.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        (
+            ".golangci.yml",
+            "linters:\n  enable: [gosec, govet]\n",
+            [("gosec", "config", "yes"), ("govet", "config", "yes")],
+        ),
+        (".golangci.yml", "linters:\n  enable: [gosec]\n  disable: [gosec]\n", []),
+        (".golangci.toml", '[linters]\nenable = ["gosec"]\n', [("gosec", "config", "yes")]),
+        (".golangci.yaml", "version: '2'\nlinters:\n  default: all\n", [("gosec", "config", "yes")]),
+        (
+            ".github/workflows/ci.yml",
+            "jobs:\n  a:\n    steps:\n    - uses: securego/gosec@master\n    - run: |\n"
+            "        # gosec ./...\n        gosec ./... || true\n"
+            "        curl -sfL https://x/gosec/install.sh | sh\n    - name: gosec\n",
+            [("gosec", "ci", "yes"), ("gosec", "ci", "no")],
+        ),
+    ],
+)
+def test_linters_that_run(tmp_path: Path, path: str, text: str, expected: list[tuple[str, ...]]) -> None:
+    rows = linter_table(store_of(tmp_path, {path: text})).rows
+    assert [values(r, "name", "where", "enforced") for r in rows] == expected
+
+
+def test_a_lint_configuration_that_does_not_parse_is_a_problem(tmp_path: Path) -> None:
+    table = lint_config_table(store_of(tmp_path, {".golangci.yml": "linters: [\n"}))
+    assert len(table.problems) == 1

@@ -1,0 +1,284 @@
+"""HTTP routes: which are served, on which port, with which status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import store_of, values
+
+from zuno_audit.facts.logs import log_shipper_table, service_log_table
+from zuno_audit.facts.routes import http_route_table
+from zuno_audit.facts.sentry import sentry_client_table
+from zuno_audit.model.entity import Entity
+
+MOD = {"go.mod": "module example.com/app\n\ngo 1.25\n"}
+HEAD = """\
+package main
+
+import (
+	"net/http"
+	"os"
+
+	"example.com/app/metrics"
+	"github.com/99designs/gqlgen/graphql/playground"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+var _, _, _, _ = os.Getenv, metrics.Handler, playground.Handler, promhttp.Handler
+
+func ok(w http.ResponseWriter, r *http.Request) { w.Write([]byte("OK")) }
+
+func logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })
+}
+
+"""
+METRICS = """\
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+func Handler() http.Handler { return promhttp.Handler() }
+"""
+
+
+def routes(tmp_path: Path, main: str, **more: str) -> tuple[Entity, ...]:
+    files = {**MOD, "main.go": HEAD + main, "metrics/metrics.go": METRICS}
+    return http_route_table(store_of(tmp_path, {**files, **more})).rows
+
+
+def served(tmp_path: Path, main: str) -> object:
+    (row,) = routes(tmp_path, main)
+    return row.get("served").value
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        'func main() { http.HandleFunc("/health", ok); http.ListenAndServe(":8081", nil) }',
+        'func main() { m := http.NewServeMux(); m.HandleFunc("GET /health", ok); '
+        'http.ListenAndServe(":8081", m) }',
+        'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); h := logged(m); '
+        'http.ListenAndServe(":8081", logged(h)) }',
+        'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
+        'srv := &http.Server{Addr: ":8081", Handler: m}; go srv.ListenAndServe() }',
+        'func main() { srv := &http.Server{Addr: ":8081"}; m := http.NewServeMux(); srv.Handler = m; '
+        'm.HandleFunc("/health", ok); srv.ListenAndServe() }',
+        'func main() { http.ListenAndServe(":8081", router()) }\n\n'
+        'func router() http.Handler { m := http.NewServeMux(); m.HandleFunc("/health", ok); return m }',
+        'func main() { m := http.NewServeMux(); add(m); http.ListenAndServe(":8081", m) }\n\n'
+        'func add(mux *http.ServeMux) { mux.HandleFunc("/health", ok) }',
+        "type server struct { mux *http.ServeMux }\n\n"
+        "func main() { s := &server{mux: http.NewServeMux()}; s.add(); "
+        'http.ListenAndServe(":8081", s.mux) }\n\n'
+        'func (s *server) add() { s.mux.HandleFunc("/health", ok) }',
+        'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
+        'http.Handle("/", m); http.ListenAndServe(":8081", nil) }',
+    ],
+)
+def test_a_route_is_followed_to_its_server(tmp_path: Path, main: str) -> None:
+    rows = [r for r in routes(tmp_path, main) if r.get("route").value == "/health"]
+    assert [values(r, "served", "status_ok", "ports") for r in rows] == [("yes", "yes", ("8081",))]
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
+        'http.ListenAndServe(":8081", nil) }',
+        'func main() { http.HandleFunc("/health", ok); http.ListenAndServe(":8081", http.NewServeMux()) }',
+        'func main() { http.HandleFunc("/health", ok) }',
+        'func main() { http.ListenAndServe(":8081", nil) }\n\n'
+        'func unused() { http.HandleFunc("/health", ok) }',
+        'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
+        '_ = &http.Server{Addr: ":8081", Handler: m} }',
+    ],
+)
+def test_a_route_that_nothing_serves(tmp_path: Path, main: str) -> None:
+    assert served(tmp_path, main) != "yes"
+
+
+def test_what_cannot_be_followed_is_unknown(tmp_path: Path) -> None:
+    main = 'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); run(m) }\n\n'
+    main += "var run func(http.Handler)"
+    assert served(tmp_path, main) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        ("promhttp.Handler()", "prometheus"),
+        ("logged(promhttp.Handler())", "prometheus"),
+        ("metrics.Handler()", "prometheus"),
+        ('playground.Handler("x", "/graphql")', "playground"),
+        ("http.HandlerFunc(ok)", "other"),
+    ],
+)
+def test_the_kind_of_a_handler(tmp_path: Path, handler: str, kind: str) -> None:
+    (row,) = routes(
+        tmp_path, f'func main() {{ http.Handle("/x", {handler}); http.ListenAndServe(":1", nil) }}'
+    )
+    assert values(row, "kind", "served") == (kind, "yes")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("w.WriteHeader(http.StatusOK)", "yes"),
+        ("w.WriteHeader(204)", "yes"),
+        ("if r == nil { w.WriteHeader(503); return }; w.Write(nil)", "yes"),
+        ("w.WriteHeader(http.StatusServiceUnavailable)", "no"),
+        ('http.Error(w, "no", 500)', "no"),
+        ("w.WriteHeader(code())", "unknown"),
+    ],
+)
+def test_the_status_of_a_handler(tmp_path: Path, body: str, expected: str) -> None:
+    main = (
+        f'func main() {{ http.HandleFunc("/health", h); http.ListenAndServe(":1", nil) }}\n\n'
+        f"func h(w http.ResponseWriter, r *http.Request) {{ {body} }}\n\n"
+        "func code() int { return len(os.Args) }\n"
+    )
+    (row,) = routes(tmp_path, main)
+    assert row.get("status_ok").value == expected
+
+
+CONFIG = """\
+func env(key, fallback string) string {
+	if v := os.Getenv(key); v != "" {
+		return v
+	}
+	return fallback
+}
+
+type config struct{ Addr string }
+
+func main() {
+	cfg := &config{Addr: env("HTTP_ADDR", ":8081")}
+	if os.Getenv("PLAYGROUND") == "true" {
+		http.Handle("/playground", playground.Handler("x", "/graphql"))
+	}
+	http.ListenAndServe(cfg.Addr, nil)
+}
+"""
+DOCKERFILE = """\
+FROM golang:1.25 AS b
+WORKDIR /app
+COPY . .
+RUN go build -o app .
+FROM alpine
+COPY --from=b /app/app /app
+"""
+
+
+@pytest.mark.parametrize(
+    ("compose", "ports", "published"),
+    [
+        ("", ("8081",), ("8081",)),
+        ("    ports: ['80:8081']\n", ("8081",), ("80",)),
+        ("    environment: {HTTP_ADDR: ':${PORT}'}\n    ports: ['${PORT}:${PORT}']\n", ("9000",), ("9000",)),
+        ("    ports: ['8080:8080']\n", ("8081",), ()),
+    ],
+)
+def test_the_port_follows_settings_and_compose(
+    tmp_path: Path, compose: str, ports: tuple[str, ...], published: tuple[str, ...]
+) -> None:
+    more = {"Dockerfile": DOCKERFILE, ".env.example": "PORT=9000\n"}
+    if compose:
+        more["docker-compose.yml"] = "services:\n  app:\n    build: .\n" + compose
+    (row,) = routes(tmp_path, CONFIG, **more)
+    assert values(row, "ports", "published", "conditional") == (ports, published, "yes")
+
+
+SENTRY = """\
+package main
+
+import (
+	"log"
+	"os"
+
+	"github.com/getsentry/sentry-go"
+)
+
+func main() {
+	if err := sentry.Init(sentry.ClientOptions{Dsn: os.Getenv("SENTRY_DSN")}); err != nil {
+		log.Fatal(err)
+	}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("compose", "expected"),
+    [
+        ("", ("yes", "yes", "no")),
+        ("    environment: [SENTRY_DSN]\n", ("yes", "yes", "yes")),
+        ("    environment: {SENTRY_ENVIRONMENT: x}\n", ("yes", "yes", "no")),
+        ("    env_file: [.env]\n", ("yes", "yes", "yes")),
+    ],
+)
+def test_the_dsn_has_to_reach_the_container(tmp_path: Path, compose: str, expected: tuple[str, ...]) -> None:
+    files = {**MOD, "main.go": SENTRY, "Dockerfile": DOCKERFILE, ".env.example": "SENTRY_DSN=\n"}
+    files["docker-compose.yml"] = "services:\n  app:\n    build: .\n" + compose
+    (row,) = sentry_client_table(store_of(tmp_path, files)).rows
+    assert values(row, "initialises", "documented", "delivered") == expected
+
+
+def test_a_binary_without_sentry(tmp_path: Path) -> None:
+    text = SENTRY.replace("func main()", "func unused()") + "\nfunc main() {}\n"
+    (row,) = sentry_client_table(store_of(tmp_path, {**MOD, "main.go": text})).rows
+    assert values(row, "initialises", "delivered") == ("no", "no")
+
+
+LOG = """\
+package main
+
+import (
+	"os"
+
+	"github.com/rs/zerolog"
+)
+
+func main() {
+	logger := zerolog.New(os.Stdout).With().Timestamp().Str("service", "a").Logger()
+	logger.Info().Str("trace_id", "1").Msg("up")
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LOG, ("yes", "yes", "yes")),
+        (LOG.replace('"trace_id"', '"request"'), ("yes", "yes", "no")),
+        (
+            LOG.replace("zerolog.New(os.Stdout)", "zerolog.New(zerolog.ConsoleWriter{Out: os.Stdout})"),
+            ("no", "yes", "yes"),
+        ),
+        (
+            LOG.replace('"os"', '"log"\n\t"os"').replace("func main() {", "func main() {\n\tlog.Printf(1)"),
+            ("no", "yes", "yes"),
+        ),
+        (
+            LOG.replace('"os"', '"log"\n\t"os"').replace(
+                "func main() {", "func main() {\n\t// log.Printf(1)"
+            ),
+            ("yes",) * 3,
+        ),
+        ('package main\n\nimport "log"\n\nfunc main() { log.Println("service") }\n', ("no", "no", "no")),
+    ],
+)
+def test_what_a_binary_logs(tmp_path: Path, text: str, expected: tuple[str, ...]) -> None:
+    (row,) = service_log_table(store_of(tmp_path, {**MOD, "main.go": text})).rows
+    assert values(row, "json", "service_key", "trace_key") == expected
+
+
+def test_log_shippers(tmp_path: Path) -> None:
+    compose = "services:\n  promtail: {image: 'grafana/promtail:3'}\n  app: {image: app}\n"
+    files = {"docker-compose.yml": compose, "infra/filebeat.yml": "x: 1\n"}
+    rows = log_shipper_table(store_of(tmp_path, files)).rows
+    assert [values(r, "name", "how") for r in rows] == [("promtail", "compose"), ("filebeat.yml", "config")]
