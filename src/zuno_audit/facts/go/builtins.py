@@ -69,13 +69,18 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
         state.cells[cell] = (MapData({}),)
         frame.escapes = True
         return (Map(cell, type_, site),)
-    if under is not None and under.kind == "slice":
+    if (under is not None and under.kind == "slice") or (type_ is None and _is_slice(expr.args[0])):
+        elem = under.elem if under is not None else None  # None for the type parameter of a generic function
         size = ev.force(ev.eval(expr.args[1], scope, state)) if len(expr.args) > 1 else (Const(0),)
         n = size[0].value if len(size) == 1 and isinstance(size[0], Const) else None
         if isinstance(n, int) and 0 <= n <= 256:
-            return (Seq(tuple(ev.zero(under.elem) for _ in range(n)), False, type_, site),)
+            return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site),)
         return (Seq((), True, type_, site),)
     return (Extern("builtin", "make", (), site=site),)
+
+
+def _is_slice(expr: s.Expr) -> bool:
+    return isinstance(expr, s.ArrayType) and expr.length is None
 
 
 def append(ev: Evaluator, args: list[Value], spread: bool, state: State, site: Site) -> Value:

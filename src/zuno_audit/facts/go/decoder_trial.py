@@ -88,6 +88,13 @@ class Trial(Evaluator):
         self.unchecked: list[Site] = []
         self.watching = True
 
+    def zero(self, type_: Type | None) -> Value:
+        if type_ is not None and type_ is self.types.extern(ABI, "Event"):  # what a map without the event gives
+            arguments = Seq((), False, self.types.extern(ABI, "Arguments"))
+            empty = Const("0x" + "0" * 64, self.types.extern(COMMON, "Hash"))
+            return (Struct(type_, {"Inputs": (arguments,), "Name": (Const(""),), "ID": (empty,)}),)
+        return super().zero(type_)
+
     def is_nil(self, v: Val) -> bool | None:
         if v is self.world.error and self.watching:
             self.world.error_looked_at = True
@@ -296,6 +303,8 @@ def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Ite
             elif isinstance(v, Seq):
                 yield Found(names, v.items, v.open)
                 pending.extend((names, item) for item in v.items)
+            elif isinstance(v, Extern | Unknown | Input):
+                yield Found(names, (), True)  # it may be one
 
 
 def element(trial: Trial, value: Value, state: State) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.go import ethereum_library as lib
 from zuno_audit.facts.go.abi_definitions import assumed_abi
@@ -18,6 +18,7 @@ from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.decoder_trial import (
     Context,
     Exit,
+    Found,
     Outcome,
     Planter,
     Trial,
@@ -32,7 +33,7 @@ from zuno_audit.facts.go.ethereum_library import Case, Decoding, World
 from zuno_audit.facts.go.evaluate import Frame
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.types import Type
-from zuno_audit.facts.go.values import Func, Input, Pointer, Site, State, Struct, Value
+from zuno_audit.facts.go.values import Extern, Func, Input, Pointer, Site, State, Struct, Val, Value
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -421,6 +422,8 @@ class _Question:
         event = decoding.event
         topic = event if event is not None and event.inputs else None
         judged.definition = event.signature if event is not None and decoding.known else None
+        if judged.definition is not None and event is not None and not event.inputs:
+            judged.definition = "none"
         judged.because["definition"] = (
             "" if judged.definition is not None else "the ABI that it uses cannot be followed"
         )
@@ -445,9 +448,11 @@ class _Question:
         runs: dict[Case, tuple[Outcome, Trial]] = {}
         by_hand = not decoder.decoding.method
         arrays = [p for p in topic.inputs if not p.indexed and p.type.endswith("[]")] if topic is not None else []
-        cases = [Case.GOOD] if by_hand else [Case.GOOD, Case.REFUSED, Case.MISTYPED]
+        cases = [Case.GOOD] if by_hand else [Case.GOOD, Case.REFUSED]
+        if arrays and not by_hand:
+            cases.append(Case.MISTYPED_FIRST)
         if len(arrays) > 1 and not by_hand:
-            cases += [Case.SHORT_FIRST, Case.SHORT_LAST]
+            cases += [Case.MISTYPED_LAST, Case.SHORT_FIRST, Case.SHORT_LAST]
         for case in cases:
             runs[case] = try_out(self.base, self.planter, self._world(case, topic), decoder.root, context)
             judged.failed = judged.failed or runs[case][0].exhausted or bool(runs[case][0].broken)
@@ -549,10 +554,11 @@ class _Judge:
             self.judged.decode = "manual"
             self.judged.because["decode"] = "the data is cut into words by hand"
             self.judged.arrays = self._manual_arrays()
+            self.judged.because["arrays"] = "they are cut out of the data by hand"
             return
         self._decode()
         self._error()
-        if self.arrays:
+        if self.arrays and self.judged.decode != "manual":
             self._arrays()
 
     def _values(self, trial: Trial, exit_: Exit) -> list[tuple[str, Value]]:
@@ -591,6 +597,8 @@ class _Judge:
         if self.has_record and good and all(by_hand):
             self.judged.decode = "manual"
             self.judged.because["decode"] = "what it returns is cut out of the data by hand"
+            self.judged.arrays = "manual" if self.arrays else None
+            self.judged.because["arrays"] = "they are cut out of the data by hand"
         elif any(by_hand) or sliced:
             self.judged.decode = "mixed"
             self.judged.because["decode"] = "where the ABI does not decode the data, it is cut into words by hand"
@@ -604,7 +612,10 @@ class _Judge:
         self.judged.places["error"] = self.decoder.decoding.site
         on = [(t, e) for t, e in self._successes(Case.REFUSED) if not holds_part(t, self._values(t, e), e)]
         goes_on = self.has_error and self.has_record and bool(on)
-        returned = self.has_error and bool(outcome.exits) and not self._successes(Case.REFUSED)
+        returned = bool(outcome.exits) and all(
+            any(_carries(v, trial.world.error) for result in e.results for v in trial.force(result))
+            for e in outcome.exits
+        )
         if outcome.panics or goes_on or not (trial.world.error_looked_at or returned):
             self.judged.error = "ignored"
             self.judged.because["error"] = (
@@ -625,7 +636,7 @@ class _Judge:
                     verdict, why = "unsafe", said
                     self.judged.places["arrays"] = outcome.unchecked[0]
                     break
-                if case is Case.MISTYPED and self.has_error and self.has_record:
+                if case in (Case.MISTYPED_FIRST, Case.MISTYPED_LAST) and self.has_error and self.has_record:
                     if self._successes(case) and not self._same_as_good(case):
                         verdict, why = "unsafe", "an array that has another type goes on as an empty one"
         self.judged.arrays = verdict
@@ -672,27 +683,37 @@ class _Judge:
                     return "unsafe", f"{name} are put where {other} belong"
         return "safe", f"every element of {' and '.join(self.arrays)} is kept as it is"
 
-    def _why_missing(self, name: str, read: list[tuple[object, list[object]]]) -> tuple[str | None, str]:
-        candidates = [(one, values) for one, values in read if _alike(getattr(one, "names", ()), name)]
+    def _why_missing(self, name: str, read: list[tuple[Found, list[Any]]]) -> tuple[str | None, str]:
+        candidates = [(one, values) for one, values in read if _alike(one.names, name)]
         wanted = lib.numbers(self.position[name])
-        for one, values in candidates or read:
-            if getattr(one, "open", False) or None in values:
-                return None, f"what becomes of {name} cannot be followed"
-            if len(values) != len(wanted) and candidates:
+        if any(one.open or None in values for one, values in candidates or read):
+            return None, f"what becomes of {name} cannot be followed"
+        for _, values in candidates:
+            if len(values) != len(wanted):
                 return "unsafe", f"{len(values)} elements come out where {name} has {len(wanted)}"
             for value, number in zip(values, wanted, strict=False):
-                if candidates and str(value) != str(number):
+                if str(value) != str(number):
                     return "unsafe", f"{number} in {name} becomes {str(value)[:90] or 'nothing'}"
         if not self.has_record:
             return None, "nothing is returned"
         return "unsafe", f"not every element of {name} comes out as it is"
 
 
+def _carries(v: Val, error: Val, depth: int = 0) -> bool:
+    """Whether an error is this one, or wraps it."""
+    if v is error:
+        return True
+    if not isinstance(v, Extern) or depth > 4:
+        return False
+    return any(_carries(x, error, depth + 1) for value in v.args or () for x in value)
+
+
 _WIDE_ARRAYS = frozenset(
     f"{sign}int{bits}[]" for sign in ("u", "") for bits in range(72, 257, 8)
 )
 _OTHER_CASES = {
-    Case.MISTYPED: "a type assertion is not checked: another type ends in a panic",
+    Case.MISTYPED_FIRST: "a type assertion is not checked, another type ends in a panic",
+    Case.MISTYPED_LAST: "a type assertion is not checked, another type ends in a panic",
     Case.SHORT_FIRST: "arrays of different length end in a panic",
     Case.SHORT_LAST: "arrays of different length end in a panic",
 }

@@ -60,7 +60,8 @@ class Case(StrEnum):
 
     GOOD = "good"  # it is what the ABI says
     REFUSED = "refused"  # it is malformed: the abi package returns an error
-    MISTYPED = "mistyped"  # values have other dynamic types than expected
+    MISTYPED_FIRST = "mistyped first"  # the first array has another dynamic type than expected
+    MISTYPED_LAST = "mistyped last"  # the last array has another dynamic type than expected
     SHORT_FIRST = "short first"  # the first array is shorter than the others
     SHORT_LAST = "short last"  # the last array is shorter than the others
 
@@ -134,15 +135,16 @@ class World:
     def abi_value(self, ev: Evaluator, abi: Abi, state: State, known: bool) -> Struct:
         """An `abi.ABI` with these events."""
         entries: dict[Any, Value] = {e.name: (self._event_value(ev, e, known),) for e in abi.events}
-        events = self._map(ev, entries, state)
+        events = self._map(ev, entries, state, ev.types.extern(ABI, "Event"))
         methods = self._map(ev, {name: (Opaque(f"method {name}"),) for name in abi.functions if name}, state)
-        return Struct(ev.types.extern(ABI, "ABI"), {"Events": (events,), "Methods": (methods,)})
+        fields: dict[str, Value] = {"Events": (events,), "Methods": (methods,), "(known)": (Const(known),)}
+        return Struct(ev.types.extern(ABI, "ABI"), fields)
 
     @staticmethod
-    def _map(ev: Evaluator, entries: dict[Any, Value], state: State) -> Map:
+    def _map(ev: Evaluator, entries: dict[Any, Value], state: State, elem: Type | None = None) -> Map:
         cell = ev.new_cell()
         state.cells[cell] = (MapData(entries),)
-        return Map(cell)
+        return Map(cell, ev.types.map(ev.types.basic("string"), elem) if elem is not None else None)
 
     @staticmethod
     def _event_value(ev: Evaluator, event: AbiEvent, known: bool) -> Struct:
@@ -185,7 +187,8 @@ class World:
         except AbiError as error:
             self.broken_abis.append((site, str(error)))
             failure = Extern("errors", "New", ((Const(str(error)),),), site=site)
-            return [(Struct(ev.types.extern(ABI, "ABI"), {"Events": NIL, "Methods": NIL}),), (failure,)]
+            nothing: dict[str, Value] = {"Events": NIL, "Methods": NIL, "(known)": (TRUE,)}
+            return [(Struct(ev.types.extern(ABI, "ABI"), nothing),), (failure,)]
         return [(self.abi_value(ev, abi, state, True),), NIL]
 
     def _get_abi(
@@ -250,6 +253,10 @@ class World:
                             return data.entries
         return {}
 
+    def _is_known(self, ev: Evaluator, value: Value | None, state: State) -> bool:
+        """Whether the text of an ABI is known."""
+        return any(v.value is True for o in _loaded(ev, value, state) for v in _consts(_field(o, "(known)")))
+
     def _is_abi(self, ev: Evaluator, value: Value | None, state: State) -> bool:
         return any(isinstance(o, Struct) and ("Events" in o.fields or "(abi)" in o.fields)
                    for o in _loaded(ev, value, state))  # fmt: skip
@@ -270,7 +277,7 @@ class World:
             name = str(names[0].value) if names else None
         event = self._described(ev, v, name, by_name, state)
         if name is None and event is not None:
-            name = event[0].name
+            name = event[0].name or None
         if not self._is_log_data(ev, data, state, bound=v.path in BIND):
             return None
         if event is None and by_name and (name is None or not name[:1].isupper()):
@@ -288,7 +295,7 @@ class World:
         error: Value = NIL
         if self.case is Case.REFUSED:
             error = (self.error,)
-        elif event is None and by_name and name is not None and self._is_abi(ev, v.recv, state):
+        elif by_name and name is not None and self._lacks(ev, v, name, state):
             error = (Extern("errors", "New", ((Const("abi: no such event"),),), site=site),)
         if into is None:
             return self._results(ev, event, error, state)
@@ -298,6 +305,9 @@ class World:
             self._open(ev, into, state)
         return [error]
 
+    def _lacks(self, ev: Evaluator, v: Extern, name: str, state: State) -> bool:
+        return self._is_abi(ev, v.recv, state) and name not in self._events(ev, v.recv, state)
+
     def _described(
         self, ev: Evaluator, v: Extern, name: str | None, by_name: bool, state: State
     ) -> tuple[AbiEvent, bool] | None:
@@ -305,6 +315,8 @@ class World:
         if by_name:
             event = self._events(ev, v.recv, state).get(name) if name is not None else None
             hidden = _hidden(event) if event is not None else None
+            if hidden is None and name is not None and self._is_known(ev, v.recv, state):
+                return AbiEvent(name, ()), True  # the ABI does not have it
             if hidden is None and name is not None and not self._is_abi(ev, v.recv, state):
                 known = self.fallback.event(name)
                 return (known, False) if known is not None else None
@@ -364,22 +376,25 @@ class World:
         values = [value for _, value in self._planted(ev, event[0], state)]
         return [(Seq(tuple(values), False, any_type),), NIL]
 
-    def _planted(self, ev: Evaluator, event: AbiEvent, state: State) -> list[tuple[Parameter, Value]]:
+    def _planted(
+        self, ev: Evaluator, event: AbiEvent, state: State, *, static: bool = False
+    ) -> list[tuple[Parameter, Value]]:
+        """The decoded values; `static` where the types of the target decide, so that none can be wrong."""
         decoded = [p for p in event.inputs if not p.indexed]
-        arrays = [p for p in decoded if p.type.endswith("[]")]
+        arrays = [i for i, p in enumerate(decoded) if p.type.endswith("[]")]
+        first, last = (arrays[0], arrays[-1]) if arrays else (-1, -1)
+        short = {Case.SHORT_FIRST: first, Case.SHORT_LAST: last}.get(self.case, -1)
+        mistyped = {Case.MISTYPED_FIRST: first, Case.MISTYPED_LAST: last}.get(self.case, -1)
         out: list[tuple[Parameter, Value]] = []
         for position, parameter in enumerate(decoded):
-            count = 3
-            if self.case is Case.SHORT_FIRST and arrays and parameter is arrays[0] and len(arrays) > 1:
-                count = 2
-            if self.case is Case.SHORT_LAST and arrays and parameter is arrays[-1] and len(arrays) > 1:
-                count = 2
-            out.append((parameter, self._value(ev, parameter.type, position, count, state)))
+            count = 2 if position == short else 3
+            value = self._value(ev, parameter.type, position, count, state)
+            if position == mistyped and not static:
+                value = (TRUE,)  # a bool where nobody expects one
+            out.append((parameter, value))
         return out
 
     def _value(self, ev: Evaluator, type_: str, position: int, count: int, state: State) -> Value:
-        if self.case is Case.MISTYPED:
-            return (TRUE,)  # a bool where no caller expects one
         if type_.endswith("[]"):
             found = _NUMBER.fullmatch(type_[:-2])
             elem = go_type(ev, type_[:-2])
@@ -396,10 +411,11 @@ class World:
         self, ev: Evaluator, into: Value, event: AbiEvent, state: State, site: Site, *, every: bool
     ) -> Value:
         """Stores the values in a map or a struct; gives the error that the abi package returns."""
-        planted = self._planted(ev, event, state)
-        if every:
-            planted += [(p, (Opaque(f"an indexed {p.type}", go_type(ev, p.type)),)) for p in event.inputs if p.indexed]
+        indexed: list[tuple[Parameter, Value]] = [
+            (p, (Opaque(f"an indexed {p.type}", go_type(ev, p.type)),)) for p in event.inputs if p.indexed and every
+        ]
         for target in ev.force(into):
+            planted = self._planted(ev, event, state, static=not isinstance(target, Map)) + indexed
             if isinstance(target, Map):
                 for data in ev.read(target.cell, state):
                     known = dict(data.entries) if isinstance(data, MapData) else {}
@@ -431,8 +447,7 @@ class World:
             wanted, given = ev.types.field_type(type_, field.name), go_type(ev, parameter.type)
             if wanted is not None and given is not None and wanted is not given and wanted.kind != "interface":
                 return False
-            if self.case is not Case.MISTYPED:
-                ev.store(target.cell, (*target.path, field.name), value, state)
+            ev.store(target.cell, (*target.path, field.name), value, state)
         return True
 
     def _open(self, ev: Evaluator, into: Value, state: State) -> None:
@@ -461,7 +476,7 @@ class World:
         """abi.ConvertType(in, new(T)): a T with the value; on a mismatch the library itself panics."""
         if len(args) != 2:
             return None
-        if self.case is Case.MISTYPED:
+        if any(v is TRUE for v in args[0]):
             state.dead = True
             return [_NOTHING]
         for target in ev.force(args[1]):
@@ -723,15 +738,24 @@ def _number(ev: Evaluator, value: Value | None, state: State) -> int | None:
     return None
 
 
+def _bound(v: Extern, args: list[Value]) -> tuple[Value | None, list[Value]]:
+    """The receiver and the arguments; in `(*big.Int).String(x)` the first argument is the receiver."""
+    owner = v.recv[0] if v.recv is not None and len(v.recv) == 1 else None
+    if isinstance(owner, Extern) and owner.args is None and owner.recv is None and args:
+        return args[0], args[1:]
+    return v.recv, args
+
+
 def _big_read(function: Callable[..., Any], operands: int = 0) -> library.Model:
     """A method that computes something from the number and constant arguments."""
 
     def model(
         ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     ) -> Iterable[Value] | None:
-        operand = [_number(ev, value, state) for value in (v.recv, *args[:operands])]
+        receiver, args = _bound(v, args)
+        operand = [_number(ev, value, state) for value in (receiver, *args[:operands])]
         if any(n is None for n in operand):
-            held = [x for value in (v.recv, *args[:operands]) for y in ev.force(value or ())
+            held = [x for value in (receiver, *args[:operands]) for y in ev.force(value or ())
                     for x in big_value(ev, y, state) if not isinstance(x, Const)]  # fmt: skip
             return [(Extern(BIG, v.name, (), recv=(held[0],), site=site),)] if held else None
         try:

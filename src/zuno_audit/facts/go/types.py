@@ -106,6 +106,10 @@ class Types:
         """`[]elem`."""
         return self._intern(("[]", id(elem)), "slice", elem=elem)
 
+    def map(self, key: Type, elem: Type) -> Type:
+        """`map[key]elem`."""
+        return self._intern(("map", id(key), id(elem)), "map", key=key, elem=elem)
+
     def basic(self, name: str) -> Type:
         """A predeclared type."""
         return self._intern(("basic", name), "interface" if name in INTERFACES else "basic", name=name)
