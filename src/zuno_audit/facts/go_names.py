@@ -46,7 +46,7 @@ class GoNames(GoSettings):
     def _call(self, function: Function | None, file: GoFile, call: Call, depth: int) -> Iterator[str]:
         name = call.fun.sel if isinstance(call.fun, Selector) else ""
         if self.marked and name == self.marked and call.args:
-            for template in self.templates(function, file, call.args[0], depth + 1) or ["${}"]:
+            for template in self.templates(function, file, call.args[0], depth + 1) or ["${_}"]:
                 yield MARK + template
             return
         found = False

@@ -187,10 +187,12 @@ def _not_created(
 ) -> Iterator[Entity]:
     file = store.get(sql_files).file(path)
     text, pieces = file.text, file.pieces
-    for piece in pieces:
-        if piece.not_understood is not None and _is_run(runs, path):
-            where = place(store, path, piece.start)
-            unseen.append(Unseen(text[piece.start : piece.end], piece.not_understood.what, where))
+    for run in runs:
+        for doubt in run.outcomes[path].doubts if path in run.outcomes else ():
+            piece = next((p for p in pieces if p.start <= doubt.offset < p.end), None)
+            if piece is not None:
+                where = place(store, path, doubt.offset)
+                unseen.append(Unseen(text[piece.start : piece.end], doubt.message, where))
     for declared in declarations(pieces):
         if _exists(declared, made):
             continue
@@ -198,10 +200,6 @@ def _not_created(
         reason, certain = _why_not(store, runs, path, declared)
         created = Answer(NO if certain else UNKNOWN, reason, (where,))
         yield Entity(f"db_{declared.kind}", where, _declared_fields(declared, created))
-
-
-def _is_run(runs: tuple[DatabaseRun, ...], path: str) -> bool:
-    return any(path in run.outcomes for run in runs)
 
 
 def _exists(declared: Declared, made: set[tuple[str, str, str]]) -> bool:

@@ -110,7 +110,7 @@ def _setting(service: Service, name: str, environment: Mapping[str, str], defaul
     if entry.value is None:
         return environment.get(name)
     value = shell.expand(entry.value, environment)
-    return value or default
+    return default if value == "" else value
 
 
 def _init_files(store: FactStore, service: Service) -> Iterator[InitFile]:

@@ -9,10 +9,11 @@ from zuno_audit.facts.postgres.catalog import (
     Relation,
     TableColumn,
     Undecided,
+    UserType,
 )
 from zuno_audit.facts.postgres.connection import Connection
 from zuno_audit.facts.postgres.expressions import table_scope
-from zuno_audit.facts.postgres.types import assignable
+from zuno_audit.facts.postgres.types import assignable, enum_type
 from zuno_audit.languages.sql.tree import Action, Alter
 
 
@@ -64,11 +65,23 @@ class Alterations(Connection):
             if action.name in found.labels and not action.lenient:
                 message = f'enum label "{action.name}" already exists'
                 raise DatabaseError("duplicate_object", message, statement.start)
+            self._add_label(found, action.name or "")
             return
         if action.kind == "owner":
             self._role(action.name or "", statement.start)
             return
         raise Undecided(f"ALTER TYPE ... {action.kind.upper()} is not modelled", statement.start)
+
+    def _add_label(self, known: UserType, label: str) -> None:
+        """The enum and all columns of its type know one more label."""
+        old, new = enum_type(known.labels), enum_type((*known.labels, label))
+        for key, kind in self.catalog.types.items():
+            if kind is known:
+                self.catalog.types[key] = known._replace(labels=(*known.labels, label))
+        for relation in list(self.catalog.relations.values()):
+            columns = tuple(c._replace(type=new) if c.type == old else c for c in relation.columns or ())
+            if columns != (relation.columns or ()):
+                self.catalog.add(relation._replace(columns=columns))
 
     def _alter_relation(self, statement: Alter) -> None:
         if statement.if_exists and self.catalog.find(statement.name.parts, self.user) is None:

@@ -22,10 +22,13 @@ from zuno_audit.facts.postgres.types import (
     LITERAL,
     NUMBERS,
     STRINGS,
+    bad_literal,
     comparable,
+    enum_type,
     group,
     literal_fits,
     number_type,
+    shown,
     unstable_cast,
     wider,
 )
@@ -137,8 +140,8 @@ class Checker:
             raise Undecided(
                 f'type "{name.name}" may come from a statement that could not be followed', name.start
             )
-        shown = f"{name.schema}.{name.name}" if name.schema else name.name
-        raise DatabaseError("undefined_object", f'type "{shown}" does not exist', name.start)
+        full = f"{name.schema}.{name.name}" if name.schema else name.name
+        raise DatabaseError("undefined_object", f'type "{full}" does not exist', name.start)
 
     def _visible(self, schema: str, qualifier: str | None) -> bool:
         return qualifier == schema or schema in self.catalog.path(self.user)
@@ -146,7 +149,7 @@ class Checker:
     def _user_type(self, user: UserType) -> str | None:
         if user.kind == "domain":
             return user.base
-        return "enum" if user.kind == "enum" else None
+        return enum_type(user.labels) if user.kind == "enum" else None
 
     @staticmethod
     def _is_builtin_type(name: str) -> bool:
@@ -255,7 +258,7 @@ class Checker:
         if target is None:
             return None
         if operand.kind == "text" and not literal_fits(target, operand.value):
-            message = f'invalid input syntax for type {target}: "{operand.value[:40]}"'
+            message = bad_literal(target, operand.value)
             raise DatabaseError("invalid_text_representation", message, operand.start)
         shaky = unstable_cast(source, target)
         if shaky:
@@ -351,7 +354,7 @@ class Checker:
             raise DatabaseError("undefined_function", "operator does not exist: json = json", start)
         for kind, other in ((left, b), (right, a)):
             if other.kind == "text" and not literal_fits(kind, other.value):
-                message = f'invalid input syntax for type {kind}: "{other.value[:40]}"'
+                message = bad_literal(kind, other.value)
                 raise DatabaseError("invalid_text_representation", message, other.start)
         self._operator_stability(symbol, left, right)
 
@@ -438,8 +441,8 @@ class Checker:
             raise Undecided(f"{parts[-1]}() may come from a statement that could not be followed", expr.start)
         if builtins.type_extensions(parts[-1]) or self.catalog.find_type(None, parts[-1], self.user):
             raise Undecided(f"{parts[-1]}() is a cast in disguise", expr.start)
-        shown = ", ".join(k or "?" for k in kinds)
-        message = f"function {'.'.join(parts)}({shown}) does not exist"
+        given = ", ".join(map(shown, kinds))
+        message = f"function {'.'.join(parts)}({given}) does not exist"
         raise DatabaseError("undefined_function", message, expr.start)
 
     def _is_reachable(self, extension: str, parts: tuple[str, ...]) -> bool:
@@ -456,13 +459,13 @@ class Checker:
         levels = set(function.volatility) - {"a"}
         if levels == {"i"}:
             return
-        shown = f"{function.name}() is not immutable"
+        reason = f"{function.name}() is not immutable"
         if "i" not in levels:
-            self.unstable = self.unstable or shown
+            self.unstable = self.unstable or reason
             return
         verdict = mixed_stability(function.name, kinds)
         if verdict:
-            self.unstable = self.unstable or f"{shown} for {', '.join(k or '?' for k in kinds)}"
+            self.unstable = self.unstable or f"{reason} for {', '.join(map(shown, kinds))}"
         elif verdict is None:
             self.doubtful = self.doubtful or f"{function.name}() is immutable for some types only"
 
@@ -709,7 +712,7 @@ def check_value(target: str | None, kind: str | None, expr: Expr, column: str) -
     from zuno_audit.facts.postgres.types import assignable
 
     if expr.kind == "text" and not literal_fits(target, expr.value):
-        message = f'invalid input syntax for type {target}: "{expr.value[:40]}"'
+        message = bad_literal(target, expr.value)
         raise DatabaseError("invalid_text_representation", message, expr.start)
     if not assignable(target, kind):
         message = f'column "{column}" is of type {target} but expression is of type {kind}'

@@ -16,7 +16,7 @@ from zuno_audit.facts.postgres.catalog import (
     Undecided,
 )
 from zuno_audit.facts.postgres.expressions import Checker, Scope, check_value, table_scope, unique_sets
-from zuno_audit.facts.postgres.types import column_type, comparable, group
+from zuno_audit.facts.postgres.types import ENUM, column_type, comparable, group
 from zuno_audit.languages.sql.tree import (
     Column,
     Constraint,
@@ -552,7 +552,7 @@ class TableMaker:
             wanted.add("anyarray")
         if kind.endswith(("range", "multirange")):
             wanted |= {"anyrange", "anymultirange"}
-        if kind == "enum":
+        if kind.startswith(ENUM):
             wanted.add("anyenum")
         for found in builtins.operator_classes(method):
             is_there = found.extension == "-" or found.extension in self.catalog.extensions

@@ -9,6 +9,9 @@ from zuno_audit.facts.postgres.builtins import DATE_TYPES, UNSTABLE_CASTS
 
 LITERAL = "unknown"  # PostgreSQL's name for the type of a quoted constant
 
+ENUM = "enum"  # an enum is known by its labels: `enum` and each of them after a separator
+_BETWEEN = "\x1f"
+
 NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 STRINGS = frozenset({"text", "character varying", "character", "name", "citext", '"char"'})
 _SERIAL = {"serial": "integer", "bigserial": "bigint", "smallserial": "smallint"}
@@ -62,6 +65,24 @@ def column_type(name: str) -> str:
     return _SERIAL.get(name, name)
 
 
+def enum_type(labels: tuple[str, ...]) -> str:
+    """The type of a column whose values are these labels."""
+    return _BETWEEN.join((ENUM, *labels))
+
+
+def shown(kind: str | None) -> str:
+    """The type for a message."""
+    return "unknown" if kind is None else kind.split(_BETWEEN)[0]
+
+
+def bad_literal(kind: str | None, text: str) -> str:
+    """PostgreSQL's complaint about a text that a type does not accept."""
+    what = (
+        "value for enum" if kind is not None and kind.startswith(ENUM) else f"syntax for type {shown(kind)}"
+    )
+    return f'invalid input {what}: "{text[:40]}"'
+
+
 def group(kind: str | None) -> str | None:
     """The family inside which types compare with each other; None when it cannot be told."""
     if kind is None or kind == LITERAL:
@@ -96,6 +117,8 @@ def literal_fits(kind: str | None, text: str) -> bool:
         return text.strip().lower() in _BOOLEAN
     if kind == "uuid":
         return _UUID.fullmatch(text) is not None
+    if kind is not None and kind.startswith(ENUM):
+        return text in kind.split(_BETWEEN)[1:]
     if kind in ("json", "jsonb"):
         try:
             json.loads(text)
@@ -134,7 +157,7 @@ def unstable_cast(source: str | None, target: str) -> bool | None:
     if source in STRINGS:
         return target in DATE_TYPES or target.startswith("reg") or target.endswith("[]")
     if target in STRINGS:
-        if source.endswith("[]") or source == "enum":
+        if source.endswith("[]") or source.startswith(ENUM):
             return True
         return source in DATE_TYPES and source != "interval"
     return False

@@ -56,6 +56,7 @@ _TYPED_LITERALS = frozenset(
         "regclass",
     ]
 )
+_CALL_WORDS = frozenset({"coalesce", "greatest", "least", "nullif", "grouping"})
 _ODD_CALLS = frozenset(["extract", "overlay", "position", "substring", "trim"])
 
 
@@ -307,15 +308,9 @@ class ExpressionParser(Cursor):
         is_call = self._call_follows()
         if first.kind == "word":
             forbidden = NOT_A_FUNCTION if is_call and self.peek().value != "." else NOT_A_COLUMN
-            call_like = is_call and first.value in (
-                "coalesce",
-                "greatest",
-                "least",
-                "nullif",
-                "xmlelement",
-                "grouping",
-                "normalize",
-            )
+            if is_call and (first.value.startswith("xml") or first.value in ("treat", "normalize")):
+                self.unknown(f"{first.value}() has a grammar of its own")
+            call_like = is_call and first.value in _CALL_WORDS
             if first.value in forbidden and not call_like:
                 self.fail()
         parts = [self.advance().value]
