@@ -615,7 +615,8 @@ class Evaluator:
         if spec.is_const:
             return value
         for assigned in self.effects.assignments_to_global(package, name):
-            value = merge(value, self._assigned_value(assigned, name))
+            given = self._assigned_value(assigned, name)
+            value = given if _in_init(*assigned) else merge(value, given)
         return value
 
     def _embedded_text(self, spec: s.ValueSpec, file: GoFile, package: Package) -> Const | None:
@@ -2663,6 +2664,14 @@ class Evaluator:
             site = Site(func.file, param.start, param.end)
             out.append((Input(f"parameter {param.name}", type_, key, site),))
         return out
+
+
+def _in_init(declared: Declaration, statement: s.Assign) -> bool:
+    """True for a statement of an `init` function that always runs, before anything else can read the variable."""
+    node = declared.node
+    if not isinstance(node, s.FuncDecl) or node.name != "init" or node.receiver is not None:
+        return False
+    return any(stmt is statement for stmt in node.body.stmts)
 
 
 def _given(lazy: Lazy, condition: tuple[int, str]) -> Given:
