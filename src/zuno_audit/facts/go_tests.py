@@ -38,8 +38,11 @@ _IF_HEAD = re.compile(r"\bif\b([^{}\n]*)\Z")
 _LITERAL_HEAD = re.compile(r"\bfunc\s*\([^()]*\)[^{}\n]*\Z")
 _CONSTANT = r"(?:true|false|!\s*true|!\s*false|1\s*==\s*[01])"
 _CONSTANT_IF = re.compile(rf"\bif\s*\(?\s*{_CONSTANT}\s*\)?\s*\{{|[;{{}}]\s*\{{")
+_NEVER_TAKEN = re.compile(r"\bif\s*\(?\s*(?:false|!\s*true|1\s*==\s*0)\s*\)?\s*\{")
+_BLOCK_END = re.compile(r"\s*\}")
+_NOT_NEWLINE = re.compile(r"[^\n]")
+_RUN = re.compile(rb"\x00+|\x01+")
 _ALWAYS = re.compile(r"\s*\(?\s*(?:true|!\s*false|1\s*==\s*1)\s*\)?\s*\Z")
-_NEVER = re.compile(r"\s*\(?\s*(?:false|!\s*true|1\s*==\s*0)\s*\)?\s*\Z")
 _CASE = re.compile(r"(?<=[{;\n])[ \t]*(?:case\b|default\s*:|\w+:\s*\n)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _QUALIFIED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.([A-Z]\w*)")
@@ -318,9 +321,10 @@ def test_functions(store: FactStore) -> tuple[TestFunction, ...]:
 def _folder_tests(code: TestCode, folder: TestFolder) -> Iterator[TestFunction]:
     suites: set[str] = set()
     for file in folder.tests:
+        may_run_suites = ".Run(" in file.masked or "TestingT" in file.masked
         for function in file.functions if not file.problem else ():
             if not function.receiver and _TEST_NAME.match(function.name) and _takes_t(function):
-                if ".Run(" in file.masked or "TestingT" in file.masked:
+                if may_run_suites:
                     suites.update(_suites_run(code, folder, file, function))
                 yield TestFunction(folder, file, function, function.name)
     for file in folder.tests:
@@ -359,7 +363,7 @@ class Body:
         self.end = function.closing
         self.skip: tuple[int, str] | None = None  # offset in the file, how it skips
         self.condition = ""
-        self._dead: list[tuple[int, int]] = []
+        self._dead = bytearray(self.end - self.start + 1)  # 1 where nothing runs
         self._find_dead()
         self.live = self._without_dead()
         self.calls = tuple(self._calls())
@@ -368,14 +372,25 @@ class Body:
     def _find_dead(self) -> None:
         masked = self.file.masked
         odd = _CONSTANT_IF.search(masked, self.start, self.end) is not None
-        if odd:
-            self._dead.extend((o, c) for o, c in self._blocks() if _NEVER.match(self._condition_of(o)))
+        for match in _NEVER_TAKEN.finditer(masked, self.start, self.end) if odd else ():
+            self._kill(match.end() - 1, self.file.pairs.get(match.end() - 1, self.end))
         for match in _EXIT.finditer(masked, self.start, self.end + 1):
+            at = match.start(1) if match.group(1) else match.start(2) if match.group(2) else match.start(3)
+            if self._is_dead(at):
+                continue
             is_skip = match.group(4) is not None and match.group(4).startswith("Skip")
             end = self._statement_end(match.end(), match.group(1) is not None)
-            if is_skip or odd or not masked[end : self.end + 1].lstrip().startswith("}"):
-                at = match.start() + len(match.group()) - len(match.group().lstrip())
+            if is_skip or odd or not _BLOCK_END.match(masked, end):
                 self._leave(at, end, is_skip)
+
+    def _kill(self, after: int, before: int) -> None:
+        """Nothing between two offsets runs."""
+        first, last = after - self.start + 1, before - self.start
+        if first < last:
+            self._dead[first:last] = b"\1" * (last - first)
+
+    def _is_dead(self, at: int) -> bool:
+        return bool(self._dead[at - self.start])
 
     def _statement_end(self, at: int, is_return: bool) -> int:
         """The end of the statement whose keyword, or opening bracket of a call, ends at `at`."""
@@ -390,12 +405,9 @@ class Body:
             at += 1
         return self.end
 
-    def _blocks(self) -> list[tuple[int, int]]:
-        return [(o, self.file.pairs[o]) for o in self.file.braces_between(self.start, self.end)]
-
     def _enclosing(self, at: int) -> tuple[int, int]:
-        inside = [(o, c) for o, c in self._blocks() if o < at <= c]
-        return max(inside, default=(self.start, self.end))
+        opening = max(self.file.block_around(at), self.start)
+        return opening, self.file.pairs.get(opening, self.end)
 
     def _condition_of(self, opening: int) -> str:
         """The condition of the `if` whose block opens here, or nothing."""
@@ -413,17 +425,15 @@ class Body:
         return opening, closing
 
     def _leave(self, at: int, end: int, is_skip: bool) -> None:
-        if any(o < at < c for o, c in self._dead):
-            return
         opening, closing = self._own_block(at)
         following = _CASE.search(self.file.masked, end, closing)
-        self._dead.append((end, following.start() if following else closing))
+        self._kill(end, following.start() if following else closing)
         if not is_skip:
             return
         if opening == self.start:
             self.skip = self.skip or (at, "it calls Skip unconditionally")
         elif self._is_function_literal(opening):
-            self._dead.append((opening, closing))
+            self._kill(opening, closing)
         else:
             self.condition = self.condition or self._condition_of(opening).strip() or "a condition"
 
@@ -432,18 +442,20 @@ class Body:
 
     def _without_dead(self) -> str:
         text = self.file.masked[self.start : self.end + 1]
-        for opening, closing in self._dead:
-            first, last = opening - self.start + 1, closing - self.start
-            if first < last:
-                text = text[:first] + re.sub(r"[^\n]", " ", text[first:last]) + text[last:]
-        return text
+        if 1 not in self._dead:
+            return text
+        pieces = []
+        for match in _RUN.finditer(self._dead):
+            piece = text[match.start() : match.end()]
+            pieces.append(_NOT_NEWLINE.sub(" ", piece) if match.group()[0] else piece)
+        return "".join(pieces)
 
     def strings(self) -> Iterator[str]:
         """The string literals of the living code; those that `+` joins are one, with `x` for a value"
         " between them."""
         pending, end = "", -1
         for literal in self.file.strings_between(self.start, self.end):
-            if any(o <= literal.start <= c for o, c in self._dead):
+            if self._is_dead(literal.start):
                 continue
             joined = _JOINED.fullmatch(self.file.masked, end, literal.start) if end >= 0 else None
             if joined is not None:
@@ -608,7 +620,7 @@ def package_strings(folder: TestFolder) -> dict[str, list[str]]:
 
 
 def _is_outside(file: GoOutline, offset: int) -> bool:
-    return not any(f.opening < offset < f.closing for f in file.functions)
+    return file.block_around(offset) < 0
 
 
 # --- assertions

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from posixpath import splitext
 
 from zuno_audit.facts.base import FactStore
@@ -17,6 +18,7 @@ from zuno_audit.languages.markdown import Line, Section, plain
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import at_line
 
+MAX_STATEMENTS = 100  # values of recovery objectives that are taken from one document
 ENOUGH = 3  # steps, rows, commands or sentences that make a section more than a stub
 _BINARY = (".pdf", ".docx", ".doc", ".odt", ".html", ".htm")
 _DURATION = (
@@ -226,7 +228,7 @@ def recovery_objective(store: FactStore) -> Table:
     rows: list[Entity] = []
     for document in documents:
         if any(word in document.text for word in ("RTO", "RPO", "objective", "Objective")):
-            rows.extend(_objectives(document))
+            rows.extend(islice(_objectives(document), MAX_STATEMENTS))
     return Table("recovery_objective", tuple(rows), tuple(d.path for d in documents))
 
 

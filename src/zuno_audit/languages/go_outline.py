@@ -56,6 +56,7 @@ class GoOutline:
     functions: list[GoFunction] = field(default_factory=list)
     strings: list[GoString] = field(default_factory=list)
     pairs: dict[int, int] = field(default_factory=dict)  # opening bracket -> closing bracket
+    parents: dict[int, int] = field(default_factory=dict)  # opening brace -> the brace around it, or -1
     problem: str = ""
     problem_line: int = 1
     _lines: list[int] = field(default_factory=list)
@@ -67,11 +68,15 @@ class GoOutline:
             self._lines = [0, *(m.end() for m in re.finditer("\n", self.text))]
         return bisect_right(self._lines, offset)
 
-    def braces_between(self, start: int, end: int) -> list[int]:
-        """The offsets of the braces `{` that open between two offsets, both included."""
+    def block_around(self, at: int) -> int:
+        """The offset of the innermost brace whose block holds an offset, or -1."""
         if not self._braces:
-            self._braces = sorted(o for o in self.pairs if self.masked[o] == "{")
-        return self._braces[bisect_left(self._braces, start) : bisect_right(self._braces, end)]
+            self._braces = list(self.parents)
+        index = bisect_left(self._braces, at) - 1
+        opening = self._braces[index] if index >= 0 else -1
+        while opening >= 0 and self.pairs.get(opening, len(self.text)) < at:
+            opening = self.parents[opening]
+        return opening
 
     def strings_between(self, start: int, end: int) -> list[GoString]:
         """The string literals that start between two offsets, both included."""
@@ -114,16 +119,22 @@ def _mask(text: str, strings: list[GoString]) -> str:
 
 def _pair_brackets(found: GoOutline) -> None:
     stack: list[tuple[str, int]] = []
+    braces = [-1]
     for match in _BRACKET.finditer(found.masked):
         bracket = match.group()
         if bracket in _CLOSER:
             stack.append((_CLOSER[bracket], match.start()))
+            if bracket == "{":
+                found.parents[match.start()] = braces[-1]
+                braces.append(match.start())
         elif not stack or stack[-1][0] != bracket:
             found.problem = f"unexpected {bracket!r}"
             found.problem_line = found.line(match.start())
             return
         else:
             found.pairs[stack.pop()[1]] = match.start()
+            if bracket == "}":
+                braces.pop()
     if stack:
         found.problem = "a bracket is not closed"
         found.problem_line = found.line(stack[0][1])

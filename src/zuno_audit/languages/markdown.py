@@ -86,7 +86,13 @@ class Section:
 
     heading: Heading
     trail: tuple[str, ...]
-    lines: tuple[Line, ...]
+    document: list[Line] = field(repr=False)
+    end: int  # the line after it
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines below the heading."""
+        return tuple(self.document[self.heading.line : self.end - 1])
 
 
 @dataclass(slots=True)
@@ -106,20 +112,26 @@ class Markdown:
 
     def sections(self) -> list[Section]:
         """Every heading with its lines, in document order."""
+        ends = self._ends()
         found = []
-        open_headings: list[Heading] = []
-        for index, heading in enumerate(self.headings):
-            while open_headings and open_headings[-1].level >= heading.level:
-                open_headings.pop()
-            below = (h.line for h in self.headings[index + 1 :] if h.level <= heading.level)
-            end = next(below, len(self.lines) + 1)
-            found.append(
-                Section(
-                    heading, tuple(h.text for h in open_headings), tuple(self.lines[heading.line : end - 1])
-                )
-            )
-            open_headings.append(heading)
+        above: list[Heading] = []
+        for heading in self.headings:
+            while above and above[-1].level >= heading.level:
+                above.pop()
+            trail = tuple(h.text for h in above)
+            found.append(Section(heading, trail, self.lines, ends[heading.line]))
+            above.append(heading)
         return found
+
+    def _ends(self) -> dict[int, int]:
+        """The line after the section of each heading, by the heading's line."""
+        ends = {}
+        open_headings: list[Heading] = []
+        for heading in self.headings:
+            while open_headings and open_headings[-1].level >= heading.level:
+                ends[open_headings.pop().line] = heading.line
+            open_headings.append(heading)
+        return ends | {heading.line: len(self.lines) + 1 for heading in open_headings}
 
     def anchors(self) -> set[str]:
         """The fragment identifiers of the headings, as the usual renderers make them."""
@@ -161,7 +173,7 @@ class _Scanner:
     def scan(self, text: str) -> Markdown:
         for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
             role = self._role(number, raw)
-            self.found.lines.append(Line(number, role, raw))
+            self.found.lines.append(Line(number, role, raw[:MAX_LINE]))
             if role in ("text", "item", "task", "table", "heading"):
                 self._inline(number, raw)
         self._close()
