@@ -18,7 +18,7 @@ class SqlFile:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self.text = text
+        self.text = " " + text[1:] if text.startswith("\ufeff") else text  # psql skips the mark too
         self._pieces: tuple[Piece, ...] | None = None
         self._lines: list[int] = []
 

@@ -7,6 +7,7 @@ at the first error (`psql -v ON_ERROR_STOP=1`); what has been committed by then 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.postgres.server import Server
 
 INIT_FOLDER = "/docker-entrypoint-initdb.d"
+_TESTS = re.compile(r"(?:^|/)(?:tests?|testdata|fixtures|examples?|vendor|node_modules)/")
 _POSTGRES_IMAGES = ("postgres", "postgis", "timescale", "pgvector", "citus", "supabase")
 _OTHER_IMAGES = ("mysql", "mariadb", "mongo", "clickhouse", "percona")
 _QUIET_COMMANDS = frozenset({"set", "echo", "printf", "export", ":", "true", "exit", "sleep", "cd"})
@@ -72,7 +74,7 @@ def postgres_services(store: FactStore) -> tuple[PostgresService, ...]:
     read = store.get(compose_files)
     found = []
     for file in read.files:
-        if file.is_overlay:
+        if file.is_overlay or _TESTS.search(file.path):
             continue
         services = read.merged(file.path, *(o.path for o in read.overlays(file.path) if _adds_scripts(o)))
         for service in services:

@@ -53,6 +53,11 @@ def type_extensions(name: str) -> tuple[str, ...]:
     return tuple(row.split(" ")[1] for row in _rows("t", f" {name}\n") if row.split(" ")[2] == name)
 
 
+def is_setting(name: str) -> bool:
+    """True for a parameter that SET knows; one with a dot may be anybody's."""
+    return "." in name or f"\ns - {name.lower()}\n" in _data() or name == "role"
+
+
 @cache
 def operator_classes(method: str) -> tuple[OperatorClass, ...]:
     """All operator classes of an index method."""

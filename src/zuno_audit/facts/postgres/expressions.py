@@ -260,12 +260,22 @@ class Checker:
         if operand.kind == "text" and not literal_fits(target, operand.value):
             message = bad_literal(target, operand.value)
             raise DatabaseError("invalid_text_representation", message, operand.start)
+        if operand.kind == "text" and target == "regclass":
+            self._named_relation(operand)
         shaky = unstable_cast(source, target)
         if shaky:
             self.unstable = self.unstable or f"the cast from {source} to {target} depends on session settings"
         elif shaky is None:
             self.doubtful = self.doubtful or f"a cast to {target} of something whose type is not known"
         return target
+
+    def _named_relation(self, literal: Expr) -> None:
+        """A relation that a text names: `'x'::regclass`, `nextval('x')`."""
+        text = str(literal.value)
+        if not text.isdigit() and not text.startswith("pg_"):
+            parts = tuple(part.strip('"') if '"' in part else part.lower() for part in text.split("."))
+            if parts[0] not in ("pg_catalog", "information_schema"):
+                self.relation(Name(parts, literal.start))
 
     def _bool(self, expr: Expr, scope: Scope, ctes: Ctes | None) -> str:
         for arg, kind in zip(expr.args, self._all(expr.args, scope, ctes), strict=True):
@@ -424,6 +434,8 @@ class Checker:
     def _function(self, expr: Expr, kinds: list[str | None]) -> str | None:
         parts: tuple[str, ...] = expr.value
         arguments = len(expr.args)
+        if parts[-1] in ("nextval", "setval", "currval") and expr.args and expr.args[0].kind == "text":
+            self._named_relation(expr.args[0])
         own = [f for f in self.catalog.find_functions(parts, self.user) if f.least <= arguments <= f.most]
         if own:
             if own[0].volatility != "i" and own[0].language == "sql":

@@ -355,6 +355,9 @@ class Server(Alterations, Drops):
             raise DatabaseError("undefined_object", message, statement.start)
 
     def _run_SetVariable(self, statement: SetVariable) -> None:
+        if not builtins.is_setting(statement.variable):
+            message = f'unrecognized configuration parameter "{statement.variable}"'
+            raise DatabaseError("undefined_object", message, statement.start)
         if statement.variable == "search_path":
             if statement.values is None or statement.values == ("default",):
                 self.catalog.search_path = self.catalog.default_path

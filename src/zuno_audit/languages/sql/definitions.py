@@ -159,9 +159,7 @@ class DefinitionParser(QueryParser):
             self.expect("distinct")
 
     def _index_parameters(self) -> None:
-        if self.is_word("with") and self.peek().value == "(":
-            self.at += 1
-            self.skip_parens()
+        self._parameters()
         if self.take("using", "index", "tablespace"):
             self.identifier()
 
@@ -327,15 +325,32 @@ class DefinitionParser(QueryParser):
         self.at += 1
         return self._keys()
 
+    def _parameters(self) -> None:
+        """WITH (name [= value], ...)."""
+        if not (self.is_word("with") and self.peek().value == "("):
+            return
+        self.at += 1
+        self.expect_symbol("(")
+        while True:
+            self.label()
+            if self.take_symbol("."):
+                self.label()
+            if self.take_symbol("="):
+                self.take_symbol("-")
+                if self.token.kind not in ("word", "number", "text", "name"):
+                    self.fail()
+                self.advance()
+            if not self.take_symbol(","):
+                break
+        self.expect_symbol(")")
+
     def _storage(self) -> None:
         """USING, WITH, ON COMMIT and TABLESPACE change nothing that matters here."""
         if self.take("using"):
             self.identifier()
         if self.take("without"):
             self.expect("oids")
-        if self.is_word("with") and self.peek().value == "(":
-            self.at += 1
-            self.skip_parens()
+        self._parameters()
         if self.take("on", "commit"):
             while self.is_word("drop", "delete", "preserve", "rows"):
                 self.at += 1
@@ -360,9 +375,7 @@ class DefinitionParser(QueryParser):
         keys = self._keys()
         include = self.names_in_parens() if self.take("include") else ()
         self._nulls_distinct()
-        if self.is_word("with") and self.peek().value == "(":
-            self.at += 1
-            self.skip_parens()
+        self._parameters()
         if self.take("tablespace"):
             self.identifier()
         where = self.expression() if self.take("where") else None

@@ -23,7 +23,7 @@ class Token(NamedTuple):
 # Names: letters, digits, _ and everything beyond ASCII; negated classes compile a hundred times faster.
 _TOKEN = re.compile(
     r"""
-      (?P<space>\s+|--[^\r\n]*)
+      (?P<space>[\ \t\n\r\f\v]+|--[^\r\n]*)
     | (?P<word>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
     | (?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<comment>/\*)

@@ -747,8 +747,11 @@ class StatementParser(AlterParser):
         self.take("table")
         self.take("only")
         names = self.comma_list(self.name)
-        while self.is_word("restart", "continue", "identity", "cascade", "restrict"):
+        if self.is_word("restart", "continue"):
             self.at += 1
+            self.expect("identity")
+        if not self.take("cascade"):
+            self.take("restrict")
         return OnTable(start, start, "truncate", names)
 
     def _read_analyze(self, start: int) -> Statement:
