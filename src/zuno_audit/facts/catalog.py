@@ -45,6 +45,7 @@ TABLES: dict[str, str] = {
     "lint_config": "zuno_audit.facts.linters:lint_config_table",
     "linter": "zuno_audit.facts.linters:linter_table",
     "log_shipper": "zuno_audit.facts.logs:log_shipper_table",
+    "metric": "zuno_audit.facts.go.metrics:metric_table",
     "migration_tool": "zuno_audit.facts.migrations:migration_tool_table",
     "mongo_collection": "zuno_audit.facts.mongo:mongo_collection",
     "log_decoder": "zuno_audit.facts.go.decoders:table",

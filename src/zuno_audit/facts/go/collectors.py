@@ -1,0 +1,437 @@
+"""Where a Prometheus metric goes after it was made: is it registered, by code that can run, and with which registry.
+
+The value is followed through variables, fields, results, slices, loops and collectors of the repository to calls of
+`Register` and `MustRegister` of client_golang (https://pkg.go.dev/github.com/prometheus/client_golang/prometheus).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.bindings import called_name, parents
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.static_types import callee_of, static_type
+from zuno_audit.facts.go_packages import is_go_tool_file
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import NO, UNKNOWN, YES
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.analysis import Analysis
+    from zuno_audit.facts.go.reach import Reach
+    from zuno_audit.facts.go.search import CallSite
+    from zuno_audit.facts.go.texts import Texts
+    from zuno_audit.facts.go.types import Type
+    from zuno_audit.model.location import Location
+
+PROMETHEUS = "github.com/prometheus/client_golang/prometheus"
+REGISTERS = frozenset(("Register", "MustRegister"))
+DEFAULT = "default"
+MAX_NODES = 400
+VALUE_KINDS = {"CounterValue": "counter", "GaugeValue": "gauge", "UntypedValue": "untyped"}
+_CONST_METRICS = frozenset(
+    ("MustNewConstMetric", "NewConstMetric", "MustNewConstHistogram", "MustNewConstSummary")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Whether a metric is registered. `registry` is "default", the text of another one, or "" if not known.
+
+    `kind` is the type that constant metrics of a description are given, where there is but one.
+    """
+
+    answer: str
+    registry: str = ""
+    place: Location | None = None
+    why: str = ""
+    kind: str = ""
+
+
+@dataclass(slots=True)
+class _Trail:
+    """One value on its way: what has been visited, and what was found."""
+
+    seen: set[object] = field(default_factory=set)
+    found: list[Registration] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    escapes: bool = False
+
+
+class Collectors:
+    """Follows metrics in one program."""
+
+    def __init__(self, asked: Analysis, texts: Texts, reachable: Reach) -> None:
+        self.asked, self.texts, self.reachable = asked, texts, reachable
+        self.program, self.types = asked.program, asked.types
+        self._parents: dict[int, dict[int, s.Node]] = {}
+        self._types: dict[tuple[str, str], _Trail] = {}
+
+    def registration(self, root: Declaration, node: s.Node) -> Registration:
+        """What becomes of the value of an expression inside a declaration."""
+        trail = _Trail()
+        self._value(root, node, trail)
+        found = self._verdict(trail)
+        return replace(found, kind=trail.kinds.pop()) if len(trail.kinds) == 1 else found
+
+    @staticmethod
+    def _verdict(trail: _Trail) -> Registration:
+        for answer in (YES, UNKNOWN):
+            for found in trail.found:
+                if found.answer == answer:
+                    return found
+        if trail.escapes or len(trail.seen) > MAX_NODES:
+            return Registration(UNKNOWN, why="it is handed to code that is not followed")
+        if trail.found:
+            return Registration(NO, place=trail.found[0].place, why="the code that registers it never runs")
+        return Registration(NO, why="nothing registers it")
+
+    # ---------------------------------------------------------------- values
+
+    def _above(self, root: Declaration) -> dict[int, s.Node]:
+        known = self._parents.get(id(root.node))
+        if known is None:
+            known = self._parents[id(root.node)] = parents(root.node)
+        return known
+
+    def _value(self, root: Declaration, node: s.Node, trail: _Trail) -> None:
+        """Looks at what the code around an expression does with its value."""
+        key = (root.file.path, node.start, node.end, type(node).__name__)
+        if key in trail.seen or len(trail.seen) > MAX_NODES:
+            return
+        trail.seen.add(key)
+        parent = self._above(root).get(id(node))
+        match parent:
+            case s.Unary(op="&") | s.SliceExpr() | s.TypeAssert():
+                self._value(root, parent, trail)
+            case s.Call():
+                self._in_call(root, node, parent, trail)
+            case s.CompositeLit():
+                self._in_literal(root, node, parent, trail)
+            case s.Assign(lhs=lhs, rhs=rhs) if node in rhs:
+                target = lhs[rhs.index(node)] if len(lhs) == len(rhs) else lhs[0]
+                self._held(root, target, parent.end, trail)
+            case s.ValueSpec(names=names, values=values) if node in values:
+                self._held(root, names[min(values.index(node), len(names) - 1)], parent.end, trail)
+            case s.Range(x=x, value=s.Ident() as loop) if x is node:
+                self._local(root, loop.name, loop.end, trail)
+            case s.Return():
+                self._returned(root, trail)
+            case s.Send():
+                self._collector_of(root, trail)
+            case s.Selector(x=x) if x is node:
+                self._selected(root, parent, trail)
+
+    def _selected(self, root: Declaration, node: s.Selector, trail: _Trail) -> None:
+        """`metric.Collect(ch)` in the Collect method of a collector of our own: it is part of that collector."""
+        if node.sel in ("Collect", "Describe"):
+            self._collector_of(root, trail)
+        elif node.sel in REGISTERS:
+            trail.escapes = True  # it registers itself, in code that is not followed
+
+    def _collector_of(self, root: Declaration, trail: _Trail) -> None:
+        declared = root.node
+        if isinstance(declared, s.FuncDecl) and declared.receiver is not None:
+            type_ = self.types.resolve(declared.receiver.type, root.file, root.package)
+            base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+            if (
+                base is not None
+                and base.kind == "named"
+                and self.types.find_method(base, "Collect") is not None
+            ):
+                self._type(base, trail)
+
+    def _in_call(self, root: Declaration, node: s.Node, call: s.Call, trail: _Trail) -> None:
+        if node is call.fun:
+            return
+        name = called_name(call)
+        callee = callee_of(call, root, self.texts, self.types)
+        if callee is not None and not is_go_tool_file(callee.file.path):
+            trail.escapes = True
+            self._value(root, call, trail)
+        elif callee is not None:
+            self._argument(callee, call, node, trail)
+        elif name in REGISTERS:
+            self._registered(root, call, trail)
+        elif name in _CONST_METRICS:
+            trail.kinds.update(kind for a in call.args for kind in (_kind_of(a, name),) if kind)
+            self._collector_of(root, trail)
+        elif name == "append" or (len(call.args) == 1 and self._is_conversion(call, root)):
+            self._value(root, call, trail)
+        elif isinstance(root.node, s.FuncDecl) and root.node.name in ("Collect", "Describe"):
+            self._into_literal(root, call, node, trail)
+            self._collector_of(root, trail)
+        elif self._path(call.fun, root) != PROMETHEUS and not self._is_harmless(name):
+            trail.escapes = True
+
+    def _into_literal(self, root: Declaration, call: s.Call, node: s.Node, trail: _Trail) -> None:
+        """The value is an argument of a function literal that a local variable holds."""
+        if not isinstance(call.fun, s.Ident):
+            return
+        variable = self.texts.bindings(root).variable(call.fun.name, call.fun.start)
+        literal = variable.sources[0].expr if variable is not None else None
+        index = next((i for i, a in enumerate(call.args) if a is node), 0)
+        if isinstance(literal, s.FuncLit) and index < len(literal.params) and literal.params[index].name:
+            name = literal.params[index].name
+            assert name is not None
+            self._local(root, name, literal.body.start + 1, trail)
+
+    @staticmethod
+    def _is_harmless(name: str) -> bool:
+        return name in ("len", "panic", "Println", "Printf", "Errorf", "As", "Is", "Unregister")
+
+    def _is_conversion(self, call: s.Call, root: Declaration) -> bool:
+        return (
+            isinstance(call.fun, s.Selector)
+            and self._path(call.fun, root) == PROMETHEUS
+            and called_name(call)
+            in ("Collector", "Metric", "Gauge", "Counter", "Observer", "Histogram", "Summary")
+        )
+
+    def _path(self, fun: s.Expr, root: Declaration) -> str:
+        if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
+            if self.texts.bindings(root).variable(fun.x.name, fun.x.start) is None:
+                return self.program.imported(root.file).get(fun.x.name, "")
+        return ""
+
+    def _registered(self, root: Declaration, call: s.Call, trail: _Trail) -> None:
+        place = root.file.location(call.start, call.end, "is registered here")
+        answer = self.reachable.can_run(root.file.path, call.start)
+        trail.found.append(Registration(answer, self.registry(call.fun, root), place))
+
+    def registry(self, fun: s.Expr, root: Declaration) -> str:
+        """The registry whose method is called: "default" for the package's own, else its name in the code."""
+        if isinstance(fun, s.Selector):
+            if self._path(fun, root) == PROMETHEUS:
+                return DEFAULT
+            return self.registry_name(fun.x, root)
+        return ""
+
+    def registry_name(self, expr: s.Expr, root: Declaration, depth: int = 0) -> str:
+        """A name for the registry that an expression gives; empty when only a caller knows."""
+        match expr:
+            case s.Selector(sel="DefaultRegisterer" | "DefaultGatherer"):
+                return DEFAULT if self._path(expr, root) == PROMETHEUS else ""
+            case s.Selector(sel=sel):
+                return f"field {sel}"
+            case s.Call() if called_name(expr).startswith("WrapRegisterer") and expr.args:
+                return self.registry_name(expr.args[-1], root, depth + 1)
+            case s.Call() if called_name(expr) in ("NewRegistry", "NewPedanticRegistry"):
+                return f"{root.file.path}:{expr.start}"
+            case s.Ident(name=name):
+                variable = self.texts.bindings(root).variable(name, expr.start)
+                if variable is None:
+                    declared = self.texts.named_constant(expr, root)
+                    return (
+                        self.registry_name(declared, root, depth + 1)
+                        if declared is not None and depth < 4
+                        else name
+                    )
+                only = variable.sources[0]
+                if only.kind in ("value", "result") and only.expr is not None and depth < 4:
+                    return self.registry_name(only.expr, root, depth + 1)
+        return ""
+
+    def _argument(self, callee: Declaration, call: s.Call, node: s.Node, trail: _Trail) -> None:
+        """The value is an argument of a function of the repository: its parameter holds it."""
+        declared = callee.node
+        assert isinstance(declared, s.FuncDecl)
+        index = next((i for i, a in enumerate(call.args) if a is node), len(declared.params))
+        if declared.params and declared.params[-1].variadic:
+            index = min(index, len(declared.params) - 1)
+        if index < len(declared.params) and declared.params[index].name:
+            name = declared.params[index].name
+            assert name is not None
+            self._local(callee, name, declared.body.start + 1, trail)
+
+    def _in_literal(self, root: Declaration, node: s.Node, literal: s.CompositeLit, trail: _Trail) -> None:
+        key = next((k for k, v in literal.elements if v is node), None)
+        type_ = static_type(literal, root, self.texts, self.types)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        under = self.types.underlying(base) if base is not None else None
+        if isinstance(literal.type, s.ArrayType | s.MapType) or (
+            under is not None and under.kind in ("slice", "map")
+        ):
+            self._value(root, literal, trail)
+        elif isinstance(key, s.Ident):
+            package = base.package if base is not None and base.package is not None else root.package
+            self._field(package.path, key.name, trail)
+            if (
+                base is not None
+                and base.kind == "named"
+                and self.types.find_method(base, "Collect") is not None
+            ):
+                self._embedded(base, key.name, trail)
+        elif under is not None and isinstance(under.node, s.StructType):
+            position = next((i for i, (_, v) in enumerate(literal.elements) if v is node), 0)
+            if position < len(under.node.fields) and base is not None and base.package is not None:
+                self._field(base.package.path, under.node.fields[position].name, trail)
+
+    def _embedded(self, type_: Type, name: str, trail: _Trail) -> None:
+        """A metric that is embedded in a struct makes the struct a collector."""
+        if any(f.embedded and f.name == name for f in self.types.fields(type_)):
+            self._type(type_, trail)
+
+    # ---------------------------------------------------------------- holders
+
+    def _held(self, root: Declaration, target: s.Expr, offset: int, trail: _Trail) -> None:
+        """A variable, field or element takes the value; `offset` is the end of the statement."""
+        match target:
+            case s.Ident(name="_"):
+                return
+            case s.Ident(name=name):
+                if self.texts.bindings(root).variable(name, offset) is not None:
+                    self._local(root, name, offset, trail)
+                else:
+                    self._global(root, name, trail)
+            case s.Selector(x=x, sel=sel):
+                owner = static_type(x, root, self.texts, self.types)
+                base = owner.elem if owner is not None and owner.kind == "pointer" else owner
+                package = base.package if base is not None and base.package is not None else root.package
+                self._field(package.path, sel, trail)
+            case s.Index(x=x):
+                self._held(root, x, offset, trail)
+
+    def _local(self, root: Declaration, name: str, offset: int, trail: _Trail) -> None:
+        bindings = self.texts.bindings(root)
+        variable = bindings.variable(name, offset)
+        key = ("local", root.file.path, root.node.start, name, variable.start if variable is not None else -1)
+        if key in trail.seen:
+            return
+        trail.seen.add(key)
+        for node in s.walk(root.node):
+            if (
+                isinstance(node, s.Ident)
+                and node.name == name
+                and bindings.variable(name, node.start) is variable
+            ):
+                self._value(root, node, trail)
+
+    def _global(self, root: Declaration, name: str, trail: _Trail) -> None:
+        package = root.package
+        key = ("global", package.path, name)
+        if key in trail.seen:
+            return
+        trail.seen.add(key)
+        for path in package.files:
+            for other in self.roots(path, name.encode()):
+                for node in s.walk(other.node):
+                    if isinstance(node, s.Ident) and node.name == name:
+                        if self.texts.bindings(other).variable(name, node.start) is None:
+                            self._value(other, node, trail)
+        if name[:1].isupper():
+            for path in self.asked.search.files_with(package.path.encode(), b"." + name.encode()):
+                for other in self.roots(path, b"." + name.encode()):
+                    for node in s.walk(other.node):
+                        if isinstance(node, s.Selector) and node.sel == name:
+                            if self._path(node, other) == package.path:
+                                self._value(other, node, trail)
+
+    def _field(self, package_path: str, name: str, trail: _Trail) -> None:
+        key = ("field", package_path, name)
+        if key in trail.seen:
+            return
+        trail.seen.add(key)
+        package = self.program.package(package_path)
+        paths = list(package.files) if package is not None else []
+        if name[:1].isupper():
+            paths += self.asked.search.files_with(package_path.encode(), b"." + name.encode())
+        for path in dict.fromkeys(paths):
+            for other in self.roots(path, b"." + name.encode()):
+                for node in s.walk(other.node):
+                    if isinstance(node, s.Selector) and node.sel == name and not self._path(node, other):
+                        self._value(other, node, trail)
+
+    def _type(self, type_: Type, trail: _Trail) -> None:
+        """Every value of a collector type of the repository."""
+        assert type_.package is not None
+        key = (type_.package.path, type_.name)
+        known = self._types.get(key)
+        if known is None:
+            known = self._types[key] = _Trail()  # a collector inside itself adds nothing
+            self._values_of(type_, known)
+        trail.found += known.found
+        trail.escapes = trail.escapes or known.escapes
+
+    def _values_of(self, type_: Type, trail: _Trail) -> None:
+        assert type_.package is not None
+        paths = [*type_.package.files]
+        if type_.name[:1].isupper():
+            paths += self.asked.search.files_with(type_.package.path.encode(), b"." + type_.name.encode())
+        for path in dict.fromkeys(paths):
+            for root in self.roots(path, type_.name.encode()):
+                for node in s.walk(root.node):
+                    if self._makes(node, type_, root):
+                        self._value(root, node, trail)
+
+    def _makes(self, node: s.Node, type_: Type, root: Declaration) -> bool:
+        if isinstance(node, s.CompositeLit) and node.type is not None:
+            return self.types.resolve(node.type, root.file, root.package) is type_
+        if (
+            isinstance(node, s.Call)
+            and isinstance(node.fun, s.Ident)
+            and node.fun.name == "new"
+            and node.args
+        ):
+            return self.types.resolve(node.args[0], root.file, root.package) is type_
+        return False
+
+    def _returned(self, root: Declaration, trail: _Trail) -> None:
+        declared = root.node
+        if not isinstance(declared, s.FuncDecl):
+            trail.escapes = True
+            return
+        for site in callers_of(self.asked, root):
+            self._value(site.root, site.call, trail)
+
+    def roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
+        """The functions and values of a file of the default build whose text holds a literal."""
+        package = self.program.package_of(path)
+        if package is None or path not in package.files or not is_go_tool_file(path):
+            return
+        file = self.program.file(path)
+        if file is not None:
+            for node in (*file.functions_with(literal), *file.values_with(literal)):
+                yield Declaration(package, file, node)
+
+
+def _kind_of(expr: s.Expr, function: str) -> str:
+    """The type of a constant metric, by its value type or by the function that makes it."""
+    for kind in ("Histogram", "Summary"):
+        if function.endswith(kind):
+            return kind.lower()
+    return VALUE_KINDS.get(expr.sel, "") if isinstance(expr, s.Selector) else ""
+
+
+def callers_of(asked: Analysis, root: Declaration) -> list[CallSite]:
+    """The calls of a function that stand in code of the repository itself.
+
+    Calls of a method are looked for where its package is imported, and everywhere only when there are none.
+    """
+    node = root.node
+    if not isinstance(node, s.FuncDecl):
+        return []
+    if node.receiver is not None:
+        near = [*root.package.files]
+        if node.name[:1].isupper():
+            near += asked.search.files_with(root.package.path.encode(), b"." + node.name.encode())
+        found = [c for path in dict.fromkeys(near) for c in _method_calls(asked, path, node)]
+        if found:
+            return found
+    return [c for c in asked.search.callers(root) if is_go_tool_file(c.root.file.path)]
+
+
+def _method_calls(asked: Analysis, path: str, node: s.FuncDecl) -> Iterator[CallSite]:
+    package = asked.program.package_of(path)
+    data = asked.program.repository.read(path) or b""
+    if package is None or path not in package.files or b"." + node.name.encode() + b"(" not in data:
+        return
+    file = asked.program.file(path)
+    if file is None or not is_go_tool_file(path):
+        return
+    for site in asked.search.calls_named(file, package, node.name):
+        if isinstance(site.call, s.Call) and isinstance(site.call.fun, s.Selector):
+            x = site.call.fun.x
+            if not isinstance(x, s.Ident) or x.name not in asked.program.imported(file):
+                yield site

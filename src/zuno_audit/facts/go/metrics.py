@@ -1,0 +1,592 @@
+"""Prometheus metrics: names, types and labels as they are exported, whether they are registered, and who serves them.
+
+Only github.com/prometheus/client_golang counts; what OpenTelemetry, tally and others export under which name is
+decided outside of the code. Names are put together as prometheus.BuildFQName does it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.analysis import Analysis, analysis
+from zuno_audit.facts.go.bindings import called_name
+from zuno_audit.facts.go.collectors import (
+    DEFAULT,
+    PROMETHEUS,
+    VALUE_KINDS,
+    Collectors,
+    Registration,
+    callers_of,
+)
+from zuno_audit.facts.go.evaluate import Limits
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.reach import Reach, reach
+from zuno_audit.facts.go.search import CallSite
+from zuno_audit.facts.go.texts import Hole, Template, Texts
+from zuno_audit.facts.go.values import Const, Extern, Func, Seq, State, Struct, Value
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.go.evaluate import Evaluator
+
+PROMAUTO = PROMETHEUS + "/promauto"
+PROMHTTP = PROMETHEUS + "/promhttp"
+MAX_LEVELS = 3  # functions between a construction and the call that knows its name
+MAX_CALLERS = 60
+_KINDS = ("Counter", "Gauge", "Histogram", "Summary", "Untyped")
+_CONSTRUCTORS = {f"New{kind}{suffix}": kind.lower() for kind in _KINDS for suffix in ("", "Vec", "Func")}
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
+_SEPARATOR = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `name` and `labels` are None when they are not known; `binaries` can run the construction."""
+
+    name: str | None
+    kind: str
+    labels: tuple[str, ...] | None
+    location: Location
+    registration: Registration
+    binaries: tuple[str, ...]
+    last: str = ""  # the part of the name that the options call Name, where nobody says the rest
+
+
+class _NeedsCallerError(Exception):
+    """Raised inside this module when only a caller knows; never leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An expression as it is seen through a chain of calls: `chain[0]` is the call of the function around it."""
+
+    expr: s.Expr
+    root: Declaration
+    chain: tuple[CallSite, ...]
+
+
+def metrics(store: FactStore) -> tuple[Metric, ...]:
+    """Every metric that code of the repository makes, tests left out; sorted by place."""
+    asked = store.get(analysis)
+    found = _Finder(asked, Texts(asked.program), store.get(reach)).metrics()
+    return tuple(sorted(found, key=lambda m: (m.location, m.name or "")))
+
+
+def metric_table(store: FactStore) -> Table:
+    """Table `metric`.
+
+    Fields: `name` (None if not known; of a metric that is never made, what is known of it), `type` (counter, gauge, histogram, summary, untyped or unknown), `labels` (None
+    if not known; constant ones included), `registered` yes/no/unknown, `binaries` (folders of the main packages that
+    can run the code that makes it), `served` yes/no/unknown (one of them serves a Prometheus handler of the registry
+    that the metric is in) and `served_by` (those that do; None if that is not known).
+    """
+    asked = store.get(analysis)
+    rows = tuple(_row(store, asked, metric) for metric in store.get(metrics))
+    files = tuple(asked.search.files_with(b"prometheus"))
+    problems = tuple(_problems(asked, files))
+    return Table("metric", rows, files or tuple(asked.search.files_with(b"package")), problems)
+
+
+def _problems(asked: Analysis, files: tuple[str, ...]) -> Iterator[Problem]:
+    for path in files:
+        data = asked.program.repository.read(path) or b""
+        if PROMETHEUS.encode() in data:
+            file = asked.program.file(path)
+            if file is not None and file.error_line:
+                yield Problem(path, file.error_line, "a syntax error")
+
+
+def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
+    registration = metric.registration
+    proof = (metric.location, *((registration.place,) if registration.place is not None else ()))
+    serving = store.get(_serving)
+    answers = {binary: serving.serves(binary, registration.registry) for binary in metric.binaries}
+    served_by: tuple[str, ...] | None = tuple(b for b, answer in answers.items() if answer == YES)
+    if not served_by and UNKNOWN in answers.values():
+        served_by = None
+    served = _served(registration, answers, proof)
+    fields = {
+        "name": _name(metric),
+        "type": Answer(metric.kind),
+        "labels": Answer(metric.labels, "" if metric.labels is not None else "its labels are computed"),
+        "registered": Answer(registration.answer, registration.why, proof),
+        "binaries": Answer(metric.binaries),
+        "served": served,
+        "served_by": Answer(served_by if registration.answer != NO else (), served.because, served.proof),
+    }
+    return Entity("metric", metric.location, fields)
+
+
+def _name(metric: Metric) -> Answer:
+    if metric.name is None and metric.registration.answer == NO:
+        return Answer(metric.last, "the code that would complete its name never runs", (metric.location,))
+    return Answer(metric.name, "" if metric.name else "its name is computed", (metric.location,))
+
+
+def _served(registration: Registration, answers: dict[str, str], proof: tuple[Location, ...]) -> Answer:
+    if registration.answer == NO:
+        return Answer(NO, registration.why, proof)
+    if YES in answers.values():
+        if registration.answer == UNKNOWN:
+            return Answer(UNKNOWN, registration.why, proof)
+        return Answer(YES, "", proof)
+    if UNKNOWN in answers.values():
+        return Answer(UNKNOWN, "it is not known which registry the served handler exports", proof)
+    return Answer(NO, "no binary that has it serves a Prometheus handler for its registry", proof)
+
+
+# ---------------------------------------------------------------- who serves which registry
+
+
+class _Serving:
+    """The Prometheus handlers that binaries serve, and the registries that they export."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.by_binary: dict[str, str] = {}
+        for row in store.table("http_route").rows:
+            if row.fields["kind"].value == "prometheus":
+                binary, served = str(row.fields["binary"].value), str(row.fields["served"].value)
+                if self.by_binary.get(binary) != YES:
+                    self.by_binary[binary] = served
+        self.registries: dict[str, set[str]] = {}
+        if self.by_binary:
+            self._find_registries(store)
+
+    def _find_registries(self, store: FactStore) -> None:
+        asked, reachable = store.get(analysis), store.get(reach)
+        collectors = Collectors(asked, Texts(asked.program), reachable)
+        for site in asked.search.calls_to(PROMHTTP, "Handler", "HandlerFor", "HandlerForTransactional"):
+            assert isinstance(site.call, s.Call)
+            name = DEFAULT
+            if called_name(site.call) != "Handler":
+                name = collectors.registry_name(site.call.args[0], site.root) if site.call.args else ""
+            for binary in reachable.binaries(site.root.file.path, site.call.start):
+                self.registries.setdefault(binary, set()).add(name)
+
+    def serves(self, binary: str, registry: str) -> str:
+        """Whether a binary serves the metrics of a registry."""
+        served = self.by_binary.get(binary, NO)
+        exported = self.registries.get(binary, set())
+        if served != YES or registry in exported:
+            return served
+        if registry and exported and "" not in exported and (registry == DEFAULT or exported == {DEFAULT}):
+            return NO  # one of the two is the default registry, the other is not
+        return UNKNOWN if exported else NO
+
+
+def _serving(store: FactStore) -> _Serving:
+    return _Serving(store)
+
+
+# ---------------------------------------------------------------- constructions
+
+
+class _Finder:
+    """Finds the constructions and puts their names together."""
+
+    def __init__(self, asked: Analysis, texts: Texts, reachable: Reach) -> None:
+        self.asked, self.texts, self.reachable = asked, texts, reachable
+        self.program = asked.program
+        self.collectors = Collectors(asked, texts, reachable)
+
+    def metrics(self) -> Iterator[Metric]:
+        """All metrics."""
+        for path in self.asked.search.files_with(PROMETHEUS.encode()):
+            data = self.program.repository.read(path) or b""
+            names = [n for n in (*_CONSTRUCTORS, "NewDesc") if n.encode() + b"(" in data]
+            for root in self.collectors.roots(path, b"New") if names else ():
+                for node in s.walk(root.node):
+                    if isinstance(node, s.Call) and called_name(node) in names and node.args:
+                        yield from self._construction(root, node)
+
+    def _construction(self, root: Declaration, call: s.Call) -> Iterator[Metric]:
+        maker = self._maker(call.fun, root)
+        if maker is None:
+            return
+        kind = _CONSTRUCTORS.get(called_name(call)) or self._kind_of_desc(root)
+        location = root.file.location(call.start, call.end)
+        for name, labels, chain in self._named(root, call):
+            registration = self._registration(root, call, maker, chain)
+            prefix = self._prefix(root, maker, chain)
+            full = None if name is None else prefix + name
+            binaries = self._binaries(root, call, chain)
+            last = "" if name is not None else self._last(root, call)
+            yield Metric(full, registration.kind or kind, labels, location, registration, binaries, last)
+
+    def _last(self, root: Declaration, call: s.Call) -> str:
+        """The constant field Name of the options, or nothing."""
+        try:
+            options = self._options(_Seen(call.args[0], root, ())) or {}
+            texts = self._texts(options["Name"]) if "Name" in options else None
+        except _NeedsCallerError:
+            return ""
+        return texts[0] if texts and len(texts) == 1 else ""
+
+    def _binaries(self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]) -> tuple[str, ...]:
+        found = set(self.reachable.binaries(root.file.path, call.start))
+        for site in chain:
+            found &= self.reachable.binaries(site.root.file.path, site.call.start)
+        return tuple(sorted(found))
+
+    def _maker(self, fun: s.Expr, root: Declaration) -> tuple[str, s.Expr | None] | None:
+        """("plain", None), or ("auto", registerer): None for things that client_golang does not make."""
+        if isinstance(fun, s.Ident):
+            dotted = any(i.name == "." and i.path == PROMETHEUS for i in root.file.imports)
+            return ("plain", None) if dotted and root.package.declaration(fun.name) is None else None
+        if not isinstance(fun, s.Selector):
+            return None
+        owner = fun.x
+        if isinstance(owner, s.Selector) and owner.sel == "V2" and self._path(owner, root) == PROMETHEUS:
+            return "plain", None
+        if isinstance(owner, s.Ident):
+            variable = self.texts.bindings(root).variable(owner.name, owner.start)
+            if variable is None:
+                path = self.program.imported(root.file).get(owner.name)
+                if path is not None:
+                    return {PROMETHEUS: ("plain", None), PROMAUTO: ("auto", None)}.get(path)
+                declared = self.texts.named_constant(owner, root)
+                return self._factory(declared, root)
+            source = variable.sources[0]
+            if variable.type is not None and self._path(variable.type, root) == PROMAUTO:
+                return "auto", s.BadNode(owner.start, owner.end)
+            return self._factory(source.expr, root)
+        return self._factory(owner, root)
+
+    def _factory(self, expr: s.Expr | None, root: Declaration) -> tuple[str, s.Expr | None] | None:
+        if isinstance(expr, s.Call) and called_name(expr) == "With" and expr.args:
+            return ("auto", expr.args[0]) if self._path(expr.fun, root) == PROMAUTO else None
+        if isinstance(expr, s.Selector) and any(i.path == PROMAUTO for i in root.file.imports):
+            return "auto", s.BadNode(expr.start, expr.end)  # a factory in a field
+        return None
+
+    def _path(self, fun: s.Expr, root: Declaration) -> str:
+        if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
+            return self.program.imported(root.file).get(fun.x.name, "")
+        return ""
+
+    def _kind_of_desc(self, root: Declaration) -> str:
+        """The type that the package gives to its constant metrics, if it gives but one."""
+        kinds = set()
+        for path in root.package.files:
+            data = self.program.repository.read(path) or b""
+            kinds |= {kind for word, kind in VALUE_KINDS.items() if word.encode() in data}
+            kinds |= {k for k in ("histogram", "summary") if f"NewConst{k.title()}".encode() in data}
+        return kinds.pop() if len(kinds) == 1 else "unknown"
+
+    # ---------------------------------------------------------------- registration
+
+    def _registration(
+        self, root: Declaration, call: s.Call, maker: tuple[str, s.Expr | None], chain: tuple[CallSite, ...]
+    ) -> Registration:
+        places = [(root.file.path, call.start), *((c.root.file.path, c.call.start) for c in chain)]
+        answers = [self.reachable.can_run(*place) for place in places]
+        if NO in answers:
+            return Registration(NO, why="the code that makes it never runs")
+        if maker[0] == "plain":
+            found = self.collectors.registration(root, call)
+        else:
+            found = self._automatic(root, call, maker[1], chain)
+        if found.answer == YES and UNKNOWN in answers:
+            return Registration(UNKNOWN, found.registry, found.place, "it is not known whether the code runs")
+        return found
+
+    def _automatic(
+        self, root: Declaration, call: s.Call, registerer: s.Expr | None, chain: tuple[CallSite, ...]
+    ) -> Registration:
+        place = root.file.location(call.start, call.end, "promauto registers it")
+        if registerer is None:
+            return Registration(YES, DEFAULT, place)
+        if isinstance(registerer, s.BadNode):
+            return Registration(YES, "", place)
+        try:
+            seen = self._through(_Seen(registerer, root, chain))
+        except _NeedsCallerError:
+            return self._by_callers(root, registerer, place)
+        if isinstance(seen.expr, s.Ident) and seen.expr.name == "nil":
+            return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
+        return Registration(YES, self.collectors.registry_name(seen.expr, seen.root), place)
+
+    def _by_callers(self, root: Declaration, registerer: s.Expr, place: Location) -> Registration:
+        """Only the callers know the registerer: when every one of them that can run gives nil, it is not."""
+        known: list[_Seen] = []
+        for site in callers_of(self.asked, root)[:MAX_CALLERS]:
+            if self.reachable.can_run(site.root.file.path, site.call.start) == NO:
+                continue
+            try:
+                known.append(self._through(_Seen(registerer, root, (site,))))
+            except _NeedsCallerError:
+                return Registration(YES, "", place)
+        if known and all(isinstance(k.expr, s.Ident) and k.expr.name == "nil" for k in known):
+            return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
+        names = {self.collectors.registry_name(k.expr, k.root) for k in known}
+        return Registration(YES, names.pop() if len(names) == 1 else "", place)
+
+    def _prefix(
+        self, root: Declaration, maker: tuple[str, s.Expr | None], chain: tuple[CallSite, ...]
+    ) -> str:
+        """The prefix that `prometheus.WrapRegistererWithPrefix` puts before the names of a factory."""
+        if maker[1] is None or isinstance(maker[1], s.BadNode):
+            return ""
+        try:
+            seen = self._through(_Seen(maker[1], root, chain))
+        except _NeedsCallerError:
+            return ""
+        expr: s.Expr | None = seen.expr
+        if isinstance(expr, s.Ident):
+            variable = self.texts.bindings(seen.root).variable(expr.name, expr.start)
+            expr = (
+                variable.sources[0].expr
+                if variable is not None
+                else self.texts.named_constant(expr, seen.root)
+            )
+        if isinstance(expr, s.Call) and called_name(expr) == "WrapRegistererWithPrefix" and expr.args:
+            return (self.texts.constants(expr.args[0], seen.root) or [""])[0]
+        return ""
+
+    # ---------------------------------------------------------------- names and labels
+
+    def _named(
+        self, root: Declaration, call: s.Call
+    ) -> list[tuple[str | None, tuple[str, ...] | None, tuple[CallSite, ...]]]:
+        """Name and labels of a construction, for each chain of calls that decides them."""
+        found = list(self._chains(root, call, ()))
+        if found:
+            return found
+        try:
+            return [(None, self._labels(_Seen(call, root, ())), ())]
+        except _NeedsCallerError:
+            return [(None, None, ())]
+
+    def _chains(
+        self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
+    ) -> Iterator[tuple[str | None, tuple[str, ...] | None, tuple[CallSite, ...]]]:
+        try:
+            names, labels = self._names(_Seen(call, root, chain)), self._labels(_Seen(call, root, chain))
+        except _NeedsCallerError:
+            outer = chain[-1].root if chain else root
+            for site in callers_of(self.asked, outer)[:MAX_CALLERS] if len(chain) < MAX_LEVELS else ():
+                yield from self._chains(root, call, (*chain, site))
+            return
+        if names is None:
+            yield from ((n, lab, chain) for n, lab in self._evaluated(root, call, chain))
+        else:
+            yield from ((name, labels, chain) for name in names)
+
+    def _through(self, seen: _Seen) -> _Seen:
+        """Replaces a parameter by the argument of the call that the chain knows."""
+        expr, root, chain = seen.expr, seen.root, seen.chain
+        while isinstance(expr, s.Ident):
+            variable = self.texts.bindings(root).variable(expr.name, expr.start)
+            only = variable.sources[0] if variable is not None and len(variable.sources) == 1 else None
+            if only is None or only.kind != "param" or only.function is not root.node:
+                break
+            if not chain:
+                raise _NeedsCallerError
+            call = chain[0].call
+            if not isinstance(call, s.Call) or only.index >= len(call.args):
+                break
+            expr, root, chain = call.args[only.index], chain[0].root, chain[1:]
+        return _Seen(expr, root, chain)
+
+    def _names(self, seen: _Seen) -> list[str] | None:
+        call = seen.expr
+        assert isinstance(call, s.Call)
+        first = _Seen(call.args[0], seen.root, seen.chain)
+        if called_name(call) == "NewDesc":
+            return self._joined(self._full_name(first))
+        options = self._options(first)
+        if options is None:
+            return None
+        empty = _Seen(s.BasicLit(0, 0, "STRING", ""), seen.root, seen.chain)
+        parts = [options.get(key, empty) for key in ("Namespace", "Subsystem", "Name")]
+        last = self._full_name(parts[2])
+        return self._joined([*parts[:2], *last] if len(last) == 1 else last)
+
+    def _full_name(self, seen: _Seen) -> list[_Seen]:
+        expr = seen.expr
+        if isinstance(expr, s.Call) and called_name(expr) == "BuildFQName" and len(expr.args) == 3:
+            return [_Seen(arg, seen.root, seen.chain) for arg in expr.args]
+        return [seen]
+
+    def _joined(self, parts: list[_Seen]) -> list[str] | None:
+        """prometheus.BuildFQName: the parts that are not empty, with `_` between them; nothing without a name."""
+        choices: list[list[str]] = [[]]
+        for part in parts:
+            texts = self._texts(part)
+            if texts is None:
+                return None
+            choices = [[*choice, text] for choice in choices for text in texts]
+        found = ["_".join(p for p in choice if p) if choice[-1] else "" for choice in choices]
+        return [name for name in found if _NAME.match(name)] or None
+
+    def _texts(self, seen: _Seen) -> list[str] | None:
+        seen = self._through(seen)
+        templates = self.texts.fold(seen.expr, seen.root)
+        chain = seen.chain
+        while templates is not None and any(isinstance(p, Hole) for t in templates for p in t):
+            if not chain:
+                raise _NeedsCallerError
+            site, chain = chain[0], chain[1:]
+            filled: list[Template] = []
+            for template in templates:
+                if not isinstance(site.call, s.Call):
+                    return None
+                more = self.texts.fill(template, site.call, site.root)
+                if more is None:
+                    return None
+                filled += more
+            templates = filled
+        return None if templates is None else ["".join(str(p) for p in t) for t in templates]
+
+    def _options(self, seen: _Seen) -> dict[str, _Seen] | None:
+        """The fields of an options literal, wherever it was written; None when it takes the evaluator."""
+        seen = self._through(seen)
+        expr = seen.expr
+        if isinstance(expr, s.Call) and len(expr.args) == 1 and called_name(expr).endswith("Opts"):
+            return self._options(_Seen(expr.args[0], seen.root, seen.chain))
+        literal = self.texts.literal(expr, seen.root)
+        if literal is None or (isinstance(expr, s.Ident) and self._is_changed(expr, seen.root)):
+            return None
+        node, owner = literal
+        chain = seen.chain if owner is seen.root else ()
+        fields = {k.name: _Seen(v, owner, chain) for k, v in node.elements if isinstance(k, s.Ident)}
+        for name in ("CounterOpts", "GaugeOpts", "HistogramOpts", "SummaryOpts"):
+            if name in fields:
+                return {**(self._options(fields[name]) or {}), **fields}
+        return fields
+
+    def _is_changed(self, expr: s.Ident, root: Declaration) -> bool:
+        """True when fields of a variable are assigned after it was made."""
+        return any(
+            isinstance(lhs, s.Selector) and isinstance(lhs.x, s.Ident) and lhs.x.name == expr.name
+            for node in s.walk(root.node)
+            if isinstance(node, s.Assign)
+            for lhs in node.lhs
+        )
+
+    def _labels(self, seen: _Seen) -> tuple[str, ...] | None:
+        """Variable labels, then constant ones."""
+        call = seen.expr
+        assert isinstance(call, s.Call)
+        name = called_name(call)
+        found: list[str] | None = []
+        constant: _Seen | None = None
+        if name == "NewDesc":
+            found = self._strings(_Seen(call.args[2], seen.root, seen.chain)) if len(call.args) > 2 else []
+            constant = _Seen(call.args[3], seen.root, seen.chain) if len(call.args) > 3 else None
+        else:
+            options = self._options(_Seen(call.args[0], seen.root, seen.chain)) or {}
+            constant = options.get("ConstLabels")
+            variable = options.get("VariableLabels")
+            if name.endswith("Vec"):
+                given = _Seen(call.args[1], seen.root, seen.chain) if len(call.args) > 1 else variable
+                found = self._strings(given) if given is not None else None
+        keys = self._keys(constant) if constant is not None else []
+        if found is None or keys is None:
+            return None
+        return tuple(dict.fromkeys([*found, *keys]))
+
+    def _strings(self, seen: _Seen) -> list[str] | None:
+        seen = self._through(seen)
+        expr = seen.expr
+        if isinstance(expr, s.Ident) and expr.name == "nil":
+            return []
+        if isinstance(expr, s.Call) and called_name(expr) == "append" and expr.args:
+            first = self._strings(_Seen(expr.args[0], seen.root, seen.chain))
+            rest = [self._texts(_Seen(a, seen.root, seen.chain)) for a in expr.args[1:]]
+            if expr.ellipsis:
+                rest = [self._strings(_Seen(expr.args[-1], seen.root, seen.chain))]
+            if first is None or any(r is None for r in rest):
+                return None
+            return [*first, *(t for r in rest for t in r or [])]
+        literal = self.texts.literal(expr, seen.root)
+        if literal is None:
+            return None
+        chain = seen.chain if literal[1] is seen.root else ()
+        out: list[str] = []
+        for _, element in literal[0].elements:
+            if isinstance(element, s.CompositeLit):  # prometheus.ConstrainedLabel{Name: "x"}
+                named = next(
+                    (v for k, v in element.elements if isinstance(k, s.Ident) and k.name == "Name"), None
+                )
+                element = named if named is not None else element
+            texts = self._texts(_Seen(element, literal[1], chain))
+            if texts is None:
+                return None
+            out += texts
+        return out
+
+    def _keys(self, seen: _Seen) -> list[str] | None:
+        seen = self._through(seen)
+        if isinstance(seen.expr, s.Ident) and seen.expr.name == "nil":
+            return []
+        literal = self.texts.literal(seen.expr, seen.root)
+        if literal is None:
+            return None
+        texts = [
+            self._texts(_Seen(k, literal[1], seen.chain)) for k, _ in literal[0].elements if k is not None
+        ]
+        return None if any(t is None for t in texts) else [t for group in texts for t in group or []]
+
+    # ---------------------------------------------------------------- what only the evaluator can tell
+
+    def _evaluated(
+        self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
+    ) -> list[tuple[str | None, tuple[str, ...] | None]]:
+        """Runs the outermost function of a chain and looks at what arrives at the construction."""
+        found: list[tuple[str | None, tuple[str, ...] | None]] = []
+        ev = self.asked.evaluator(limits=Limits(steps=20_000))
+        ev.eager.update({id(root.node), *(id(c.root.node) for c in chain)})
+
+        def watch(ev: Evaluator, made: Extern, state: State) -> None:
+            if made.site is not None and (made.site.file.path, made.site.start) == (
+                root.file.path,
+                call.start,
+            ):
+                if made.name == called_name(call):
+                    found.append(_from_values(ev, made))
+
+        ev.on_extern = watch
+        outer = chain[-1].root if chain else root
+        if isinstance(outer.node, s.FuncDecl):
+            ev.run(Func(outer.node, outer.file, outer.package))
+        elif isinstance(outer.node, s.ValueSpec):
+            for name in outer.node.names:
+                ev.read(("global", outer.package.path, name.name), State())
+        return list(dict.fromkeys(found)) or [(None, None)]
+
+
+def _from_values(ev: Evaluator, made: Extern) -> tuple[str | None, tuple[str, ...] | None]:
+    args = made.args or ()
+    options = ev.force(args[0]) if args else ()
+    if made.name == "NewDesc":
+        return _text(ev, args[0]), _sequence(ev, args[2]) if len(args) > 2 else ()
+    if len(options) != 1 or not isinstance(options[0], Struct):
+        return None, None
+    fields = options[0].fields
+    parts = [_text(ev, fields[key]) if key in fields else "" for key in ("Namespace", "Subsystem", "Name")]
+    known = [p for p in parts if p is not None]
+    name = "_".join(p for p in known if p) if len(known) == len(parts) and known[-1] else None
+    labels = _sequence(ev, args[1]) if made.name.endswith("Vec") and len(args) > 1 else ()
+    return name, labels
+
+
+def _text(ev: Evaluator, value: Value) -> str | None:
+    forced = ev.force(value)
+    if len(forced) == 1 and isinstance(forced[0], Const) and isinstance(forced[0].value, str):
+        return forced[0].value
+    return None
+
+
+def _sequence(ev: Evaluator, value: Value) -> tuple[str, ...] | None:
+    forced = ev.force(value)
+    if len(forced) != 1 or not isinstance(forced[0], Seq) or forced[0].open:
+        return None
+    texts = [_text(ev, item) for item in forced[0].items]
+    return None if any(t is None for t in texts) else tuple(t for t in texts if t is not None)

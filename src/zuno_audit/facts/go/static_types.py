@@ -1,0 +1,123 @@
+"""The static type of an expression, from declarations alone: enough to tell whose method a call is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.program import Declaration
+    from zuno_audit.facts.go.texts import Texts
+    from zuno_audit.facts.go.types import Type, Types
+
+MAX_DEPTH = 6
+
+
+def static_type(
+    expr: s.Expr | None, root: Declaration, texts: Texts, types: Types, depth: int = 0
+) -> Type | None:
+    """The type of an expression inside a declaration, or None when it is not known."""
+    if depth > MAX_DEPTH or expr is None:
+        return None
+    file, package = root.file, root.package
+    match expr:
+        case s.Unary(op="&", x=x):
+            inner = static_type(x, root, texts, types, depth + 1)
+            return types.pointer(inner) if inner is not None else None
+        case s.Star(x=x):
+            inner = static_type(x, root, texts, types, depth + 1)
+            return inner.elem if inner is not None else None
+        case s.CompositeLit(type=type_) if type_ is not None:
+            return types.resolve(type_, file, package)
+        case s.TypeAssert(type=type_):
+            return types.resolve(type_, file, package)
+        case s.Ident(name=name):
+            return _named(name, expr, root, texts, types, depth)
+        case s.Selector(x=x, sel=sel):
+            if isinstance(x, s.Ident) and texts.bindings(root).variable(x.name, x.start) is None:
+                path = texts.program.imported(file).get(x.name)
+                if path is not None:
+                    other = texts.program.package(path)
+                    return _declared(other.declaration(sel) if other else None, sel, texts, types, depth)
+            owner = static_type(x, root, texts, types, depth + 1)
+            return types.field_type(owner, sel) if owner is not None else None
+        case s.Call():
+            return _result(expr, 0, root, texts, types, depth)
+    return None
+
+
+def _named(
+    name: str, expr: s.Ident, root: Declaration, texts: Texts, types: Types, depth: int
+) -> Type | None:
+    variable = texts.bindings(root).variable(name, expr.start)
+    if variable is None:
+        return _declared(root.package.declaration(name), name, texts, types, depth)
+    if variable.type is not None:
+        return types.resolve(variable.type, root.file, root.package)
+    source = variable.sources[0]
+    if source.kind == "value":
+        return static_type(source.expr, root, texts, types, depth + 1)
+    if source.kind == "result" and isinstance(source.expr, s.Call):
+        return _result(source.expr, source.index, root, texts, types, depth)
+    if source.kind == "range-value":
+        owner = static_type(source.expr, root, texts, types, depth + 1)
+        under = types.underlying(owner) if owner is not None else None
+        return under.elem if under is not None else None
+    return None
+
+
+def _declared(declared: Declaration | None, name: str, texts: Texts, types: Types, depth: int) -> Type | None:
+    if declared is None or not isinstance(declared.node, s.ValueSpec):
+        return None
+    if declared.node.type is not None:
+        return types.resolve(declared.node.type, declared.file, declared.package)
+    values = declared.node.values
+    for position, target in enumerate(declared.node.names):
+        if target.name == name and len(values) == len(declared.node.names):
+            return static_type(values[position], declared, texts, types, depth + 1)
+    return None
+
+
+def _result(
+    call: s.Call, index: int, root: Declaration, texts: Texts, types: Types, depth: int
+) -> Type | None:
+    """The type of a result of a call: of a builtin, a conversion, or a function of the repository."""
+    fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
+    if isinstance(fun, s.Ident) and fun.name == "new" and call.args:
+        inner = types.resolve(call.args[0], root.file, root.package)
+        return types.pointer(inner) if inner is not None else None
+    callee = callee_of(call, root, texts, types, depth)
+    if callee is None:
+        return types.resolve(fun, root.file, root.package) if isinstance(fun, s.Ident) else None
+    node = callee.node
+    if isinstance(node, s.FuncDecl) and index < len(node.results):
+        return types.resolve(node.results[index].type, callee.file, callee.package)
+    return None
+
+
+def callee_of(
+    call: s.Call, root: Declaration, texts: Texts, types: Types, depth: int = 0
+) -> Declaration | None:
+    """The function or method of the repository that a call calls, or None."""
+    fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
+    found: Declaration | None = None
+    if isinstance(fun, s.Ident):
+        if texts.bindings(root).variable(fun.name, fun.start) is None:
+            found = root.package.declaration(fun.name)
+    elif isinstance(fun, s.Selector):
+        if isinstance(fun.x, s.Ident) and texts.bindings(root).variable(fun.x.name, fun.x.start) is None:
+            path = texts.program.imported(root.file).get(fun.x.name)
+            if path is not None:
+                package = texts.program.package(path)
+                found = package.declaration(fun.sel) if package is not None else None
+                return found if found is not None and isinstance(found.node, s.FuncDecl) else None
+        owner = static_type(fun.x, root, texts, types, depth + 1)
+        method = types.find_method(owner, fun.sel) if owner is not None else None
+        target = method[1] if method is not None else None
+        found = (
+            target if target is not None and hasattr(target, "package") and hasattr(target, "file") else None
+        )  # type: ignore[assignment]
+    if found is not None and isinstance(getattr(found, "node", None), s.FuncDecl):
+        return found
+    return None

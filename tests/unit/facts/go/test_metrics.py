@@ -1,0 +1,285 @@
+"""Prometheus metrics: names as exported, labels, and whether code that can run registers and serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from trees import store_of
+
+from zuno_audit.facts.go.metrics import metric_table
+from zuno_audit.model.entity import Entity
+
+_IMPORTS = {
+    "os": "os",
+    "http": "net/http",
+    "prometheus": "github.com/prometheus/client_golang/prometheus",
+    "promauto": "github.com/prometheus/client_golang/prometheus/promauto",
+    "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
+}
+
+
+def rows(tmp_path: Path, body: str, **others: str) -> list[Entity]:
+    """The metrics of a main package with this body; `others` are files of other packages (`a__b.go` is a/b.go)."""
+    files = {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": _source("main", body)}
+    for name, text in others.items():
+        path = name.replace("__", "/") + ".go"
+        files[path] = _source(path.split("/")[-2], text)
+    return list(metric_table(store_of(tmp_path, files)).rows)
+
+
+def _source(package: str, body: str) -> str:
+    body = dedent(body)
+    used = [path for name, path in _IMPORTS.items() if f"{name}." in body]
+    own = [line.removeprefix("// import ") for line in body.splitlines() if line.startswith("// import ")]
+    return f"package {package}\n\nimport (\n" + "".join(f'\t"{p}"\n' for p in [*used, *own]) + f")\n{body}"
+
+
+def told(found: list[Entity], *fields: str) -> list[tuple[object, ...]]:
+    return [tuple(row.get(f).value for f in fields) for row in found]
+
+
+OPTS = 'prometheus.CounterOpts{Name: "x_total"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            f"var x = promauto.NewCounter({OPTS})\nfunc main() {{}}", [("x_total", "counter", ())], id="auto"
+        ),
+        pytest.param(
+            'var x = promauto.NewGaugeVec(prometheus.GaugeOpts{Namespace: "a", Subsystem: "b", Name: "x"}, '
+            '[]string{"service", "method"})\nfunc main() {}',
+            [("a_b_x", "gauge", ("service", "method"))],
+            id="namespace, subsystem, labels",
+        ),
+        pytest.param(
+            'const ns = "a"\nvar labels = []string{"k"}\n'
+            'var x = promauto.NewHistogramVec(prometheus.HistogramOpts{Namespace: ns, Name: "x", '
+            'ConstLabels: prometheus.Labels{"c": "1"}}, append(labels, "m"))\nfunc main() {}',
+            [("a_x", "histogram", ("k", "m", "c"))],
+            id="constants, append, constant labels",
+        ),
+        pytest.param(
+            "func counter(ns, name string, labels ...string) *prometheus.CounterVec {\n"
+            "return promauto.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: name}, labels) }\n"
+            'func main() { counter("a", "x_total", "k"); counter("b", "y_total") }',
+            [("a_x_total", "counter", None), ("b_y_total", "counter", None)],
+            id="parameters",
+        ),
+        pytest.param(
+            "func counter(o prometheus.CounterOpts, l []string) { promauto.NewCounterVec(o, l) }\n"
+            'func main() { counter(prometheus.CounterOpts{Name: "x_total"}, []string{"k"}) }',
+            [("x_total", "counter", ("k",))],
+            id="options as a parameter",
+        ),
+        pytest.param(
+            'func main() { o := prometheus.CounterOpts{Subsystem: "s"}; o.Name = "x_total"; promauto.NewCounter(o) }',
+            [("s_x_total", "counter", ())],
+            id="options filled later",
+        ),
+        pytest.param(
+            'func main() { for _, n := range []string{"x_total", "y_total"} { '
+            "promauto.NewCounter(prometheus.CounterOpts{Name: n}) } }",
+            [("x_total", "counter", ()), ("y_total", "counter", ())],
+            id="loop over names",
+        ),
+        pytest.param(
+            'func main() { promauto.NewGaugeFunc(prometheus.GaugeOpts{Name: "x"}, func() float64 { return 1 }) }',
+            [("x", "gauge", ())],
+            id="function",
+        ),
+        pytest.param(
+            "func main() { promauto.NewCounter(prometheus.CounterOpts{Name: os.Args[1]}) }",
+            [(None, "counter", ())],
+            id="name from outside",
+        ),
+        pytest.param(
+            "type own struct{}\nfunc (own) NewCounter(o int) int { return o }\n"
+            "func main() { var prometheus own; prometheus.NewCounter(1) }",
+            [],
+            id="another thing called prometheus",
+        ),
+    ],
+)
+def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) -> None:
+    assert told(rows(tmp_path, body), "name", "type", "labels") == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(f"var x = promauto.NewCounter({OPTS})\nfunc main() {{}}", "yes", id="promauto"),
+        pytest.param(
+            f"func main() {{ r := prometheus.NewRegistry(); promauto.With(r).NewCounter({OPTS}) }}",
+            "yes",
+            id="with",
+        ),
+        pytest.param(
+            f"func main() {{ f := promauto.With(prometheus.DefaultRegisterer); f.NewCounter({OPTS}) }}",
+            "yes",
+            id="factory variable",
+        ),
+        pytest.param(f"func main() {{ promauto.With(nil).NewCounter({OPTS}) }}", "no", id="with nil"),
+        pytest.param(
+            f"func load(r prometheus.Registerer) {{ promauto.With(r).NewCounter({OPTS}) }}\nfunc main() {{ load(nil) }}",
+            "no",
+            id="every caller gives nil",
+        ),
+        pytest.param(
+            f"func main() {{ prometheus.MustRegister(prometheus.NewCounter({OPTS})) }}", "yes", id="inline"
+        ),
+        pytest.param(
+            f"var x = prometheus.NewCounter({OPTS})\nfunc init() {{ prometheus.MustRegister(x) }}\nfunc main() {{}}",
+            "yes",
+            id="in init",
+        ),
+        pytest.param(
+            f"func main() {{ x := prometheus.NewCounter({OPTS}); if err := prometheus.Register(x); err != nil {{}} }}",
+            "yes",
+            id="register",
+        ),
+        pytest.param(
+            f"var x = prometheus.NewCounter({OPTS})\n"
+            "func main() { for _, c := range []prometheus.Collector{x} { prometheus.MustRegister(c) } }",
+            "yes",
+            id="loop",
+        ),
+        pytest.param(
+            f"func main() {{ all := []prometheus.Collector{{prometheus.NewCounter({OPTS})}}; "
+            "prometheus.MustRegister(all...) }",
+            "yes",
+            id="spread",
+        ),
+        pytest.param(
+            f"type m struct {{ x prometheus.Counter }}\nfunc newM() *m {{ return &m{{x: prometheus.NewCounter({OPTS})}} }}\n"
+            "func (m *m) register(r prometheus.Registerer) { r.MustRegister(m.x) }\n"
+            "func main() { newM().register(prometheus.DefaultRegisterer) }",
+            "yes",
+            id="field",
+        ),
+        pytest.param(
+            f"func make() prometheus.Counter {{ return prometheus.NewCounter({OPTS}) }}\n"
+            "func add(cs ...prometheus.Collector) { prometheus.MustRegister(cs...) }\nfunc main() { x := make(); add(x) }",
+            "yes",
+            id="result and helper",
+        ),
+        pytest.param(
+            "type c struct { d *prometheus.Desc }\n"
+            'func newC() *c { return &c{d: prometheus.NewDesc("x", "", nil, nil)} }\n'
+            "func (c *c) Describe(ch chan<- *prometheus.Desc) { ch <- c.d }\n"
+            "func (c *c) Collect(ch chan<- prometheus.Metric) { "
+            "ch <- prometheus.MustNewConstMetric(c.d, prometheus.GaugeValue, 1) }\n"
+            "func main() { prometheus.MustRegister(newC()) }",
+            "yes",
+            id="collector",
+        ),
+        pytest.param(
+            f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{ x.Inc() }}", "no", id="only used"
+        ),
+        pytest.param(
+            f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{}}\nfunc dead() {{ prometheus.MustRegister(x) }}",
+            "no",
+            id="registered by dead code",
+        ),
+        pytest.param(
+            f"func main() {{}}\nfunc dead() {{ promauto.NewCounter({OPTS}) }}", "no", id="made by dead code"
+        ),
+        pytest.param(
+            f"var x = prometheus.NewCounter({OPTS})\ntype own struct{{}}\nfunc (own) MustRegister(v any) {{}}\n"
+            "func main() { own{}.MustRegister(x) }",
+            "no",
+            id="another MustRegister",
+        ),
+        pytest.param(
+            f"// import example.com/lib\nvar x = prometheus.NewCounter({OPTS})\nfunc main() {{ lib.Take(x) }}",
+            "unknown",
+            id="handed to a library",
+        ),
+    ],
+)
+def test_registered(tmp_path: Path, body: str, expected: str) -> None:
+    assert told(rows(tmp_path, body), "registered") == [(expected,)]
+
+
+def test_a_package_that_no_binary_imports(tmp_path: Path) -> None:
+    found = rows(tmp_path, "func main() {}", metrics__metrics=f"var X = promauto.NewCounter({OPTS})")
+    assert told(found, "name", "registered", "binaries") == [("x_total", "no", ())]
+
+
+def test_a_constructor_that_nobody_calls_keeps_the_known_part_of_the_name(tmp_path: Path) -> None:
+    body = """
+        func New(ns string) { promauto.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "x_total"}) }
+        func main() {}
+    """
+    assert told(rows(tmp_path, body), "name", "registered") == [("x_total", "no")]
+
+
+def test_a_prefix_of_the_registerer(tmp_path: Path) -> None:
+    body = f"""
+        func main() {{
+            r := prometheus.WrapRegistererWithPrefix("p_", prometheus.DefaultRegisterer)
+            promauto.With(r).NewCounter({OPTS})
+        }}
+    """
+    assert told(rows(tmp_path, body), "name") == [("p_x_total",)]
+
+
+class TestServed:
+    SERVE = 'http.Handle("/metrics", promhttp.Handler()); http.ListenAndServe(":8080", nil)'
+
+    def served(self, tmp_path: Path, body: str) -> list[tuple[object, ...]]:
+        return told(rows(tmp_path, body), "registered", "served", "served_by")
+
+    def test_default_registry(self, tmp_path: Path) -> None:
+        body = f"var x = promauto.NewCounter({OPTS})\nfunc main() {{ {self.SERVE} }}"
+        assert self.served(tmp_path, body) == [("yes", "yes", ("",))]
+
+    def test_no_handler(self, tmp_path: Path) -> None:
+        body = f'var x = promauto.NewCounter({OPTS})\nfunc main() {{ http.ListenAndServe(":8080", nil) }}'
+        assert self.served(tmp_path, body) == [("yes", "no", ())]
+
+    def test_handler_that_is_not_mounted(self, tmp_path: Path) -> None:
+        body = (
+            f"var x = promauto.NewCounter({OPTS})\nfunc h() http.Handler {{ return promhttp.Handler() }}\n"
+            'func main() { http.ListenAndServe(":8080", nil) }'
+        )
+        assert self.served(tmp_path, body) == [("yes", "no", ())]
+
+    def test_another_registry(self, tmp_path: Path) -> None:
+        body = f"""
+            func main() {{
+                r := prometheus.NewRegistry()
+                promauto.With(r).NewCounter({OPTS})
+                {self.SERVE}
+            }}
+        """
+        assert self.served(tmp_path, body) == [("yes", "no", ())]
+
+    def test_the_handler_of_that_registry(self, tmp_path: Path) -> None:
+        body = f"""
+            func main() {{
+                r := prometheus.NewRegistry()
+                promauto.With(r).NewCounter({OPTS})
+                http.Handle("/metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{{}}))
+                http.ListenAndServe(":8080", nil)
+            }}
+        """
+        assert self.served(tmp_path, body) == [("yes", "yes", ("",))]
+
+    def test_an_empty_registry_is_served(self, tmp_path: Path) -> None:
+        body = f"""
+            var x = promauto.NewCounter({OPTS})
+            func main() {{
+                r := prometheus.NewRegistry()
+                http.Handle("/metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{{}}))
+                http.ListenAndServe(":8080", nil)
+            }}
+        """
+        assert self.served(tmp_path, body) == [("yes", "no", ())]
+
+    def test_not_registered(self, tmp_path: Path) -> None:
+        body = f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{ x.Inc(); {self.SERVE} }}"
+        assert self.served(tmp_path, body) == [("no", "no", ())]
