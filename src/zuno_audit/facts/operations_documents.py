@@ -75,6 +75,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _SLOT = re.compile(r"\[[^\]\n]*\](?!\()|<[^<>\n]+>|_{3,}")
+_OBJECTIVE_NAME = re.compile(r"\bR[TP]O\b|objective", re.IGNORECASE)
 _OBJECTIVE = re.compile(
     r"\b(RTO|RPO|recovery time objectives?|recovery point objectives?)\b(?P<between>[^\n]{0,60}?)"
     rf"(?P<value>{_DURATION}|\bzero\b|\b0\b)",
@@ -239,7 +240,8 @@ def _objectives(document: Document) -> Iterator[Entity]:
         if is_planning_heading(section.heading.text)
         for line in section.lines
     }
-    for line in document.markdown.lines:
+    spoken = [line for line in document.markdown.lines if _OBJECTIVE_NAME.search(line.text)]
+    for line in spoken[:MAX_STATEMENTS]:
         if line.role in ("blank", "comment"):
             continue
         for match in _OBJECTIVE.finditer(plain(line.text)):
