@@ -289,15 +289,23 @@ _TEXT_ROLES = {
 }
 
 
+def _any_purpose(body: str, role: str) -> re.Match[str] | None:
+    """A certificate without a list of purposes serves for all: the name tells the role."""
+    if role == "ca" or "extendedKeyUsage" in body or re.search(r"x509\s+-req\b[^\n]*-CA\b", body) is None:
+        return None
+    words = {"server": r"server\b|-service\b", "client": r"client\b|gateway\b"}[role]
+    return re.search(rf"(?im)^\s*(?!function\b)[^\n]*[\"'][\w.-]*(?:{words})", body)
+
+
 def _text_row(store: FactStore, path: str, kind: str, text: str) -> Entity:
     """A script of which only the text is searched: roles by extensions and by calls that name them."""
     body = re.sub(r"(?m)^\s*(?:#|::|rem\b).*$", "", text)
     fields = _base(store, path, kind)
     for role, pattern in _TEXT_ROLES.items():
-        called = re.search(rf"""(?im)^[^\n]*-(?:Type|Role|Kind)\s+["']?{role}\b""", body)
-        defines = re.search(r"(?i)^\s*function\s", body, re.MULTILINE)
-        found = re.search(pattern, body)
-        has = found is not None and (called is not None or defines is None)
+        found = re.search(pattern, body) or _any_purpose(body, role)
+        typed = re.search(r"(?i)-(?:Type|Role|Kind)\s", body) is not None
+        called = re.search(rf"""(?im)^[^\n]*-(?:Type|Role|Kind)\s+["']?{role}\b""", body) is not None
+        has = found is not None and (called or not typed)
         place = at_line(path, text.count("\n", 0, text.find(found.group())) + 1) if found else at_line(path)
         reason = f"it makes the {role} certificate" if has else f"nothing in it makes a {role} certificate"
         fields[role] = Answer(YES if has else NO, reason, (place,))

@@ -377,7 +377,7 @@ class HttpServing:
             for node in self.nodes(around):
                 if (
                     isinstance(node, Call)
-                    and node.fun.start <= offset < node.fun.end
+                    and node.fun.end == offset + len(function.name)
                     and _names(node.fun, function.name)
                 ):
                     yield around, node

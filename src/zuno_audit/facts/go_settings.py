@@ -104,7 +104,7 @@ class GoSettings:
             around = self.code.enclosing(file, offset)
             if around is not None:
                 for node in walk(around.decl.body):
-                    if isinstance(node, Call) and node.fun.start <= offset < node.fun.end:
+                    if isinstance(node, Call) and node.fun.end == offset + len(function.name):
                         yield around, node
 
     def _declared(self, directory: str, name: str, depth: int) -> Iterator[str]:

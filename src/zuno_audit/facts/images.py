@@ -50,6 +50,7 @@ class StageState:
 
     folder: str = "/"
     toolchain: str = ""  # GOTOOLCHAIN
+    variables: dict[str, str] = field(default_factory=dict)  # of ARG and ENV, where the value is known
     copied: list[Copied] = field(default_factory=list)
     everything_known: bool = True
 
@@ -267,21 +268,37 @@ def _follow(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, StageS
         below = states.get(stage.base_stage) if stage.base_stage is not None else None
         state = StageState()
         if below is not None:
-            state = StageState(below.folder, below.toolchain, list(below.copied), below.everything_known)
+            state = replace(below, copied=list(below.copied), variables=dict(below.variables))
         states[stage.index] = state
         for instruction in stage.instructions:
             if instruction.name == "WORKDIR":
                 words = instruction.words
-                state.folder = normpath(join(state.folder, words[0])) if words else state.folder
+                state.folder = normpath(join(state.folder, *(_filled(w, state.variables) for w in words[:1])))
             elif instruction.name in ("ENV", "ARG"):
                 for name, value in instruction.pairs():
-                    if name == "GOTOOLCHAIN":
-                        given = image.arguments.get(name) if instruction.name == "ARG" else None
-                        state.toolchain = given or value or state.toolchain
+                    given = image.arguments.get(name) if instruction.name == "ARG" else None
+                    if (known := given or value) is not None:
+                        state.variables[name] = _filled(known, state.variables)
+                state.toolchain = state.variables.get("GOTOOLCHAIN", state.toolchain)
             elif instruction.name in ("COPY", "ADD"):
                 _take_in(store, image, state, instruction, states)
             elif instruction.name == "RUN":
-                yield stage, replace(state, copied=list(state.copied)), instruction
+                yield (
+                    stage,
+                    replace(state, copied=list(state.copied), variables=dict(state.variables)),
+                    instruction,
+                )
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    """The text with the variables that are known; others stay as they are written."""
+    if "$" not in text:
+        return text
+    return re.sub(
+        r"\$(?:\{(\w+)(?::?-[^}]*)?\}|(\w+))",
+        lambda m: variables.get(m.group(1) or m.group(2), m.group()),
+        text,
+    )
 
 
 def _take_in(
@@ -291,7 +308,7 @@ def _take_in(
     instruction: Instruction,
     states: dict[int, StageState],
 ) -> None:
-    words = instruction.words
+    words = tuple(_filled(w, state.variables) for w in instruction.words)
     if len(words) < 2 or any("$" in w for w in words):
         state.everything_known = False
         return
@@ -397,7 +414,7 @@ class Compiled:
 
 def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
     for _stage, state, run in _followed(store, image):
-        script = "\n".join((run.arguments, *run.heredocs))
+        script = _filled("\n".join((run.arguments, *run.heredocs)), state.variables)
         for command in commands(script, "shell"):
             arguments = go_build_arguments(command.words)
             if arguments is None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.catalog import TABLES
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.images import image_packages
 from zuno_audit.languages.promql import Query, Selector, parse_promql
@@ -263,8 +262,6 @@ def _series(store: FactStore, selector: Selector, jobs: set[str], here: Location
 
 def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Location) -> Answer:
     """Whether a binary registers a metric of this name with these labels, and serves it."""
-    if "metric" not in TABLES:
-        return Answer(UNKNOWN, "the metrics of the code are not known", (here,))
     base = _HISTOGRAM_PART.sub("", name)
     rows = [r for r in store.table("metric").rows if r.fields["name"].value in (name, base)]
     if not rows:
@@ -278,8 +275,14 @@ def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Locatio
         own = row.fields["labels"].value
         known = set(own) if isinstance(own, tuple) else set()
         missing = [x for x in labels if x not in known and x not in _TARGET_LABELS and x != "le"]
-        if not missing:
+        if not missing and row.fields["served"].value == NO:
+            return Answer(
+                NO, f"{name} is registered, but {row.fields['served'].because}", (here, row.location)
+            )
+        if not missing and own is not None:
             return Answer(YES, f"{name} is registered", (row.location,))
+        if own is None:
+            return Answer(UNKNOWN, f"the labels of {name} are not known", (here, row.location))
     return Answer(NO, f"{name} has no label {missing[0]}", (here, registered[0].location))
 
 

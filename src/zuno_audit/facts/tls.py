@@ -52,7 +52,7 @@ CREDENTIALS = "google.golang.org/grpc/credentials"
 INSECURE = "google.golang.org/grpc/credentials/insecure"
 TLS = "crypto/tls"
 CLIENTS = ("NewClient", "Dial", "DialContext")
-MAX_DEPTH = 7
+MAX_DEPTH = 14
 MAX_WAYS = 48
 
 Way = frozenset[str]
@@ -90,6 +90,8 @@ class Credentials:
 
     def __init__(self, code: GoCode) -> None:
         self.code = code
+        self.mains: frozenset[str] = frozenset()  # binaries that reach the place that is asked about
+        self._busy: set[tuple[str, str]] = set()
 
     def ways(self, function: Function, expression: Expr, bound: Mapping[str, Ways], depth: int = 0) -> Ways:
         """All ways of an expression. `bound` holds those of its parameters, where known."""
@@ -173,14 +175,21 @@ class Credentials:
         return frozenset(found) if found else NOTHING
 
     def _field(self, function: Function, selector: Selector, depth: int) -> Ways:
-        """What is put into a field of this name in the same package."""
+        """What is put into a field of this name in the same package, by every binary that is asked about."""
+        key = (function.directory, selector.sel)
+        if key in self._busy:
+            return NOTHING  # `b.options = append(b.options, ...)` adds to what is there
+        self._busy.add(key)
         found: set[Way] = set()
+        fillers: set[str] = set()
         for file in self.code.files_with(selector.sel.encode(), directory=function.directory):
             for other in self.code.functions(file):
                 for node in walk(other.decl.body):
                     for value in _put(node, selector.sel):
                         found |= self.ways(other, value, {}, depth + 1)
-        return frozenset(found) if found else NOT_KNOWN
+                        fillers |= self.code.mains_reaching(file, other.start)
+        self._busy.discard(key)
+        return frozenset(found) if found and fillers >= self.mains else NOT_KNOWN
 
     # ------------------------------------------------------------ variables
 
@@ -266,7 +275,7 @@ class Credentials:
             if around is None:
                 continue
             for node in walk(around.decl.body):
-                if isinstance(node, Call) and node.fun.start <= offset < node.fun.end:
+                if isinstance(node, Call) and node.fun.end == offset + len(function.name):
                     arguments = node.args[index:] if is_variadic else node.args[index : index + 1]
                     found |= _both(self.ways(around, a, {}, depth + 1) for a in arguments)
         return frozenset(found) if found else NOT_KNOWN
@@ -416,7 +425,8 @@ def _rows(code: GoCode, credentials: Credentials, file: GoFile, function: Functi
         role = "server" if node.fun.sel == "NewServer" else "client"
         here = file.location(node.start, node.fun.end, f"grpc.{node.fun.sel}")
         options = node.args if role == "server" else node.args[1 + (node.fun.sel == "DialContext") :]
-        ways = _both(credentials.ways(function, option, {}) for option in options)
+        credentials.mains = mains
+        ways = _both(credentials.ways(function, option, {}) for option in options) or NOT_KNOWN
         fields = {
             "role": Answer(role),
             "binaries": Answer(tuple(sorted(mains))),
