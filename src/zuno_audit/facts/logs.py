@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 _JSON_BY_DEFAULT = ("github.com/rs/zerolog", "github.com/rs/zerolog/log", "go.uber.org/zap")
 _STRUCTURED = (*_JSON_BY_DEFAULT, "log/slog", "github.com/sirupsen/logrus")
-_STD_WRITES = re.compile(rb"(?<![\w.])log\.(?:Print|Fatal|Panic)(?:f|ln)?\(")
-_FMT_WRITES = re.compile(rb"(?<![\w.])fmt\.Print(?:f|ln)?\(")
-_REDIRECTS = re.compile(rb"log\.SetOutput\(|slog\.SetDefault\(|zap\.RedirectStdLog\(")
+_WRITES = {"log": rb"(?:Print|Fatal|Panic)(?:f|ln)?\(", "fmt": rb"Print(?:f|ln)?\("}
+_REDIRECTS = re.compile(rb"log\w*\.SetOutput\(|slog\.SetDefault\(|zap\.RedirectStdLog\(")
 _TEXT_OUTPUT = re.compile(
     rb"ConsoleWriter\b|NewTextHandler\(|NewDevelopment\(|NewConsoleEncoder\(|TextFormatter\b"
 )
@@ -99,9 +98,10 @@ def _is_own(path: str, binary: str) -> bool:
 def _plain_writes(code: GoCode, paths: list[str]) -> Iterator[Location]:
     for path in paths:
         data = code.repository.read(path) or b""
-        imports = {i.path for i in code.packages.heads[path].imports if not i.alias}
-        for package, pattern in (("log", _STD_WRITES), ("fmt", _FMT_WRITES)):
-            match = pattern.search(data) if package in imports else None
+        names = {i.path: i.alias or i.path for i in code.packages.heads[path].imports if i.path in _WRITES}
+        for package, name in names.items():
+            pattern = re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\." + _WRITES[package])
+            match = pattern.search(data)
             while match is not None:
                 start = data.rfind(b"\n", 0, match.start()) + 1
                 if not data[start : match.start()].lstrip().startswith(b"//"):

@@ -269,6 +269,12 @@ func main() {
             ),
             ("yes",) * 3,
         ),
+        (
+            LOG.replace('"os"', 'plain "log"\n\t"os"').replace(
+                "func main() {", "func main() {\n\tplain.Print(1)"
+            ),
+            ("no", "yes", "yes"),
+        ),
         ('package main\n\nimport "log"\n\nfunc main() { log.Println("service") }\n', ("no", "no", "no")),
     ],
 )
