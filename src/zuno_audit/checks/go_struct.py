@@ -42,7 +42,9 @@ def check(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     )
     broken = [f for f in looked if f.error_line]
     if broken and (not found or found[0] in broken):
-        return could_not_run(f"{broken[0].path}:{broken[0].error_line}: syntax error.", scope_size=len(looked))
+        return could_not_run(
+            f"{broken[0].path}:{broken[0].error_line}: syntax error.", scope_size=len(looked)
+        )
     if not found:
         message = f"No struct {name} is declared."
         return ran(message, 1, findings=[violation(message, at_line(path))])

@@ -44,7 +44,9 @@ def table(store: FactStore) -> Table:
     known = store.get(definitions)
     for one in known:
         events = tuple(e.signature for e in one.abi.events) if one.abi is not None else ()
-        because = f"it cannot be used: {one.broken}" if one.broken else f"it has {', '.join(events) or 'no events'}"
+        because = (
+            f"it cannot be used: {one.broken}" if one.broken else f"it has {', '.join(events) or 'no events'}"
+        )
         fields = {
             "form": Answer(one.form),
             "name": Answer(one.name),
@@ -79,7 +81,11 @@ def _go_constants(store: FactStore) -> list[Definition]:
         for spec in file.values_with(b"indexed"):
             for name, value in zip(spec.names, spec.values, strict=False):
                 for node in s.walk(value):
-                    if isinstance(node, s.BasicLit) and isinstance(node.value, str) and '"indexed"' in node.value:
+                    if (
+                        isinstance(node, s.BasicLit)
+                        and isinstance(node.value, str)
+                        and '"indexed"' in node.value
+                    ):
                         place = file.location(spec.start, spec.end, f"{name.name} is an ABI")
                         found.append(_definition(place, "go", name.name, node.value, artifact=False))
     return found
@@ -117,7 +123,7 @@ STANDARD = Abi(
 
 
 def assumed_abi(store: FactStore) -> Abi:
-    """What an ABI is taken for that comes from outside: all events of the repository's own and of the standards."""
+    """What an ABI is taken for that comes from outside: all events here and in the standards."""
     events: dict[str, AbiEvent] = {}
     for one in store.get(definitions):
         for event in one.abi.events if one.abi is not None else ():

@@ -1,4 +1,4 @@
-"""Trying out one decoder: what it returns for a log that is made up, in one case of `ethereum_library.Case`."""
+"""Trying out one decoder: what it returns for a log that is made up, in one `Case` of `ethereum_library`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zuno_audit.facts.go.ethereum_abi import AbiEvent
+from zuno_audit.facts.go.big_library import BIG, big_value
 from zuno_audit.facts.go.ethereum_library import (
     ABI,
     ADDRESS,
-    BIG,
     BIND,
     COMMON,
-    TYPES,
     Decoding,
     World,
-    big_value,
     frames_of,
-    is_field_of_log,
 )
 from zuno_audit.facts.go.evaluate import Evaluator, Limits, Scope
 from zuno_audit.facts.go.values import (
-    NIL,
     Const,
     Extern,
     Func,
@@ -89,26 +84,28 @@ class Trial(Evaluator):
         self.watching = True
 
     def zero(self, type_: Type | None) -> Value:
-        if type_ is not None and type_ is self.types.extern(ABI, "Event"):  # what a map without the event gives
+        if type_ is not None and type_ is self.types.extern(
+            ABI, "Event"
+        ):  # what a map without the event gives
             arguments = Seq((), False, self.types.extern(ABI, "Arguments"))
             empty = Const("0x" + "0" * 64, self.types.extern(COMMON, "Hash"))
             return (Struct(type_, {"Inputs": (arguments,), "Name": (Const(""),), "ID": (empty,)}),)
         return super().zero(type_)
 
     def is_nil(self, v: Val) -> bool | None:
-        if v is self.world.error and self.watching:
-            self.world.error_looked_at = True
+        if self.watching:
+            self.world.look_at(v)
         return super().is_nil(v)
 
     def _call_extern(
         self, v: Extern, args: list[Value], state: State, site: Site, spread: bool, wanted: int
     ) -> list[Value]:
         if v.path == "errors" and v.name in ("Is", "As") and self.watching:
-            if any(x is self.world.error for value in args for x in value):
-                self.world.error_looked_at = True
-        if (v.path, v.name) in (("bytes", "NewReader"), ("encoding/binary", "Read")):
-            if any(self.world.part_of(x) == "whole" for value in args for x in self.force(value)):
-                self._note_slice(site)
+            for v_ in (x for value in args for x in value):
+                self.world.look_at(v_)
+        reads_words = (v.path, v.name) in (("bytes", "NewReader"), ("encoding/binary", "Read"))
+        if reads_words and any(self.world.part_of(x) == "whole" for value in args for x in self.force(value)):
+            self._note_slice(site)
         return super()._call_extern(v, args, state, site, spread, wanted)
 
     def _note_slice(self, site: Site) -> None:
@@ -117,9 +114,9 @@ class Trial(Evaluator):
     def _slice(self, expr: s.SliceExpr, scope: Scope, state: State) -> Value:
         value = super()._slice(expr, scope, state)
         site = self._site(expr, scope)
-        if any(isinstance(v, Extern) and v.path == "slice" and v.site == site for v in value):
-            if any(self.world.part_of(v) == "part" for v in value):
-                self._note_slice(site)
+        made = [v for v in value if isinstance(v, Extern) and v.path == "slice" and v.site == site]
+        if any(self.world.part_of(v) == "part" for v in made):
+            self._note_slice(site)
         return value
 
     def _type_assert(self, expr: s.TypeAssert, scope: Scope, state: State) -> Value:
@@ -133,9 +130,8 @@ class Trial(Evaluator):
         if len(value) == 1 and isinstance(value[0], Unknown) and value[0].reason == "element of a slice":
             at = self._constant(expr.indices[0], None, scope, state)
             owners = self.force(self.eval(expr.x, scope, state))
-            if isinstance(at, int) and all(isinstance(o, Seq | Nil) for o in owners):
-                if all(isinstance(o, Nil) or (not o.open and at >= len(o.items)) for o in owners):  # type: ignore[union-attr,attr-defined]
-                    self._give_up(expr, scope, state)
+            if isinstance(at, int) and all(_is_beyond(o, at) for o in owners):
+                self._give_up(expr, scope, state)
         return value
 
     @staticmethod
@@ -151,13 +147,20 @@ class Trial(Evaluator):
         self.raise_panic((Unknown("run-time panic", site),), state)
 
 
+def _is_beyond(v: Val, at: int) -> bool:
+    """Whether an index is out of range."""
+    return isinstance(v, Nil) or (isinstance(v, Seq) and not v.open and at >= len(v.items))
+
+
 class Planter:
     """Makes the arguments of a decoder."""
 
     def __init__(self, base: Evaluator, log_types: frozenset[Type]) -> None:
         self.base, self.log_types = base, log_types
 
-    def argument(self, trial: Trial, param: s.Param, type_: Type | None, default: Value, state: State) -> Value:
+    def argument(
+        self, trial: Trial, param: s.Param, type_: Type | None, default: Value, state: State
+    ) -> Value:
         """A log, its parts or an ABI where the type says so, else what the caller decides."""
         world, types = trial.world, trial.types
         if type_ is None:
@@ -240,7 +243,9 @@ def try_out(
         args.append(known if known is not None else planter.argument(trial, param, type_, default, state))
     if node.receiver is not None and context.receiver is None:
         receiver_type = trial.types.resolve(node.receiver.type, root.file, root.package)
-        func = Func(node, root.file, root.package, receiver=planted_receiver(trial, planter, receiver_type, state))
+        func = Func(
+            node, root.file, root.package, receiver=planted_receiver(trial, planter, receiver_type, state)
+        )
     trial.on_leave = lambda results, after: outcome.exits.append(Exit(results, after))
     trial.simulate(func, args, state)
     trial.watching = False
@@ -259,7 +264,11 @@ def planted_receiver(trial: Trial, planter: Planter, type_: Type | None, state: 
     for one in trial.types.fields(base):
         found = trial.types.field_type(base, one.name)
         inner = found.elem if found is not None and found.kind == "pointer" else found
-        special = planter._special(trial, inner, state) if inner is not None and inner not in planter.log_types else None
+        special = (
+            planter._special(trial, inner, state)
+            if inner is not None and inner not in planter.log_types
+            else None
+        )
         if special is not None and found is not None:
             fields[one.name] = (trial.allocate((special,), state),) if found.kind == "pointer" else (special,)
         else:
@@ -354,9 +363,3 @@ def _is_part(trial: Trial, v: Val, state: State) -> bool:
 def is_record(value: Value) -> bool:
     """Whether a result says something: not nil and not a zero struct."""
     return any(not isinstance(v, Nil) and not (isinstance(v, Struct) and not v.fields) for v in value)
-
-
-__all__ = [
-    "NIL", "TYPES", "AbiEvent", "Context", "Exit", "Found", "Outcome", "Planter", "Trial", "element", "holds_part",
-    "is_field_of_log", "is_record", "sequences", "try_out",
-]  # fmt: skip

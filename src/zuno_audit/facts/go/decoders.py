@@ -1,39 +1,28 @@
 """Every place that decodes the data of an EVM log, and what comes out of it.
 
-A decoder is tried out (`decoder_trial.py`): its log is made up, the abi package plants numbers that fit no machine
-word, and what it returns is compared with what it should return: for data that is well-formed, malformed, or of
-other types than it expects. Only the whole data of a log counts: calldata and results of calls do not.
+A decoder is tried out (`decoder_trial.py`): its log is made up, the abi package plants numbers that fit no
+machine word, and what it returns is compared with what it should return: for data that is well-formed,
+malformed, or of other types than it expects. Only the data of a log counts, not calldata or results of calls.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import ethereum_library as lib
 from zuno_audit.facts.go.abi_definitions import assumed_abi
 from zuno_audit.facts.go.analysis import Analysis, analysis
-from zuno_audit.facts.go.decoder_trial import (
-    Context,
-    Exit,
-    Found,
-    Outcome,
-    Planter,
-    Trial,
-    element,
-    holds_part,
-    is_record,
-    sequences,
-    try_out,
-)
+from zuno_audit.facts.go.decoder_judgement import Judge, Judgement, rank
+from zuno_audit.facts.go.decoder_trial import Context, Outcome, Planter, Trial, try_out
 from zuno_audit.facts.go.ethereum_abi import AbiEvent
 from zuno_audit.facts.go.ethereum_library import Case, Decoding, World
 from zuno_audit.facts.go.evaluate import Frame
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.types import Type
-from zuno_audit.facts.go.values import Extern, Func, Input, Pointer, Site, State, Struct, Val, Value
+from zuno_audit.facts.go.values import Func, Input, Pointer, Site, State, Struct, Value
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -58,34 +47,19 @@ MAX_ROOTS = 120
 def table(store: FactStore) -> Table:
     """`log_decoder`: one row per call of the abi package that decodes a log, and one per decoder by hand.
 
-    Fields: function, decode (abi, manual, mixed), method, event, error (checked, ignored), arrays (safe, unsafe,
-    manual), definition (the signature of the event in the ABI that is used), used (something else in the program
-    refers to the function).
+    Fields: function, decode (abi, manual, mixed), method, event, error (checked, ignored), arrays (safe,
+    unsafe, manual), definition (the signature of the event in the ABI that is used, "none" where it has no
+    such event), used (something else in the program refers to the function).
     """
     return _Question(store).table()
 
 
 @dataclass(slots=True)
 class _Decoder:
-    """One row before it is judged: the function and the calls or slices that decode in it."""
+    """One row before it is judged: the function and the call, or the first slice, that decodes in it."""
 
     root: Declaration
     decoding: Decoding
-    calls: list[Decoding] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Judgement:
-    """What all trials of a decoder showed."""
-
-    decode: str = "abi"
-    error: str | None = None
-    arrays: str | None = None
-    because: dict[str, str] = field(default_factory=dict)
-    definition: str | None = None
-    failed: bool = False
-    manual: Site | None = None
-    places: dict[str, Site] = field(default_factory=dict)
 
 
 class _Question:
@@ -116,9 +90,10 @@ class _Question:
             if package is None or file is None:
                 continue
             for spec in file.specs():
-                if isinstance(spec, s.TypeSpec) and isinstance(spec.type, s.StructType):
-                    if {"Topics", "Data"} <= {f.name for f in spec.type.fields}:
-                        found.add(self.types.named(package, spec.name))
+                struct = spec.type if isinstance(spec, s.TypeSpec) else None
+                fields = {f.name for f in struct.fields} if isinstance(struct, s.StructType) else set()
+                if isinstance(spec, s.TypeSpec) and {"Topics", "Data"} <= fields:
+                    found.add(self.types.named(package, spec.name))
         return frozenset(found)
 
     def table(self) -> Table:
@@ -132,9 +107,7 @@ class _Question:
             self._discover(root, known | {id(root.node)}, decoders, reached)
         with_abi = {id(d.root.node) for d in decoders.values() if d.decoding.method}
         rows = [
-            self._row(d)
-            for d in decoders.values()
-            if d.decoding.method or id(d.root.node) not in with_abi
+            self._row(d) for d in decoders.values() if d.decoding.method or id(d.root.node) not in with_abi
         ]
         kept = [r for r in rows if r is not None]
         kept.sort(key=lambda row: (row.location, str(row.fields["event"].value)))
@@ -209,9 +182,9 @@ class _Question:
         for function in file.functions_with(b".UnpackLog("):
             for site in self.analysis.search.callers(Declaration(package, file, function))[:20]:
                 path = site.root.file.path
-                if isinstance(site.root.node, s.FuncDecl):
-                    if self.program.repository.kind(path) is FileKind.CODE:
-                        yield site.root
+                is_ours = self.program.repository.kind(path) is FileKind.CODE
+                if is_ours and isinstance(site.root.node, s.FuncDecl):
+                    yield site.root
 
     def _unreached(
         self, files: list[str], reached: set[tuple[str, int]], known: set[int]
@@ -259,11 +232,13 @@ class _Question:
                 key: tuple[object, ...] = (id(owner.node), decoding.site.start, decoding.name)
                 if not decoding.method:
                     key = (id(owner.node), "by hand")
-                decoders.setdefault(key, _Decoder(owner, decoding)).calls.append(decoding)
+                decoders.setdefault(key, _Decoder(owner, decoding))
 
     def _owner(self, frames: tuple[Frame, ...], root: Declaration, known: set[int]) -> Declaration | None:
-        """The function that a decoding belongs to: the innermost that reads the log's data, or, where that only
-        hands it on, the outermost below it that returns what was decoded."""
+        """The function that a decoding belongs to: the innermost that reads the data of the log.
+
+        Where that only hands it on, it is the outermost below it that returns what was decoded.
+        """
         nodes = [f for f in frames if isinstance(f.func.node, s.FuncDecl)]
         position = next((i for i, f in enumerate(nodes) if id(f.func.node) in known), None)
         if position is None:
@@ -391,7 +366,7 @@ class _Question:
         assert isinstance(node, s.FuncDecl)
         judged = self._judge(decoder)
         event = decoding.name or self._event_by_names(root, node)
-        site = decoding.site if decoding.method else judged.manual or decoding.site
+        site = self._own_site(decoding) if decoding.method else judged.manual or decoding.site
         location = self.analysis.location(site, "the data of the log is decoded here")
         failed = judged.failed
 
@@ -412,12 +387,20 @@ class _Question:
         }
         return Entity("log_decoder", location, fields)
 
+    def _own_site(self, decoding: Decoding) -> Site:
+        """The decoding call, or our call of the generated code that it stands in."""
+        kind = self.program.repository.kind
+        if kind(decoding.site.file.path) is FileKind.CODE:
+            return decoding.site
+        calls = [f.site for f in decoding.frames if f.site is not None]
+        return next((c for c in calls if kind(c.file.path) is FileKind.CODE), decoding.site)
+
     @staticmethod
     def _head(root: Declaration, node: s.FuncDecl) -> Location:
         return root.file.location(node.start, node.body.start, f"{node.name} decodes a log")
 
-    def _judge(self, decoder: _Decoder) -> _Judgement:
-        judged = _Judgement()
+    def _judge(self, decoder: _Decoder) -> Judgement:
+        judged = Judgement()
         decoding = decoder.decoding
         event = decoding.event
         topic = event if event is not None and event.inputs else None
@@ -433,7 +416,7 @@ class _Question:
                 judged.places["definition"] = site
                 judged.definition = "none"
         judgements = [self._try(decoder, context, topic) for context in self._contexts_of(decoder.root)]
-        worst = min(judgements, key=_rank)
+        worst = min(judgements, key=rank)
         for one in judgements:
             judged.manual = judged.manual or one.manual
         judged.decode, judged.error, judged.arrays = worst.decode, worst.error, worst.arrays
@@ -442,12 +425,14 @@ class _Question:
         judged.failed = any(one.failed for one in judgements)
         return judged
 
-    def _try(self, decoder: _Decoder, context: Context, topic: AbiEvent | None) -> _Judgement:
+    def _try(self, decoder: _Decoder, context: Context, topic: AbiEvent | None) -> Judgement:
         """All cases for one way to reach the decoder."""
-        judged = _Judgement()
+        judged = Judgement()
         runs: dict[Case, tuple[Outcome, Trial]] = {}
         by_hand = not decoder.decoding.method
-        arrays = [p for p in topic.inputs if not p.indexed and p.type.endswith("[]")] if topic is not None else []
+        arrays = (
+            [p for p in topic.inputs if not p.indexed and p.type.endswith("[]")] if topic is not None else []
+        )
         cases = [Case.GOOD] if by_hand else [Case.GOOD, Case.REFUSED]
         if arrays and not by_hand:
             cases.append(Case.MISTYPED_FIRST)
@@ -459,8 +444,7 @@ class _Question:
             for decoding in runs[case][1].world.decodings:
                 if not decoding.method and judged.manual is None:
                     judged.manual = decoding.site
-        judge = _Judge(self, decoder, topic, runs, judged)
-        judge.run()
+        Judge(decoder.root, decoder.decoding, topic, runs, judged).run()
         return judged
 
     def _event_by_names(self, root: Declaration, node: s.FuncDecl) -> str | None:
@@ -497,14 +481,16 @@ class _Question:
             if self.program.repository.kind(path) is FileKind.TEST or not pattern.search(data):
                 continue
             file = self.program.file(path)
-            for one in [*file.functions_with(name.encode()), *file.values_with(name.encode())] if file else ():
+            if file is None:
+                continue
+            users: list[s.FuncDecl | s.ValueSpec] = list(file.functions_with(name.encode()))
+            for one in [*users, *file.values_with(name.encode())]:
                 if one is node or not self._is_alive(one, node):
                     continue
                 for inner in s.walk(one):
                     if (isinstance(inner, s.Selector) and inner.sel == name) or (
                         isinstance(inner, s.Ident) and inner.name == name and node.receiver is None
                     ):
-                        assert file is not None
                         place = file.location(inner.start, inner.end, f"{name} is used here")
                         return Answer(YES, "", (place,))
         return Answer(NO, f"nothing in the program refers to {name}", (self._head(root, node),))
@@ -513,213 +499,3 @@ class _Question:
     def _is_alive(one: s.FuncDecl | s.ValueSpec, node: s.FuncDecl) -> bool:
         """False for `var _ = ...`, which uses nothing."""
         return isinstance(one, s.FuncDecl) or any(n.name != "_" for n in one.names)
-
-
-def _rank(judged: _Judgement) -> tuple[int, int, int]:
-    return (
-        {"unsafe": 0, "manual": 1, None: 2, "safe": 3}.get(judged.arrays, 2),
-        {"ignored": 0, None: 1, "checked": 2}.get(judged.error, 1),
-        {"manual": 0, "mixed": 1, "abi": 2}.get(judged.decode, 1),
-    )
-
-
-class _Judge:
-    """Reads one set of trials."""
-
-    def __init__(
-        self,
-        question: _Question,
-        decoder: _Decoder,
-        event: AbiEvent | None,
-        runs: dict[Case, tuple[Outcome, Trial]],
-        judged: _Judgement,
-    ) -> None:
-        self.question, self.decoder, self.event, self.runs, self.judged = question, decoder, event, runs, judged
-        node = decoder.root.node
-        assert isinstance(node, s.FuncDecl)
-        self.node = node
-        last = node.results[-1].type if node.results else None
-        self.has_error = isinstance(last, s.Ident) and last.name == "error"
-        self.has_record = len(node.results) > int(self.has_error)
-        self.position = {
-            p.name: i for i, p in enumerate(p for p in (event.inputs if event else ()) if not p.indexed)
-        }
-        self.arrays = [
-            p.name for p in (event.inputs if event else ()) if not p.indexed and p.type in _WIDE_ARRAYS
-        ]
-
-    def run(self) -> None:
-        """Fills the judgement."""
-        if not self.decoder.decoding.method:
-            self.judged.decode = "manual"
-            self.judged.because["decode"] = "the data is cut into words by hand"
-            self.judged.arrays = self._manual_arrays()
-            self.judged.because["arrays"] = "they are cut out of the data by hand"
-            return
-        self._decode()
-        self._error()
-        if self.arrays and self.judged.decode != "manual":
-            self._arrays()
-
-    def _values(self, trial: Trial, exit_: Exit) -> list[tuple[str, Value]]:
-        """The results besides the error; where there are none, all memory that is left."""
-        if self.has_record:
-            results = exit_.results[: len(self.node.results) - int(self.has_error)]
-            return [(self.node.results[i].name or "", value) for i, value in enumerate(results)]
-        return [("", value) for value in exit_.state.cells.values()]
-
-    def _successes(self, case: Case) -> list[tuple[Trial, Exit]]:
-        """Ways out without an error that return something."""
-        outcome, trial = self.runs[case]
-        found: list[tuple[Trial, Exit]] = []
-        for exit_ in outcome.exits:
-            if self.has_error and exit_.results:
-                if not any(trial.is_nil(v) is not False for v in trial.force(exit_.results[-1])):
-                    continue
-            if self.has_record and not any(is_record(trial.force(v)) for _, v in self._values(trial, exit_)):
-                continue
-            found.append((trial, exit_))
-        return found
-
-    def _manual_arrays(self) -> str | None:
-        _, trial = self.runs[Case.GOOD]
-        for exit_ in self.runs[Case.GOOD][0].exits:
-            for one in sequences(trial, exit_, self._values(trial, exit_)):
-                if len(one.items) > 0 or one.open:
-                    if any(holds_part(trial, [("", item)], exit_) for item in one.items):
-                        return "manual"
-        return None
-
-    def _decode(self) -> None:
-        good = self._successes(Case.GOOD)
-        by_hand = [holds_part(trial, self._values(trial, exit_), exit_) for trial, exit_ in good]
-        sliced = self.judged.manual is not None
-        if self.has_record and good and all(by_hand):
-            self.judged.decode = "manual"
-            self.judged.because["decode"] = "what it returns is cut out of the data by hand"
-            self.judged.arrays = "manual" if self.arrays else None
-            self.judged.because["arrays"] = "they are cut out of the data by hand"
-        elif any(by_hand) or sliced:
-            self.judged.decode = "mixed"
-            self.judged.because["decode"] = "where the ABI does not decode the data, it is cut into words by hand"
-        else:
-            self.judged.because["decode"] = f"{self.decoder.decoding.method} of the abi package decodes the data"
-
-    def _error(self) -> None:
-        outcome, trial = self.runs[Case.REFUSED]
-        if not any(d.method and d.site == self.decoder.decoding.site for d in trial.world.decodings):
-            return
-        self.judged.places["error"] = self.decoder.decoding.site
-        on = [(t, e) for t, e in self._successes(Case.REFUSED) if not holds_part(t, self._values(t, e), e)]
-        goes_on = self.has_error and self.has_record and bool(on)
-        returned = bool(outcome.exits) and all(
-            any(_carries(v, trial.world.error) for result in e.results for v in trial.force(result))
-            for e in outcome.exits
-        )
-        if outcome.panics or goes_on or not (trial.world.error_looked_at or returned):
-            self.judged.error = "ignored"
-            self.judged.because["error"] = (
-                "it panics on data that does not decode" if outcome.panics and not goes_on
-                else "data that does not decode goes on as if it had"
-            )  # fmt: skip
-        else:
-            self.judged.error = "checked"
-
-    def _arrays(self) -> None:
-        verdict, why = self._elements()
-        if verdict == "safe":
-            for case, said in _OTHER_CASES.items():
-                if case not in self.runs:
-                    continue
-                outcome = self.runs[case][0]
-                if outcome.unchecked and outcome.panics:
-                    verdict, why = "unsafe", said
-                    self.judged.places["arrays"] = outcome.unchecked[0]
-                    break
-                if case in (Case.MISTYPED_FIRST, Case.MISTYPED_LAST) and self.has_error and self.has_record:
-                    if self._successes(case) and not self._same_as_good(case):
-                        verdict, why = "unsafe", "an array that has another type goes on as an empty one"
-        self.judged.arrays = verdict
-        self.judged.because["arrays"] = why
-
-    def _same_as_good(self, case: Case) -> bool:
-        return all(self._lost(trial, exit_)[0] == "safe" for trial, exit_ in self._successes(case))
-
-    def _elements(self) -> tuple[str | None, str]:
-        """Whether every way out returns every element of both arrays."""
-        outcome, _ = self.runs[Case.GOOD]
-        good = self._successes(Case.GOOD)
-        if outcome.exhausted:
-            return None, "the function is larger than is followed"
-        if not good:
-            if outcome.panics:
-                return "unsafe", "it panics on well-formed data"
-            if self.has_record:
-                return "unsafe", "well-formed data never leads to a result"
-            return None, "nothing is returned"
-        verdicts = [self._lost(trial, exit_) for trial, exit_ in good]
-        if not self.has_record:
-            return min(verdicts, key=lambda v: {"safe": 0, None: 1, "unsafe": 2}[v[0]])
-        return min(verdicts, key=lambda v: {"unsafe": 0, None: 1, "safe": 2}[v[0]])
-
-    def _lost(self, trial: Trial, exit_: Exit) -> tuple[str | None, str]:
-        """What one result holds of the arrays: safe, unsafe, or None with what could not be followed."""
-        found = list(sequences(trial, exit_, self._values(trial, exit_)))
-        read = [(one, [element(trial, item, exit_.state) for item in one.items]) for one in found]
-        places: dict[str, list[tuple[str, ...]]] = {}
-        for name in self.arrays:
-            wanted = lib.numbers(self.position[name])
-            texts = [str(n) for n in wanted]
-            places[name] = [
-                one.names for one, values in read if not one.open and values in (texts, wanted)
-            ]
-        missing = [name for name in self.arrays if not places[name]]
-        if missing:
-            return self._why_missing(missing[0], read)
-        for name in self.arrays:
-            for names in places[name]:
-                other = next((o for o in self.arrays if o != name and _alike(names, o) and not _alike(names, name)), None)
-                if other is not None:
-                    return "unsafe", f"{name} are put where {other} belong"
-        return "safe", f"every element of {' and '.join(self.arrays)} is kept as it is"
-
-    def _why_missing(self, name: str, read: list[tuple[Found, list[Any]]]) -> tuple[str | None, str]:
-        candidates = [(one, values) for one, values in read if _alike(one.names, name)]
-        wanted = lib.numbers(self.position[name])
-        if any(one.open or None in values for one, values in candidates or read):
-            return None, f"what becomes of {name} cannot be followed"
-        for _, values in candidates:
-            if len(values) != len(wanted):
-                return "unsafe", f"{len(values)} elements come out where {name} has {len(wanted)}"
-            for value, number in zip(values, wanted, strict=False):
-                if str(value) != str(number):
-                    return "unsafe", f"{number} in {name} becomes {str(value)[:90] or 'nothing'}"
-        if not self.has_record:
-            return None, "nothing is returned"
-        return "unsafe", f"not every element of {name} comes out as it is"
-
-
-def _carries(v: Val, error: Val, depth: int = 0) -> bool:
-    """Whether an error is this one, or wraps it."""
-    if v is error:
-        return True
-    if not isinstance(v, Extern) or depth > 4:
-        return False
-    return any(_carries(x, error, depth + 1) for value in v.args or () for x in value)
-
-
-_WIDE_ARRAYS = frozenset(
-    f"{sign}int{bits}[]" for sign in ("u", "") for bits in range(72, 257, 8)
-)
-_OTHER_CASES = {
-    Case.MISTYPED_FIRST: "a type assertion is not checked, another type ends in a panic",
-    Case.MISTYPED_LAST: "a type assertion is not checked, another type ends in a panic",
-    Case.SHORT_FIRST: "arrays of different length end in a panic",
-    Case.SHORT_LAST: "arrays of different length end in a panic",
-}
-
-
-def _alike(names: tuple[str, ...], parameter: str) -> bool:
-    """Whether a field is named after a parameter: `TokenIDs` and `ids`."""
-    wanted = re.sub(r"[^a-z0-9]", "", parameter.lower())
-    return bool(names) and bool(wanted) and wanted in re.sub(r"[^a-z0-9]", "", names[-1].lower())

@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 MAX_JSON_BYTES = 4_000_000
-_TYPE = re.compile(r"(?:uint\d*|int\d*|address|bool|string|bytes\d*|function|tuple|fixed\w*|ufixed\w*)(?:\[\d*\])*")
+_TYPE = re.compile(
+    r"(?:uint\d*|int\d*|address|bool|string|bytes\d*|function|tuple|fixed\w*|ufixed\w*)(?:\[\d*\])*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _event(entry: dict[str, Any]) -> AbiEvent:
     return AbiEvent(name, tuple(parameters), entry.get("anonymous") is True)
 
 
-# ---------------------------------------------------------------- Keccak-256 (the Keccak submission, not SHA-3)
+# ---------------------------------------------------------------- Keccak-256 (padded unlike SHA-3)
 
 _ROUNDS = (
     0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000, 0x000000000000808B,

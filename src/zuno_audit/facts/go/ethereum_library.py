@@ -1,9 +1,8 @@
-"""What go-ethereum's abi packages and math/big do, for trying out a decoder on a log that is made up.
+"""What go-ethereum's abi packages do, for trying out a decoder on a log that is made up.
 
-A `World` plants known numbers where the abi package decodes a log's data, so that what a decoder returns can be
-compared with what it should return. Its `case` says how the data behaves: see `Case`.
-Sources: the documentation and source of github.com/ethereum/go-ethereum/accounts/abi (v1.10 to v1.16) and of the
-Go standard library.
+A `World` plants known numbers where the abi package decodes a log's data, so that what a decoder returns can
+be compared with what it should return. Its `case` says how the data behaves: see `Case`.
+Sources: the documentation and source of github.com/ethereum/go-ethereum/accounts/abi (v1.10 to v1.16).
 """
 
 from __future__ import annotations
@@ -13,19 +12,16 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zuno_audit.facts.go import library
+from zuno_audit.facts.go import big_library, library
+from zuno_audit.facts.go.big_library import big, consts
 from zuno_audit.facts.go.ethereum_abi import Abi, AbiError, AbiEvent, Parameter, keccak256, parse_abi
 from zuno_audit.facts.go.values import (
-    FALSE,
     NIL,
     TRUE,
     Const,
     Extern,
-    Func,
-    Input,
     Map,
     MapData,
-    Nil,
     Opaque,
     Pointer,
     Seq,
@@ -46,7 +42,6 @@ BIND = (f"{ABI}/bind", f"{ABI}/bind/v2")
 COMMON = "github.com/ethereum/go-ethereum/common"
 HEXUTIL = f"{COMMON}/hexutil"
 TYPES = "github.com/ethereum/go-ethereum/core/types"
-BIG = "math/big"
 METHODS = (
     "Unpack", "UnpackValues", "UnpackIntoMap", "UnpackIntoInterface", "UnpackLog", "UnpackLogIntoMap",
 )  # fmt: skip
@@ -95,8 +90,8 @@ class World:
         self.case = case
         self.fallback = fallback  # what an ABI is taken for that comes from outside
         self.data = Opaque("log data")
-        self.error = Extern("errors", "New", ((Const("abi: malformed data"),),))
-        self.error_looked_at = False
+        self.errors: dict[Site, Extern] = {}  # what each decoding call returned in the case REFUSED
+        self.looked_at: set[Site] = set()  # the calls whose error was compared or taken apart
         self.topic = topic
         self.decodings: list[Decoding] = []
         self.broken_abis = broken_abis if broken_abis is not None else []
@@ -104,7 +99,7 @@ class World:
     def models(self) -> dict[tuple[str, str], library.Model]:
         """The library models of this world."""
         models: dict[tuple[str, str], library.Model] = dict(library.MODELS)
-        models.update(_BIG_MODELS)
+        models.update(big_library.MODELS)
         models[ABI, "JSON"] = self._json
         models[ABI, ".NonIndexed"] = self._non_indexed
         models[ABI, ".EventByID"] = self._event_by_id
@@ -125,7 +120,7 @@ class World:
             models[COMMON, name] = self._hash_text
         models[COMMON, "HexToHash"] = _computed_text(lambda t: "0x" + t.removeprefix("0x").rjust(64, "0"))
         models["github.com/ethereum/go-ethereum/crypto", "Keccak256Hash"] = _keccak
-        models["fmt", "Sprintf"], models["fmt", "Sprint"] = _sprintf, _sprint
+        models[HEXUTIL, "EncodeBig"] = big_library.hexadecimal
         models["github.com/samber/lo", "Map"] = _lo_map
         models["embed", ".ReadFile"] = _embedded_file
         return models
@@ -218,7 +213,7 @@ class World:
         if arguments is None:
             return None
         kept = tuple(
-            item for item in arguments.items if not any(x.value for x in _consts(_field(item, "Indexed")))
+            item for item in arguments.items if not any(x.value for x in consts(_field(item, "Indexed")))
         )
         return [(Seq(kept, arguments.open, arguments.type),)]
 
@@ -227,14 +222,14 @@ class World:
     ) -> Iterable[Value] | None:
         wanted = self.topic.name if self.topic is not None else None
         for event in self._events(ev, v.recv, state).values():
-            if wanted is None or any(c.value == wanted for c in _consts(_field(event, "Name"))):
+            if wanted is None or any(c.value == wanted for c in consts(_field(event, "Name"))):
                 return [(ev.allocate(event, state, site),), NIL]
         return [NIL, (Extern("errors", "New", ((Const("no event with that id"),),), site=site),)]
 
     def _new_type(
         self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     ) -> Iterable[Value] | None:
-        names = _consts(args[0]) if args else []
+        names = consts(args[0]) if args else []
         return [(Opaque(str(names[0].value)),), NIL] if names else None
 
     def _arguments(self, ev: Evaluator, value: Value | None, state: State) -> Seq | None:
@@ -255,7 +250,7 @@ class World:
 
     def _is_known(self, ev: Evaluator, value: Value | None, state: State) -> bool:
         """Whether the text of an ABI is known."""
-        return any(v.value is True for o in _loaded(ev, value, state) for v in _consts(_field(o, "(known)")))
+        return any(v.value is True for o in _loaded(ev, value, state) for v in consts(_field(o, "(known)")))
 
     def _is_abi(self, ev: Evaluator, value: Value | None, state: State) -> bool:
         return any(isinstance(o, Struct) and ("Events" in o.fields or "(abi)" in o.fields)
@@ -273,7 +268,7 @@ class World:
         data = rest[-1] if rest else ()
         name: str | None = None
         if by_name:
-            names = _consts(rest[0]) if rest else []
+            names = consts(rest[0]) if rest else []
             name = str(names[0].value) if names else None
         event = self._described(ev, v, name, by_name, state)
         if name is None and event is not None:
@@ -285,7 +280,7 @@ class World:
         self.decodings.append(
             Decoding(
                 site,
-                _frames(ev),
+                frames_of(ev),
                 v.name,
                 event[0] if event is not None else None,
                 name or _name_in_chain(v),
@@ -294,7 +289,7 @@ class World:
         )
         error: Value = NIL
         if self.case is Case.REFUSED:
-            error = (self.error,)
+            error = (self.errors.setdefault(site, _malformed(site)),)
         elif by_name and name is not None and self._lacks(ev, v, name, state):
             error = (Extern("errors", "New", ((Const("abi: no such event"),),), site=site),)
         if into is None:
@@ -329,8 +324,8 @@ class World:
         parameters: list[Parameter] = []
         source: tuple[AbiEvent, bool] | None = None
         for item in arguments.items:
-            names, types = _consts(_field(item, "Name")), _field(item, "Type")
-            indexed = any(c.value for c in _consts(_field(item, "Indexed")))
+            names, types = consts(_field(item, "Name")), _field(item, "Type")
+            indexed = any(c.value for c in consts(_field(item, "Indexed")))
             if len(types) != 1 or not isinstance(types[0], Opaque):
                 return None
             parameters.append(Parameter(str(names[0].value) if names else "", str(types[0].label), indexed))
@@ -352,7 +347,7 @@ class World:
         return False
 
     def part_of(self, v: Val, depth: int = 0) -> str:
-        """"whole" for the data of the log, "part" for something sliced out of it by hand, else ""."""
+        """ "whole" for the data of the log, "part" for something sliced out of it by hand, else ""."""
         if v is self.data or (depth == 0 and is_field_of_log(v)):
             return "whole"
         if not isinstance(v, Extern) or depth > 12:
@@ -412,7 +407,9 @@ class World:
     ) -> Value:
         """Stores the values in a map or a struct; gives the error that the abi package returns."""
         indexed: list[tuple[Parameter, Value]] = [
-            (p, (Opaque(f"an indexed {p.type}", go_type(ev, p.type)),)) for p in event.inputs if p.indexed and every
+            (p, (Opaque(f"an indexed {p.type}", go_type(ev, p.type)),))
+            for p in event.inputs
+            if p.indexed and every
         ]
         for target in ev.force(into):
             planted = self._planted(ev, event, state, static=not isinstance(target, Map)) + indexed
@@ -421,9 +418,8 @@ class World:
                     known = dict(data.entries) if isinstance(data, MapData) else {}
                     known.update({p.name: value for p, value in planted})
                     state.cells[target.cell] = (MapData(known, isinstance(data, MapData) and data.open),)
-            elif isinstance(target, Pointer):
-                if not self._fill_struct(ev, target, planted, state):
-                    return (Extern("errors", "New", ((Const("abi: cannot unmarshal"),),), site=site),)
+            elif isinstance(target, Pointer) and not self._fill_struct(ev, target, planted, state):
+                return (Extern("errors", "New", ((Const("abi: cannot unmarshal"),),), site=site),)
         return NIL
 
     def _fill_struct(
@@ -445,7 +441,12 @@ class World:
             if field is None:
                 continue  # the abi package passes over values without a field
             wanted, given = ev.types.field_type(type_, field.name), go_type(ev, parameter.type)
-            if wanted is not None and given is not None and wanted is not given and wanted.kind != "interface":
+            if (
+                wanted is not None
+                and given is not None
+                and wanted is not given
+                and wanted.kind != "interface"
+            ):
                 return False
             ev.store(target.cell, (*target.path, field.name), value, state)
         return True
@@ -455,7 +456,10 @@ class World:
         for target in ev.force(into):
             if isinstance(target, Map):
                 entries = {
-                    k: x for d in ev.read(target.cell, state) if isinstance(d, MapData) for k, x in d.entries.items()
+                    k: x
+                    for d in ev.read(target.cell, state)
+                    if isinstance(d, MapData)
+                    for k, x in d.entries.items()
                 }
                 state.cells[target.cell] = (MapData(entries, True),)
             elif isinstance(target, Pointer):
@@ -486,6 +490,11 @@ class World:
 
     # ------------------------------------------------------------ the log
 
+    def look_at(self, v: Val) -> None:
+        """Notes that the program looks at a value that may be an error of a decoding call."""
+        if isinstance(v, Extern) and v.site is not None and self.errors.get(v.site) is v:
+            self.looked_at.add(v.site)
+
     def _same_data(self, other: library.Model | None) -> library.Model:
         def model(
             ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
@@ -500,8 +509,12 @@ class World:
     def _hash_text(
         self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     ) -> Iterable[Value] | None:
-        known = [c for c in _consts(ev.force(v.recv or ())) if isinstance(c.value, str)]
+        known = [c for c in consts(ev.force(v.recv or ())) if isinstance(c.value, str)]
         return [(Const(known[0].value),)] if known else None
+
+
+def _malformed(site: Site) -> Extern:
+    return Extern("errors", "New", ((Const("abi: malformed data"),),), site=site)
 
 
 # Functions that pass the bytes of a log on, or decode their hexadecimal form.
@@ -519,7 +532,9 @@ _DATA_THROUGH = (
     (HEXUTIL, "MustDecode"),
 )
 # Functions that read words out of bytes.
-_READERS = frozenset({("bytes", "NewReader"), ("bytes", "NewBuffer"), (BIG, "SetBytes"), (COMMON, "BytesToHash")})
+_READERS = frozenset(
+    {("bytes", "NewReader"), ("bytes", "NewBuffer"), (big_library.BIG, "SetBytes"), (COMMON, "BytesToHash")}
+)
 
 
 def is_field_of_log(v: Val) -> bool:
@@ -560,24 +575,20 @@ def _name_in_chain(v: Extern) -> str | None:
         if not isinstance(current, Extern):
             return None
         if current.name == "Events[]" and current.args:
-            names = _consts(current.args[0])
+            names = consts(current.args[0])
             return str(names[0].value) if names else None
         current = current.recv[0] if current.recv else None
     return None
 
 
-def _frames(ev: Evaluator) -> tuple[Frame, ...]:
+def frames_of(ev: Evaluator) -> tuple[Frame, ...]:
+    """The activations that are running, innermost first."""
     frames: list[Frame] = []
     frame = ev.frame
     while frame is not None:
         frames.append(frame)
         frame = frame.caller
     return tuple(frames)
-
-
-def frames_of(ev: Evaluator) -> tuple[Frame, ...]:
-    """The activations that are running, innermost first."""
-    return _frames(ev)
 
 
 def _loaded(ev: Evaluator, value: Value | None, state: State) -> list[Val]:
@@ -587,7 +598,9 @@ def _loaded(ev: Evaluator, value: Value | None, state: State) -> list[Val]:
         depth = 0
         targets: list[Val] = [v]
         while depth < 3 and any(isinstance(t, Pointer) for t in targets):
-            targets = [x for t in targets for x in (ev.force(ev.load(t, state)) if isinstance(t, Pointer) else (t,))]
+            targets = [
+                x for t in targets for x in (ev.force(ev.load(t, state)) if isinstance(t, Pointer) else (t,))
+            ]
             depth += 1
         out.extend(targets)
     return out
@@ -600,16 +613,12 @@ def _field(value: Value | Val, name: str) -> Value:
     return ()
 
 
-def _consts(value: Value) -> list[Const]:
-    return [v for v in value if isinstance(v, Const)]
-
-
 def _hidden(value: Value) -> tuple[AbiEvent, bool] | None:
     """The event that an `abi.Event` or `abi.Argument` stands for."""
     inputs = _field(value, "Inputs")
     if inputs and isinstance(inputs[0], Seq):
         if not inputs[0].items:
-            names = _consts(_field(value, "Name"))
+            names = consts(_field(value, "Name"))
             return (AbiEvent(str(names[0].value), ()), True) if names else None
         return _hidden(inputs[0].items[0])
     for v in _field(value, "(event)"):
@@ -627,7 +636,7 @@ def go_type(ev: Evaluator, type_: str) -> Type | None:
     if found:
         if int(found.group(1)) in (8, 16, 32, 64):
             return ev.types.basic(type_)
-        return ev.types.pointer(ev.types.extern(BIG, "Int"))
+        return ev.types.pointer(ev.types.extern(big_library.BIG, "Int"))
     if type_ == "address":
         return ev.types.extern(COMMON, "Address")
     if type_ in ("bool", "string"):
@@ -661,7 +670,7 @@ _TEXT_READERS = frozenset(
 
 def _file_text(ev: Evaluator, value: Value) -> str | None:
     """A file of the repository that the program opens by a constant name."""
-    names = [str(c.value) for c in _consts(ev.force(value))]
+    names = [str(c.value) for c in consts(ev.force(value))]
     if len(names) != 1:
         return None
     wanted = "/" + re.sub(r"^(?:\.{1,2}/|/)+", "", names[0])
@@ -680,10 +689,8 @@ def _no_error(ev: Evaluator, v: Extern, args: list[Value], state: State, site: S
     return [NIL]
 
 
-def _keccak(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    texts = [c.value for value in args for c in _consts(ev.force(value)) if isinstance(c.value, str)]
+def _keccak(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    texts = [c.value for value in args for c in consts(ev.force(value)) if isinstance(c.value, str)]
     if len(texts) != 1:
         return None
     return [(Const("0x" + keccak256(texts[0].encode()).hex(), ev.types.extern(COMMON, "Hash")),)]
@@ -693,15 +700,13 @@ def _computed_text(function: Callable[[str], str]) -> library.Model:
     def model(
         ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     ) -> Iterable[Value] | None:
-        texts = [c.value for c in _consts(ev.force(args[0])) if isinstance(c.value, str)] if args else []
+        texts = [c.value for c in consts(ev.force(args[0])) if isinstance(c.value, str)] if args else []
         return [(Const(function(texts[0]), ev.types.extern(COMMON, "Hash")),)] if len(texts) == 1 else None
 
     return model
 
 
-def _lo_map(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
+def _lo_map(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
     source = ev.force(args[0]) if len(args) == 2 else ()
     if len(source) != 1 or not isinstance(source[0], Seq) or source[0].open:
         return None
@@ -709,225 +714,3 @@ def _lo_map(
         ev.call_value(args[1], [item, (Const(i),)], state, site)[0] for i, item in enumerate(source[0].items)
     )
     return [(Seq(items, False, None, site),)]
-
-
-# ---------------------------------------------------------------- math/big
-
-
-def big(ev: Evaluator, value: int, state: State) -> Pointer:
-    """A `*big.Int`."""
-    return ev.allocate((Struct(ev.types.extern(BIG, "Int"), {"value": (Const(value),)}),), state)
-
-
-def big_value(ev: Evaluator, v: Val, state: State) -> Value:
-    """What a `*big.Int` holds: a constant where it is known."""
-    if isinstance(v, Const):
-        return (v,)
-    target = ev.force(ev.load(v, state)) if isinstance(v, Pointer) else (v,)
-    if len(target) == 1 and isinstance(target[0], Struct) and target[0].type is not None:
-        if (target[0].type.path, target[0].type.name) == (BIG, "Int"):
-            return target[0].fields.get("value", (Const(0),))
-    return ()
-
-
-def _number(ev: Evaluator, value: Value | None, state: State) -> int | None:
-    forced = ev.force(value or ())
-    held = big_value(ev, forced[0], state) if len(forced) == 1 else ()
-    if len(held) == 1 and isinstance(held[0], Const) and isinstance(held[0].value, int):
-        return held[0].value
-    return None
-
-
-def _bound(v: Extern, args: list[Value]) -> tuple[Value | None, list[Value]]:
-    """The receiver and the arguments; in `(*big.Int).String(x)` the first argument is the receiver."""
-    owner = v.recv[0] if v.recv is not None and len(v.recv) == 1 else None
-    if isinstance(owner, Extern) and owner.args is None and owner.recv is None and args:
-        return args[0], args[1:]
-    return v.recv, args
-
-
-def _big_read(function: Callable[..., Any], operands: int = 0) -> library.Model:
-    """A method that computes something from the number and constant arguments."""
-
-    def model(
-        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-    ) -> Iterable[Value] | None:
-        receiver, args = _bound(v, args)
-        operand = [_number(ev, value, state) for value in (receiver, *args[:operands])]
-        if any(n is None for n in operand):
-            held = [x for value in (receiver, *args[:operands]) for y in ev.force(value or ())
-                    for x in big_value(ev, y, state) if not isinstance(x, Const)]  # fmt: skip
-            return [(Extern(BIG, v.name, (), recv=(held[0],), site=site),)] if held else None
-        try:
-            return [(Const(function(*operand), None, site),)]
-        except (ValueError, ZeroDivisionError, OverflowError, TypeError):
-            return None
-
-    return model
-
-
-def _big_write(function: Callable[..., Any], operands: int) -> library.Model:
-    """A method that sets its receiver and returns it."""
-
-    def model(
-        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-    ) -> Iterable[Value] | None:
-        forced = ev.force(v.recv or ())
-        if len(forced) != 1 or not isinstance(forced[0], Pointer):
-            return None
-        operand = [_number(ev, value, state) for value in args[:operands]]
-        held: Value
-        if any(n is None for n in operand):
-            held = next(
-                (big_value(ev, x, state) or (x,) for value in args for x in ev.force(value)
-                 if not isinstance(x, Const)),
-                _NOTHING,
-            )  # fmt: skip
-        else:
-            try:
-                held = (Const(function(*operand)),)
-            except (ValueError, ZeroDivisionError, OverflowError, TypeError):
-                held = _NOTHING
-        ev.store(forced[0].cell, (*forced[0].path, "value"), held, state)
-        return [v.recv or ()]
-
-    return model
-
-
-def _new_int(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    value = args[0] if args else ()
-    return [(ev.allocate((Struct(ev.types.extern(BIG, "Int"), {"value": ev.force(value)}),), state, site),)]
-
-
-def _set_bytes(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    """SetBytes and SetString of something that is not known: the receiver holds it."""
-    forced = ev.force(v.recv or ())
-    if len(forced) != 1 or not isinstance(forced[0], Pointer) or not args:
-        return None
-    given: Value = ev.force(args[0])
-    texts = _consts(given)
-    if v.name == "SetString" and texts and isinstance(texts[0].value, str) and len(args) == 2:
-        base = _number(ev, args[1], state)
-        try:
-            given = (Const(int(texts[0].value, base or 0)),)
-        except ValueError:
-            return [NIL, (FALSE,)]
-    ev.store(forced[0].cell, (*forced[0].path, "value"), given, state)
-    return [v.recv or (), (TRUE,)]
-
-
-def _in_base(n: int, base: int) -> str:
-    if base == 10:
-        return str(n)
-    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-    out, rest = "", abs(n)
-    while rest:
-        out, rest = digits[rest % base] + out, rest // base
-    return ("-" if n < 0 else "") + (out or "0")
-
-
-def _signed(n: int) -> int:
-    n &= 2**64 - 1
-    return n - 2**64 if n >= 2**63 else n
-
-
-def _format(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    """strconv.FormatInt and FormatUint."""
-    known = [_number(ev, value, state) for value in args[:2]]
-    if len(known) != 2 or None in known:
-        return None
-    return [(Const(_in_base(known[0] or 0, known[1] or 10), None, site),)]
-
-
-_BIG_MODELS: dict[tuple[str, str], library.Model] = {
-    (BIG, "NewInt"): _new_int,
-    (BIG, ".String"): _big_read(str),
-    (BIG, ".Text"): _big_read(_in_base, 1),
-    (BIG, ".Uint64"): _big_read(lambda n: n & (2**64 - 1)),
-    (BIG, ".Int64"): _big_read(_signed),
-    (BIG, ".IsUint64"): _big_read(lambda n: 0 <= n < 2**64),
-    (BIG, ".IsInt64"): _big_read(lambda n: -(2**63) <= n < 2**63),
-    (BIG, ".Sign"): _big_read(lambda n: (n > 0) - (n < 0)),
-    (BIG, ".BitLen"): _big_read(int.bit_length),
-    (BIG, ".Cmp"): _big_read(lambda a, b: (a > b) - (a < b), 1),
-    (BIG, ".Set"): _big_write(lambda n: n, 1),
-    (BIG, ".SetInt64"): _big_write(lambda n: n, 1),
-    (BIG, ".SetUint64"): _big_write(lambda n: n, 1),
-    (BIG, ".Add"): _big_write(lambda a, b: a + b, 2),
-    (BIG, ".Sub"): _big_write(lambda a, b: a - b, 2),
-    (BIG, ".Mul"): _big_write(lambda a, b: a * b, 2),
-    (BIG, ".Mod"): _big_write(lambda a, b: a % b, 2),
-    (BIG, ".And"): _big_write(lambda a, b: a & b, 2),
-    (BIG, ".Rsh"): _big_write(lambda a, b: a >> b, 2),
-    (BIG, ".SetBytes"): _set_bytes,
-    (BIG, ".SetString"): _set_bytes,
-    ("strconv", "FormatInt"): _format,
-    ("strconv", "FormatUint"): _format,
-    (HEXUTIL, "EncodeBig"): lambda ev, v, args, state, site: (
-        None if (n := _number(ev, args[0], state)) is None else [(Const(hex(n)),)]
-    ),
-}
-
-
-def _shown(ev: Evaluator, value: Value, state: State, verb: str) -> str | None:
-    """What fmt prints for a value, or None."""
-    forced = ev.force(value)
-    if len(forced) != 1:
-        return None
-    v = forced[0]
-    if isinstance(v, Const) and not isinstance(v.value, bool | float):
-        if isinstance(v.value, int) and verb in ("x", "X"):
-            return f"{v.value:{verb}}"
-        return str(v.value) if verb in ("s", "d", "v") else None
-    if isinstance(v, Seq) and not v.open:
-        parts = [_shown(ev, item, state, verb) for item in v.items]
-        return None if None in parts else f"[{' '.join(p or '' for p in parts)}]"
-    n = _number(ev, value, state)
-    if n is None:
-        return None
-    return f"{n:{verb}}" if verb in ("x", "X", "d") else str(n) if verb in ("s", "v") else None
-
-
-def _sprint(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    shown = _shown(ev, args[0], state, "v") if len(args) == 1 else None
-    return None if shown is None else [(Const(shown, None, site),)]
-
-
-_VERB = re.compile(r"%([a-zA-Z%])")
-
-
-def _sprintf(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    formats = [c.value for c in _consts(ev.force(args[0])) if isinstance(c.value, str)] if args else []
-    if len(formats) != 1:
-        return None
-    rest = iter(args[1:])
-    out, position = "", 0
-    for found in _VERB.finditer(formats[0]):
-        out += formats[0][position : found.start()]
-        position = found.end()
-        if found.group(1) == "%":
-            out += "%"
-            continue
-        value = next(rest, None)
-        shown = _shown(ev, value, state, found.group(1)) if value is not None else None
-        if shown is None:
-            return library.MODELS["fmt", "Sprintf"](ev, v, args, state, site)
-        out += shown
-    tail = formats[0][position:]
-    return None if "%" in tail else [(Const(out + tail, None, site),)]
-
-
-__all__ = [
-    "ABI", "ADDRESS", "BIG", "BIND", "COMMON", "METHODS", "TYPES", "Case", "Decoding", "Func", "Input", "Nil", "World",
-    "big_value", "frames_of", "go_type", "is_field_of_log", "numbers",
-]  # fmt: skip

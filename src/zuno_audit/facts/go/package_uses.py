@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def table(store: FactStore) -> Table:
     """`abi_import`: one row per file that imports the abi package.
 
-    Fields: package (the import path), alias (as written, or the empty text), used (code of the file refers to it,
-    not only a blank variable).
+    Fields: package (the import path), alias (as written, or the empty text), used (code of the file refers to
+    it, not only a blank variable).
     """
     code = store.get(program)
     rows: list[Entity] = []
@@ -42,7 +42,11 @@ def _row(code: Program, file: GoFile, spec: s.ImportSpec) -> Entity:
     return Entity(
         "abi_import",
         place,
-        {"package": Answer(spec.path), "alias": Answer(spec.name or ""), "used": _used(code, file, spec, place)},
+        {
+            "package": Answer(spec.path),
+            "alias": Answer(spec.name or ""),
+            "used": _used(code, file, spec, place),
+        },
     )
 
 
@@ -65,9 +69,9 @@ def _mentions(file: GoFile, name: str) -> list[s.Node]:
     literal = name.encode() + b"."
     roots: list[s.Node] = list(file.functions_with(literal))
     for spec in file.specs():
-        if isinstance(spec, s.TypeSpec) or any(n.name != "_" for n in spec.names):
-            if literal in file.data[spec.start : spec.end]:
-                roots.append(spec)
+        has_name = isinstance(spec, s.TypeSpec) or any(n.name != "_" for n in spec.names)
+        if has_name and literal in file.data[spec.start : spec.end]:
+            roots.append(spec)
     return [
         node
         for root in roots
@@ -80,7 +84,8 @@ def _mentions(file: GoFile, name: str) -> list[s.Node]:
 def _is_discarded(root: s.Node, node: s.Node) -> bool:
     """True in `_ = abi.X`, which only keeps the compiler quiet."""
     for inner in s.walk(root):
-        if isinstance(inner, s.Assign) and inner.start <= node.start and node.end <= inner.end:
-            if all(isinstance(x, s.Ident) and x.name == "_" for x in inner.lhs):
-                return not any(isinstance(x, s.Call) for x in inner.rhs)
+        if not isinstance(inner, s.Assign) or not inner.start <= node.start < inner.end:
+            continue
+        if all(isinstance(x, s.Ident) and x.name == "_" for x in inner.lhs):
+            return not any(isinstance(x, s.Call) for x in inner.rhs)
     return False
