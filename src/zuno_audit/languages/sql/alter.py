@@ -185,7 +185,7 @@ class AlterParser(DefinitionParser):
         while self.token.kind in ("word", "name"):
             words.append(self.advance().value)
         if self.is_symbol("("):
-            self.skip_parens()
+            self.parameter_list()
         phrase = " ".join(words)
         known = (
             "enable row level security",

@@ -327,9 +327,12 @@ class DefinitionParser(QueryParser):
 
     def _parameters(self) -> None:
         """WITH (name [= value], ...)."""
-        if not (self.is_word("with") and self.peek().value == "("):
-            return
-        self.at += 1
+        if self.is_word("with") and self.peek().value == "(":
+            self.at += 1
+            self.parameter_list()
+
+    def parameter_list(self) -> None:
+        """`(name [= value], ...)`."""
         self.expect_symbol("(")
         while True:
             self.label()

@@ -66,31 +66,7 @@ _OBJECTS = (
     "owned",
 )
 
-_PRIVILEGES = frozenset(
-    [
-        "select",
-        "insert",
-        "update",
-        "delete",
-        "truncate",
-        "references",
-        "trigger",
-        "usage",
-        "create",
-        "connect",
-        "temporary",
-        "temp",
-        "execute",
-        "all",
-        "privileges",
-        "set",
-        "alter",
-        "system",
-        "grant",
-        "option",
-        "for",
-    ]
-)
+_PRIVILEGES = ("select", "references", "create", "all", "set", "temporary", "temp")  # those that are reserved
 
 
 class Piece(NamedTuple):
@@ -698,17 +674,9 @@ class StatementParser(AlterParser):
     def _read_grant(self, start: int) -> Statement:
         what = "none"
         names: tuple[Name, ...] = ()
-        while not self.done and not self.is_word("to", "from"):
-            if self.take("on"):
-                what, names = self._granted()
-                break
-            if self.is_symbol("("):
-                self.skip_parens()
-                continue
-            if self.token.kind == "word" and self.token.value not in _PRIVILEGES:
-                self.identifier()
-            else:
-                self.advance()
+        self.comma_list(self._privilege)
+        if self.take("on"):
+            what, names = self._granted()
         if not self.take("to"):
             self.expect("from")
         roles = self.comma_list(lambda: (self.take("group"), self.role())[1])
@@ -716,7 +684,21 @@ class StatementParser(AlterParser):
             self.at += 1
         return Grant(start, start, what, names, roles)
 
-    _read_revoke = _read_grant
+    def _read_revoke(self, start: int) -> Statement:
+        if not self.take("grant", "option", "for"):
+            self.take("admin", "option", "for")
+        return self._read_grant(start)
+
+    def _privilege(self) -> None:
+        """A privilege with its columns, or the name of a role."""
+        if self.take("alter", "system") or self.take("all", "privileges"):
+            return
+        if self.is_word(*_PRIVILEGES):
+            self.advance()
+        else:
+            self.identifier()
+        if self.is_symbol("("):
+            self.names_in_parens()
 
     def _granted(self) -> tuple[str, tuple[Name, ...]]:
         if self.take("all"):
