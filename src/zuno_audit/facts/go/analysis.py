@@ -7,7 +7,7 @@ the caller, `Analysis.from_callers` evaluates the callers, one construction for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,33 +62,45 @@ class Analysis:
         """A fresh evaluator."""
         return Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
 
-    def constructions(
-        self, import_path: str, *names: str, watch: Callable[[Evaluator], None] | None = None
-    ) -> list[Construction]:
+    def constructions(self, import_path: str, *names: str, references: bool = False) -> list[Construction]:
         """Every call of these functions, evaluated from the function that it stands in.
 
-        `watch` prepares each evaluator before it runs.
+        With `references` also every place that hands such a function of the repository to somebody who calls it.
         """
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
         for site in self.search.calls_to(import_path, *names):
             roots.setdefault(id(site.root.node), []).append(site)
+        if references:
+            for name in names:
+                for site in self.search.references_to(import_path, name):
+                    found.extend(self._evaluate_reference(site, import_path, name))
         for sites in roots.values():
-            found.extend(self._evaluate_root(sites, import_path, names, watch))
+            found.extend(self._evaluate_root(sites, import_path, names))
         return sorted(found, key=lambda c: (c.site.file.path, c.site.start))
 
+    def _evaluate_reference(self, site: CallSite, import_path: str, name: str) -> Iterator[Construction]:
+        """The calls that are made of a function which is handed on at `site`."""
+        package = self.program.package(import_path)
+        declared = package.declaration(name) if package is not None else None
+        if declared is None:
+            return
+        run = _Run(self, site.root, set(), import_path, (name,))
+        run.evaluator.watched.add(id(declared.node))
+        run.anywhere = True
+        run.until = None
+        run.evaluate()
+        place = Site(site.root.file, site.call.start, site.call.end)
+        hits = [hit for hits in run.hits.values() for hit in hits]
+        for call, _ in hits:
+            yield Construction(place, site.root, call, run.evaluator)
+
     def _evaluate_root(
-        self,
-        sites: list[CallSite],
-        import_path: str,
-        names: tuple[str, ...],
-        watch: Callable[[Evaluator], None] | None,
+        self, sites: list[CallSite], import_path: str, names: tuple[str, ...]
     ) -> Iterator[Construction]:
         root = sites[0].root
         calls = {site.call.start for site in sites}
         run = _Run(self, root, calls, import_path, names)
-        if watch is not None:
-            watch(run.evaluator)
         run.evaluate()
         for site in sites:
             place = Site(root.file, site.call.start, site.call.end)
@@ -99,12 +111,7 @@ class Analysis:
                 yield Construction(place, root, None, run.evaluator, failed=run.why_not())
 
     def from_callers(
-        self,
-        construction: Construction,
-        helper: Declaration,
-        import_path: str,
-        names: tuple[str, ...],
-        watch: Callable[[Evaluator], None] | None = None,
+        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
     ) -> list[Construction]:
         """The construction as each caller of `helper` makes it."""
         found: list[Construction] = []
@@ -118,8 +125,6 @@ class Analysis:
             run.evaluator.eager.add(id(helper.node))
             run.evaluator.eager.add(id(construction.root.node))
             run.until = max(site.call.end for site in sites)
-            if watch is not None:
-                watch(run.evaluator)
             run.evaluate()
             for site in sites:
                 for call, frames in run.hits.get(construction.site.start, ()):
@@ -161,7 +166,8 @@ class _Run:
         self.evaluator.on_literal = self._literal
         self.hits: dict[int, list[tuple[Extern, list[Frame]]]] = {}
         self.literals: list[tuple[Func, State]] = []
-        self.until = max(calls) + 1 if self.path == root.file.path else None
+        self.until = max(calls) + 1 if calls and self.path == root.file.path else None
+        self.anywhere = False  # calls at any place count
 
     def evaluate(self) -> None:
         node = self.root.node
@@ -199,14 +205,16 @@ class _Run:
     def _watch_function(self, func: Func, args: list[Value], state: State, site: Site) -> None:
         """A function of the repository itself may be what is looked for: a generated constructor, say."""
         node = func.node
-        if isinstance(node, s.FuncDecl) and node.name in self.names and site.start in self.calls:
+        if isinstance(node, s.FuncDecl) and node.name in self.names and (self.anywhere or site.start in self.calls):
             if func.package.path == self.import_path and node.receiver is None:
                 call = Extern(self.import_path, node.name, tuple(args), state=state.fork(), site=site)
                 self._watch(self.evaluator, call, state)
 
     def _watch(self, evaluator: Evaluator, call: Extern, state: State) -> None:
         site = call.site
-        if site is None or site.start not in self.calls or site.file.path != self.path:
+        if site is None:
+            return
+        if not self.anywhere and (site.start not in self.calls or site.file.path != self.path):
             return
         if call.path != self.import_path or call.name not in self.names:
             return

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import breaker_library, library
 from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.breaker_settings import SANE, configured, with_sane_settings
 from zuno_audit.facts.go.evaluate import Comparison, Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.shape import shape
@@ -44,6 +45,7 @@ INVOKED = ("breaker", "invoked")  # a memory cell of the simulation
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND  # the virtual clock's first reading
 MAX_FAILING_CALLS = 120
+PATIENCE = 25  # failing calls after which a far limit is looked for
 MAX_PROBES = 40
 LONGEST_TIMEOUT = 24 * 3600 * SECOND
 _LIMITS = Limits(steps=150_000, steps_per_call=150_000, unroll=300)
@@ -144,9 +146,25 @@ class BreakerQuestion:
                 return self._by_shape[key]
         trial = Trial(ev, v, kind, state, arguments, wire)
         found = trial.verdict()
+        if found.guarded == "no":
+            again = Trial(ev, v, kind, state, arguments, wire)
+            found = self._blame_settings(found, again, ev, v, state)
         for key in keys if not trial.ev.text_tested else keys[1:]:
             self._by_shape[key] = found
         return found
+
+    def _blame_settings(self, found: Guard, trial: Trial, ev: Evaluator, v: Val, state: State) -> Guard:
+        """What is no breaker may be one with useless settings: then these are what is wrong."""
+        settings = configured(ev, self.types, state, [v])
+        if settings is None or all(settings[role][0] == usual for role, usual in SANE.items()):
+            return found
+        trial.memory = with_sane_settings(ev, self.types, trial.memory, [v])
+        again = trial.verdict()
+        if again.guarded != "yes":
+            return found
+        sites = tuple((site, "configured here") for _, site in settings.values() if site is not None)
+        values = {role: value for role, (value, _) in settings.items()}
+        return replace(again, because=f"with its settings {found.because}", setting_sites=sites, **values)
 
     def connection(self, ev: Evaluator, invoke: Func, kind: str, state: State) -> Guard:
         """A connection of the repository's own type: its `Invoke` or `NewStream` method."""
@@ -279,7 +297,24 @@ class Trial:
             if i >= 1 and _unchanged(memory, outcome.memory):
                 return Guard("no", "failures are not counted: every call goes through")
             before, previous, memory = previous, outcome, outcome.memory
+            if i == PATIENCE:
+                skipped = self._skip_ahead(before, outcome)
+                if skipped is not None:
+                    return skipped
         return Guard("no", f"{MAX_FAILING_CALLS} failures in a row all went through")
+
+    def _skip_ahead(
+        self, before: _Outcome | None, now: _Outcome
+    ) -> tuple[int, _Outcome, _Outcome, _Outcome] | None:
+        """A count that grows with each failure towards a far limit: one call in which it is said to be reached."""
+        for comparison, limit in _growing(before, now):
+            self.ev.overrides = {comparison.site: not comparison.result}
+            tripping = self.call(now.memory)
+            self.ev.overrides = {}
+            refused = self.call(tripping.memory)
+            if tripping.invoked is True and refused.invoked is False:
+                return limit, tripping, now, refused
+        return None
 
     def _on_some_paths(self, calls: int) -> Guard:
         if self.ev.undecided_inputs:
@@ -393,6 +428,21 @@ def _flips(before: _Outcome, after: _Outcome) -> list[Comparison]:
     ]
 
 
+def _growing(before: _Outcome | None, now: _Outcome) -> list[tuple[Comparison, int]]:
+    """Comparisons of a count that grew by one since the call before with a larger limit that did not move."""
+    old = {c.site: c for c in before.comparisons} if before is not None else {}
+    found: list[tuple[Comparison, int]] = []
+    for c in now.comparisons:
+        o = old.get(c.site)
+        if o is None or not all(isinstance(v.value, int | float) for v in (c.x, c.y, o.x, o.y)):
+            continue
+        for side, other in (("x", "y"), ("y", "x")):
+            count, limit = getattr(c, side).value, getattr(c, other).value
+            if count - getattr(o, side).value == 1 and limit == getattr(o, other).value and limit > count:
+                found.append((c, int(limit)))
+    return found
+
+
 def _bound(comparison: Comparison, measured: int) -> int | None:
     """The side of a comparison that is the setting: the one within one of what was measured."""
     for v in (comparison.y, comparison.x):
@@ -440,7 +490,7 @@ def _durations(
         for number in (*numbers, spread):
             for unit in (1, 1_000_000, SECOND):
                 duration = int(abs(number) * unit)
-                if 1_000_000 <= duration <= LONGEST_TIMEOUT:
+                if 0 < duration <= LONGEST_TIMEOUT:
                     found.setdefault(duration, (known, c.site))
     return [(duration, known, site) for duration, (known, site) in found.items() if duration > 0][:24]
 

@@ -326,8 +326,8 @@ class _Question:
             file, owner = self.program.file(path), self.program.package_of(path)
             if file is None or owner is None or self.program.repository.kind(path) is FileKind.TEST:
                 continue
-            for function in file.functions():
-                if pattern.search(file.data, function.body.start, function.end):
+            for function in file.functions_with(type_.name.encode()):
+                if pattern.search(file.data, function.start, function.end):
                     yield Declaration(owner, file, function)
 
     def _from_callers(self, root: Declaration, node: s.FuncDecl) -> list[Context]:

@@ -112,6 +112,7 @@ class Frame:
         "escapes",
         "file",
         "func",
+        "has_defers",
         "loops",
         "package",
         "panic",
@@ -135,6 +136,7 @@ class Frame:
         self.result_cells: list[Cell] = []
         self.result_types: list[Type | None] = []
         self.defer_cell: Cell = None
+        self.has_defers = False
         self.escapes = False
         self.cell_mark = 0
 
@@ -271,18 +273,18 @@ class Evaluator:
         self.frame: Frame | None = None
         self.depth = 0
         self.eager: set[int] = set()  # ids of function nodes that are always evaluated
+        self.watched: set[int] = set()  # ids of function nodes; calls that are handed one are evaluated too
         self.on_extern: Watch | None = None
         self.on_literal: Callable[[Func, State], None] | None = None
         self.on_func: Callable[[Func, list[Value], State, Site], None] | None = None
-        self.on_struct: Callable[[Struct], None] | None = None
         self.on_exit: Callable[[Extern, State], None] | None = None
         self.consulted: dict[str, GoFile] = {}
-        self.notes: dict[str, list[Any]] = {}  # what a question wants to remember of a run
         self.exhausted = False
         self.until: tuple[int, int] | None = None
         self.clock: int | None = None  # virtual time in nanoseconds, for simulations
         self.timers: list[tuple[int, Value]] = []  # deadlines and functions of time.AfterFunc
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
+        self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
         self.assume = False  # stand-ins for numbers that come from outside
         self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
@@ -773,10 +775,7 @@ class Evaluator:
             if name in by_name and under is not None and under.file is not None and under.package is not None:
                 field_type = self.types.resolve(by_name[name].type, under.file, under.package)
             fields[name] = self._typed(self._element(element, field_type, scope, state), field_type)
-        made = Struct(type_, fields, False, site)
-        if self.on_struct is not None:
-            self.on_struct(made)
-        return (made,)
+        return (Struct(type_, fields, False, site),)
 
     def _element(self, element: s.Expr, type_: Type | None, scope: Scope, state: State) -> Value:
         if isinstance(element, s.CompositeLit) and element.type is None:
@@ -1332,8 +1331,8 @@ class Evaluator:
             value = arithmetic.binary(op, x.value, y.value)
             if value is not None:
                 if isinstance(value, bool):
-                    if self.comparisons is not None:
-                        self.comparisons.append(Comparison(site, x, y, value, op))
+                    value = self.overrides.get(site, value)
+                    self.note_comparison(site, x, y, value, op)
                     return Const(value, None, site)
                 type_ = x.type if op in ("<<", ">>") else x.type or y.type
                 made = Assumed if isinstance(x, Assumed) or isinstance(y, Assumed) else Const
@@ -1345,6 +1344,11 @@ class Evaluator:
             return Extern("text", "+", ((x,), (y,)), site=site)  # a text with parts that are known
         broken = any(isinstance(v, Unknown) and v.broken for v in (x, y))
         return Unknown("computed value", site, broken=broken)
+
+    def note_comparison(self, site: Site, x: Const, y: Const, result: bool, op: str) -> None:
+        """Remembers what a comparison said, when somebody wants to know."""
+        if self.comparisons is not None:
+            self.comparisons.append(Comparison(site, x, y, result, op))
 
     def compare(self, op: str, x: Const, y: Const, site: Site) -> bool:
         """An ordered comparison of two numbers, recorded like one in the source."""
@@ -1389,7 +1393,7 @@ class Evaluator:
         x, y = left[0], right[0]
         if isinstance(x, Const) and isinstance(y, Const) and not isinstance(x.value, str | bool):
             result = (x.value == y.value) is (op == "==")
-            self.comparisons.append(Comparison(self._site(expr, scope), x, y, result, op))
+            self.note_comparison(self._site(expr, scope), x, y, result, op)
 
     def _equal(self, x: Val, y: Val) -> bool | None:
         from zuno_audit.facts.go import library
@@ -1539,8 +1543,10 @@ class Evaluator:
     def _may_postpone(self, func: Func, args: list[Value], state: State) -> bool:
         if isinstance(func.node, s.FuncLit):
             return False
-        if not func.node.results:
-            return not self.effects.writes(func.node, func.file, func.package)
+        if self.watched and any(
+            isinstance(v, Func) and id(v.node) in self.watched for value in args for v in value
+        ):
+            return False
         return not self.effects.writes(func.node, func.file, func.package)
 
     def _call_exits(
@@ -1593,7 +1599,8 @@ class Evaluator:
         self, func: Func, args: list[Value], state: State, site: Site | None, panic: Panic | None
     ) -> list[list[Value]]:
         frame = Frame(func, site, self.frame, panic)
-        frame.cell_mark = self.new_cell()
+        frame.cell_mark = frame.defer_cell = self.new_cell()
+        state.cells[frame.defer_cell] = (Deferred(()),)
         saved, self.frame = self.frame, frame
         self.depth += 1
         try:
@@ -1655,7 +1662,7 @@ class Evaluator:
     def _leave(self, frame: Frame, state: State) -> list[list[Value]]:
         """Runs deferred calls on every way out, and joins memory. Panics that nobody recovers go to the caller."""
         exits: list[tuple[list[Value], State]] = []
-        if frame.defer_cell is None:
+        if not frame.has_defers:
             exits = frame.returns
             escaped = frame.panics
         else:
@@ -2567,8 +2574,7 @@ class Evaluator:
         is_recover = any(isinstance(v, Extern) and (v.path, v.name) == ("builtin", "recover") for v in callee)
         deferred = DeferredCall(callee, args, call.ellipsis, self._site(call, scope), is_recover)
         frame = scope.frame
-        if frame.defer_cell is None:
-            frame.defer_cell = self.new_cell()
+        frame.has_defers = True
         current = state.cells.get(frame.defer_cell) or (Deferred(()),)
         state.cells[frame.defer_cell] = tuple(
             Deferred((*d.calls, deferred)) for d in current if isinstance(d, Deferred)

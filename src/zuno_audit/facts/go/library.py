@@ -338,6 +338,8 @@ def _computed(operands: int, function: Callable[..., Any], result: str) -> Model
             return [(_time(ev, value),)]
         if result in ("duration", "since", "until"):
             return [(_duration(ev, value),)]
+        if result == "bool" and len(numbers) == 2 and not isinstance(numbers[0], str):
+            ev.note_comparison(site, Const(numbers[0]), Const(numbers[1]), bool(value), v.name)
         return [(Const(value, None, site),)]
 
     return model

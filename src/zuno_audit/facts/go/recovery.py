@@ -296,7 +296,8 @@ class _Simulation:
         nils = {self.ev.is_nil(e) for e in errors}
         proof = (*sites, *((p, "recover() stops the panic") for p in _recover_calls(self.func)[:2]))
         if not errors or True in nils:
-            return Recovery("no", "after a panic it returns no error, so the client sees success", proof)
+            because = "after a panic it returns no error, so the client sees success"
+            return Recovery("no", because, proof, "no", "the client sees success", proof)
         if any(isinstance(e, Unknown) for e in errors):
             unknown = next(e for e in errors if isinstance(e, Unknown))
             return Recovery(

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 class CallSite(NamedTuple):
-    """A call and the top-level declaration (function, or variable with an initial value) that it stands in."""
+    """A call and the top-level declaration (function, or variable with an initial value) that it stands in.
+
+    For a function that is used as a value, `call` is the selector that names it.
+    """
 
     root: Declaration
-    call: s.Call
+    call: s.Call | s.Selector
 
 
 class Search:
@@ -36,6 +39,20 @@ class Search:
                 if name.encode() in data:
                     yield from self._calls_in_file(path, name, import_path)
 
+    def references_to(self, import_path: str, name: str) -> Iterator[CallSite]:
+        """Uses of a function as a value: `pkg.Name` that is not called there."""
+        for path in self.files_with(import_path.encode(), name.encode()):
+            package, file = self.program.package_of(path), self.program.file(path)
+            if package is None or file is None or path not in package.files:
+                continue
+            aliases = {a for a, p in self.program.imported(file).items() if p == import_path}
+            for function in file.functions_with(name.encode()):
+                called = {id(n.fun) for n in s.nodes_of(function) if isinstance(n, s.Call)}
+                for node in s.nodes_of(function):
+                    if isinstance(node, s.Selector) and node.sel == name and id(node) not in called:
+                        if isinstance(node.x, s.Ident) and node.x.name in aliases:
+                            yield CallSite(Declaration(package, file, function), node)
+
     def files_with(self, *literals: bytes, tests: bool = False) -> list[str]:
         """Paths of Go files that hold all literals; test files and other builds only where asked for."""
         found = self.program.repository.grep(*literals, suffix=".go")
@@ -51,6 +68,7 @@ class Search:
         aliases = {a for a, p in self.program.imported(file).items() if p == import_path}
         dotted = any(i.name == "." and i.path == import_path for i in file.imports)
         for site in self.calls_named(file, package, name):
+            assert isinstance(site.call, s.Call)
             fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
             if isinstance(fun, s.Selector):
                 if isinstance(fun.x, s.Ident) and fun.x.name in aliases:
@@ -117,6 +135,7 @@ class Search:
                     yield site
 
     def _may_be(self, site: CallSite, is_method: bool, inside: bool, package: Package) -> bool:
+        assert isinstance(site.call, s.Call)
         fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
         if isinstance(fun, s.Ident):
             return inside and not is_method

@@ -168,10 +168,10 @@ class _Question:
     ) -> Answer:
         """An answer about both interceptors: the worse one decides. Without recovery there is none."""
         pair = (judgement.unary, judgement.stream)
-        recovering = [r for r in pair if r.recovers == "yes"]
+        recovering = [r for r in pair if r.recovers == "yes" or getattr(r, value) == "no"]
         if not recovering:
             worst = min(pair, key=lambda r: r.recovers != "no")
-            return Answer(None, "nothing recovers here", (location,), failed=worst.broken)
+            return Answer(None, "nothing stops a panic here", (location,), failed=worst.broken)
         worst = min(recovering, key=lambda r: {"no": 0, "unknown": 1, "yes": 2}[getattr(r, value)])
         proof = tuple(self.analysis.location(site, note) for site, note in getattr(worst, sites))
         return Answer(getattr(worst, value), getattr(worst, because), proof or (location,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zuno_audit.facts.go.evaluate import Evaluator, Scope
+from zuno_audit.facts.go.evaluate import Evaluator, Given, Scope
 from zuno_audit.facts.go.values import (
     Const,
     Extern,
@@ -88,7 +88,7 @@ class _Walker:
                 recv = None if v.recv is None else self.value(v.recv)
                 return ("extern", v.path, v.name, v.index, args, recv)
             case Lazy():
-                return ("lazy", id(v.call.func.node), v.index, id(v.call) if v.call.exits is not None else 0)
+                return self.lazy(v)
             case Input():
                 return ("input", v.key)
             case Unknown():
@@ -98,6 +98,19 @@ class _Walker:
             case TypeValue():
                 return ("type", id(v.type))
         return (type(v).__name__,)
+
+    def lazy(self, v: Lazy) -> object:
+        """A call that was not evaluated looks like another of the same function on the same values."""
+        call = v.call
+        if call.exits is not None or call.state is None:
+            return ("forced", self.value(self.ev.force((v,))))
+        conditions = v.conditions if isinstance(v, Given) else ()
+        inner = _Walker(self.ev, call.state, self.texts)
+        inner.left = self.left
+        args = tuple(inner.value(a) for a in call.args)
+        receiver = inner.value(call.func.receiver) if call.func.receiver is not None else None
+        self.left = inner.left
+        return ("lazy", id(call.func.node), v.index, conditions, args, receiver, inner.scope(call.func.scope))
 
     def cell(self, cell: Any) -> object:
         """A cell by its content; a cell that is met again by its number, so cycles end."""

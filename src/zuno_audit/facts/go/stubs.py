@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
 from zuno_audit.facts.go.breaker import Guard, all_of
-from zuno_audit.facts.go.breaker_settings import ConfiguredSettings
+from zuno_audit.facts.go.breaker_settings import Settings, configured
 from zuno_audit.facts.go.clients import CONSTRUCTORS, ConnectionGuards, Connections, connection_guards
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.program import Declaration
@@ -32,7 +32,7 @@ def table(store: FactStore) -> Table:
 
     Fields: service, known_as (its file and its service), via, connection (path:line where it is made), and those of `grpc_client` about
     breakers.
-    Settings are those of the breaker that guards the connection, else those that its configuration has.
+    Settings (`has_settings` says whether there are any) are those of the breaker that guards the connection, else those that its configuration has.
     """
     return _Question(store.get(analysis), store.get(connection_guards)).table()
 
@@ -97,7 +97,7 @@ class _Question:
         program = self.analysis.program
         return [
             c
-            for c in self.analysis.constructions(path, name, watch=ConfiguredSettings.watch)
+            for c in self.analysis.constructions(path, name, references=True)
             if not _is_generated(program.repository.read(c.site.file.path) or b"")
         ]
 
@@ -128,9 +128,7 @@ class _Question:
         if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
             return
         visited.add(id(helper.node))
-        for seen in self.analysis.from_callers(
-            construction, helper, path, (name,), watch=ConfiguredSettings.watch
-        ):
+        for seen in self.analysis.from_callers(construction, helper, path, (name,)):
             guards = self._judge(seen)
             above: list[tuple[Construction, ConnectionGuards]] = []
             if guards.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
@@ -158,14 +156,31 @@ class _Question:
         self, construction: Construction, guards: ConnectionGuards, fields: dict[str, Answer]
     ) -> None:
         """Without a working breaker the settings are those that its configuration would have given it."""
+        fields["has_settings"] = Answer("yes")
         if "yes" in (guards.unary.guarded, guards.stream.guarded):
             return
-        settings = ConfiguredSettings.found(construction.evaluator)
+        call = construction.call
+        settings = None
+        if call is not None and call.state is not None:
+            settings = self._settings_near(construction.evaluator, call)
         if settings is None:
+            undecided = "unknown" in (guards.unary.guarded, guards.stream.guarded)
+            fields["has_settings"] = Answer("unknown" if undecided else "no", "no breaker is configured")
             return
         for field, (value, site) in settings.items():
             proof = (self.analysis.location(site, "configured here"),) if site is not None else ()
             fields[field] = Answer(value, "as configured; the breaker itself does not work", proof)
+
+    def _settings_near(self, ev: Evaluator, call: Extern) -> Settings | None:
+        """The one configuration in reach of the connection, else the one that is in memory at all."""
+        assert call.state is not None
+        types = self.analysis.types
+        connection = [v for value in call.args or () for v in ev.force(value)]
+        near = configured(ev, types, call.state, connection)
+        if near is not None:
+            return near
+        cells = [*call.state.cells.values(), *ev.heap.values()]
+        return configured(ev, types, call.state, [v for value in cells for v in value])
 
     def _connection(self, construction: Construction) -> str | None:
         for v in self._connections(construction):
