@@ -45,12 +45,14 @@ _RUN = re.compile(rb"\x00+|\x01+")
 _ALWAYS = re.compile(r"\s*\(?\s*(?:true|!\s*false|1\s*==\s*1)\s*\)?\s*\Z")
 _CASE = re.compile(r"(?<=[{;\n])[ \t]*(?:case\b|default\s*:|\w+:\s*\n)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_QUALIFIED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.([A-Z]\w*)")
+_EXPORTED = re.compile(r"[A-Z]\w*")
+_WORD_OR_DOT = re.compile(r"[\w.]")
 _WORD_BYTE = re.compile(rb"\w")
 _MADE = re.compile(r"\b(\w+)\s*:?=\s*&?\s*(\w+)\.[A-Z]\w*\s*\{")
+_TAKES_C = re.compile(r"\*\s*(?:\w+\.)?C\b")
 _SUITE_RUN = re.compile(
-    r"\b\w+\.Run\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
-    r"|\bsuite\.Run\s*\(\s*\w+\s*,\s*(?:New)?(\w+)\s*[()]"
+    r"\.Run\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
+    r"|suite\.Run\s*\(\s*\w+\s*,\s*(?!new\b)(?:New)?(\w+)\s*[()]"
 )
 _PACKAGE_STRING = re.compile(
     r"^(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")", re.MULTILINE
@@ -254,13 +256,13 @@ class TestCode:
         for import_path in file.imports.values():
             if import_path not in self.packages.by_import and self._should_be_ours(import_path):
                 yield self._import_line(file, import_path), f"the package {import_path} does not exist"
-        used: dict[tuple[str, str], int] = {}
-        for match in _QUALIFIED.finditer(file.masked):
-            used.setdefault((match.group(1), match.group(2)), match.start())
-        for (alias, name), at in used.items():
-            package = self.packages.by_import.get(file.imports.get(alias, ""))
-            if package is not None and not self.declares(package, name) and not _is_hidden(file, alias):
-                yield file.line(at), f"{package.import_path} declares no {name}"
+        for alias, import_path in file.imports.items():
+            package = self.packages.by_import.get(import_path)
+            if package is None:
+                continue
+            for name, at in _names_of(file.masked, alias).items():
+                if not self.declares(package, name) and not _is_hidden(file, alias):
+                    yield file.line(at), f"{package.import_path} declares no {name}"
 
     def _should_be_ours(self, import_path: str) -> bool:
         from zuno_audit.facts.go_packages import module_roots
@@ -284,6 +286,19 @@ def _has_word(data: bytes, word: bytes) -> bool:
             return True
         at = data.find(word, at + 1)
     return False
+
+
+def _names_of(masked: str, alias: str) -> dict[str, int]:
+    """The exported names that follow a package's name, with the offset of their first use."""
+    found: dict[str, int] = {}
+    prefix = alias + "."
+    at = masked.find(prefix)
+    while at >= 0:
+        name = _EXPORTED.match(masked, at + len(prefix))
+        if name is not None and not _WORD_OR_DOT.match(masked, at - 1):
+            found.setdefault(name.group(), at)
+        at = masked.find(prefix, at + len(prefix))
+    return found
 
 
 def _is_hidden(file: GoOutline, alias: str) -> bool:
@@ -319,38 +334,42 @@ def test_functions(store: FactStore) -> tuple[TestFunction, ...]:
 
 
 def _folder_tests(code: TestCode, folder: TestFolder) -> Iterator[TestFunction]:
-    suites: set[str] = set()
+    suites = {suite for file in folder.tests for suite in _suites_run(code, folder, file)}
     for file in folder.tests:
-        may_run_suites = ".Run(" in file.masked or "TestingT" in file.masked
         for function in file.functions if not file.problem else ():
-            if not function.receiver and _TEST_NAME.match(function.name) and _takes_t(function):
-                if may_run_suites:
-                    suites.update(_suites_run(code, folder, file, function))
+            if not _TEST_NAME.match(function.name):
+                continue
+            if not function.receiver and _takes_t(function):
                 yield TestFunction(folder, file, function, function.name)
-    for file in folder.tests:
-        for function in file.functions if not file.problem else ():
-            if function.receiver in suites and _TEST_NAME.match(function.name):
-                name = f"{function.receiver}.{function.name}"
-                yield TestFunction(folder, file, function, name)
+            elif function.receiver in suites:
+                yield TestFunction(folder, file, function, f"{function.receiver}.{function.name}")
 
 
 def _takes_t(function: GoFunction) -> bool:
     return re.search(r"\*\s*(?:testing\.)?T\b", function.signature) is not None
 
 
-def _suites_run(code: TestCode, folder: TestFolder, file: GoOutline, function: GoFunction) -> Iterator[str]:
-    """Types whose methods a test function runs: by testify's suite.Run, or all with a *C under gocheck's"
-    " TestingT."""
-    live = code.body(file, function).live
-    for match in _SUITE_RUN.finditer(live):
+def _suites_run(code: TestCode, folder: TestFolder, file: GoOutline) -> Iterator[str]:
+    """Types whose methods a file runs: by testify's suite.Run, or all with a *C under gocheck's TestingT."""
+    if file.problem:
+        return
+    for match in _SUITE_RUN.finditer(file.masked):
+        body = _body_around(code, file, match.start())
+        if body is None or not body.is_live(match.start()):
+            continue
         name = match.group(1) or match.group(2) or match.group(3)
-        made = re.search(rf"\b{name}\b\s*:?=\s*(?:&\s*|new\s*\(\s*|New)(?:\w+\.)?(\w+)", live)
+        made = re.search(rf"\b{name}\b\s*:?=\s*(?:&\s*|new\s*\(\s*|New)(?:\w+\.)?(\w+)", body.live)
         yield made.group(1) if made else name
-    if re.search(r"(?<![\w.])(?:\w+\.)?TestingT\s*\(", live):
+    if "TestingT" in file.masked and re.search(r"(?<!\w)TestingT\s*\(", file.masked):
         for group in folder.functions.values():
-            yield from (
-                g.receiver for _, g in group if g.receiver and re.search(r"\*\s*(?:\w+\.)?C\b", g.signature)
-            )
+            yield from (g.receiver for _, g in group if g.receiver and _TAKES_C.search(g.signature))
+
+
+def _body_around(code: TestCode, file: GoOutline, offset: int) -> Body | None:
+    for function in file.functions:
+        if function.opening < offset < function.closing:
+            return code.body(file, function)
+    return None
 
 
 class Body:
@@ -388,6 +407,10 @@ class Body:
         first, last = after - self.start + 1, before - self.start
         if first < last:
             self._dead[first:last] = b"\1" * (last - first)
+
+    def is_live(self, at: int) -> bool:
+        """True when the code at an offset of the file can run."""
+        return not self._is_dead(at)
 
     def _is_dead(self, at: int) -> bool:
         return bool(self._dead[at - self.start])
@@ -496,6 +519,27 @@ def follow(code: TestCode, test: TestFunction) -> GoTest:
     return found
 
 
+def first_assertion(code: TestCode, test: TestFunction) -> GoTest:
+    """As `follow`, but only as far as the first assertion: whether the test is skipped and whether it asserts."""
+    found = GoTest(test.file, test.function, test.name)
+    body = code.body(test.file, test.function)
+    found.condition = body.condition
+    if body.skip is not None:
+        found.skipped, found.skipped_line = body.skip[1], test.file.line(body.skip[0])
+        return found
+    todo = [(test.file, test.function)]
+    seen: set[tuple[str, int]] = set()
+    walk = _Walk(code, test.folder, found)
+    while todo and found.asserts is None and len(seen) < MAX_FUNCTIONS:
+        file, function = todo.pop(0)
+        if (file.path, function.start) not in seen:
+            seen.add((file.path, function.start))
+            body = code.body(file, function)
+            found.asserts = next(((file.path, line) for line, _ in assertions(body)), None)
+            todo.extend(walk.helpers(body))
+    return found
+
+
 class _Walk:
     """The closure of a test over helpers of its folder, and over our packages for what they connect to."""
 
@@ -538,7 +582,7 @@ class _Walk:
             for line, text in assertions(body):
                 test.asserts = test.asserts or (body.file.path, line)
                 test.asserted.append(text)
-            yield from ((*helper, steps + 1, True) for helper in self._helpers(body) if steps < MAX_STEPS)
+            yield from ((*helper, steps + 1, True) for helper in self.helpers(body) if steps < MAX_STEPS)
         self._connections(body)
         for _, qualifier, name in body.calls:
             if in_tests:
@@ -547,7 +591,7 @@ class _Walk:
                 for found in self._targets(body.file, body, qualifier, name, in_tests):
                     yield (*found[:2], steps + 1, found[2])
 
-    def _helpers(self, body: Body) -> Iterator[tuple[GoOutline, GoFunction]]:
+    def helpers(self, body: Body) -> Iterator[tuple[GoOutline, GoFunction]]:
         """Functions and methods of the test files that the code names: called, or handed to `t.Run`."""
         functions = self.folder.functions
         for name in sorted(functions.keys() & set(_NAME.findall(body.live))):

@@ -13,6 +13,7 @@ from zuno_audit.facts.go_tests import (
     TestCode,
     TestFolder,
     TestFunction,
+    first_assertion,
     follow,
     test_code,
     test_functions,
@@ -35,19 +36,17 @@ _CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
 
 
 class LazyFields(Mapping[str, Answer]):
-    """The fields of a row: some are known, the rest are worked out together when the first of them is"
-    " asked for."""
+    """The fields of a row: some are known, others are worked out in groups when one of them is asked for."""
 
     def __init__(
-        self, known: dict[str, Answer], later: tuple[str, ...], work_out: Callable[[], dict[str, Answer]]
+        self, known: dict[str, Answer], later: Mapping[tuple[str, ...], Callable[[], dict[str, Answer]]]
     ) -> None:
         self._known = known
-        self._later = later
-        self._work_out = work_out
+        self._later = {name: work_out for names, work_out in later.items() for name in names}
 
     def __getitem__(self, name: str) -> Answer:
         if name not in self._known and name in self._later:
-            self._known.update(self._work_out())
+            self._known.update(self._later[name]())
         return self._known[name]
 
     def __contains__(self, name: object) -> bool:
@@ -120,7 +119,7 @@ def _test_row(store: FactStore, code: TestCode, test: TestFunction, near: tuple[
         "end_to_end": Answer(YES if is_end_to_end(test.file) else NO),
         "tags": Answer(constraint or None),
     }
-    fields = LazyFields(known, _TEST_FIELDS, lambda: _followed(store, code, test))
+    fields = LazyFields(known, {_TEST_FIELDS: lambda: _followed(store, code, test)})
     return Entity("go_test", at_line(test.file.path, test.line), fields)
 
 
@@ -238,8 +237,10 @@ def _file_row(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Ent
     }
     fields = LazyFields(
         known,
-        ("compiles", "effective_tests"),
-        lambda: {"compiles": _compiles(code, file), "effective_tests": _any_effective(code, file, tests)},
+        {
+            ("compiles",): lambda: {"compiles": _compiles(code, file)},
+            ("effective_tests",): lambda: {"effective_tests": _any_effective(code, file, tests)},
+        },
     )
     return Entity("go_test_file", at_line(file.path), fields)
 
@@ -253,7 +254,7 @@ def _compiles(code: TestCode, file: GoOutline) -> Answer:
 
 def _any_effective(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Answer:
     for test in tests:
-        answer = _effective(follow(code, test), at_line(file.path, test.line, test.name))
+        answer = _effective(first_assertion(code, test), at_line(file.path, test.line, test.name))
         if answer.value == YES:
             return answer
     return Answer(NO, f"none of its {len(tests)} tests runs and asserts")
