@@ -54,6 +54,7 @@ TABLES: dict[str, str] = {
     "readiness_statement": "zuno_audit.facts.task_documents:readiness_statement",
     "recovery_objective": "zuno_audit.facts.operations_documents:recovery_objective",
     "scrape_job": "zuno_audit.facts.prometheus:scrape_job_table",
+    "secret_guard": "zuno_audit.facts.go.secret_guards:secret_guard_table",
     "secret_in_file": "zuno_audit.facts.secrets:secret_in_file",
     "sentry_client": "zuno_audit.facts.sentry:sentry_client_table",
     "service_health": "zuno_audit.facts.health:service_health_table",

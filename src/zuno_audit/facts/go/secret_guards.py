@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.env import env_reads
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
-from zuno_audit.facts.go.library import MODELS
+from zuno_audit.facts.go.library import MODELS, Model
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.values import (
@@ -40,8 +41,12 @@ if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.facts.env_read import EnvRead
 
-_SECRET = re.compile(r"SECRET|JWT|SIGNING_?KEY|ENCRYPTION_?KEY|HMAC|REFRESH_?KEY|SESSION_?KEY", re.IGNORECASE)
-_NO_SECRET = re.compile(r"(?:_FILE|_PATH|_URL|_URI|_NAME|_ID|_TTL|_ISSUER|_ALG\w*|_DURATION|EXPIR\w*)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?:^|_)(?:(?:JWT|REFRESH|ACCESS|SESSION|SIGNING|ENCRYPTION|COOKIE|TOKEN|AUTH|APP|HMAC|CSRF|HASH|MASTER)"
+    r"_?)+(?:SECRET|KEY|SECRET_KEY|PRIVATE_KEY)$|^SECRET(?:_KEY)?$",
+    re.IGNORECASE,
+)
+_FOREIGN = re.compile(r"^(?:AWS|GCP|AZURE|GOOGLE|GITHUB|STRIPE|S3|MINIO|TWILIO)_", re.IGNORECASE)
 LONG = 128
 LENGTHS = (31, 15, 7, 1)  # tried in this order until one is accepted; 31: a byte less than a 256-bit key
 MAX_ROWS = 24
@@ -61,12 +66,17 @@ def secret_guard_table(store: FactStore) -> Table:
     for read in reads:
         for binary in _binaries(asked, reachable, read):
             groups.setdefault((read.name, binary), []).append(read)
-    rows = [_row(asked, name, binary, found) for (name, binary), found in sorted(groups.items())[:MAX_ROWS]]
+    trials: dict[str, _Trial] = {}
+    for name, binary in sorted(groups)[:MAX_ROWS]:
+        trials.setdefault(binary, _Trial(asked, binary)).names.append(name)
+    rows = [
+        _row(trials[binary], name, binary, groups[name, binary]) for name, binary in sorted(groups)[:MAX_ROWS]
+    ]
     return Table("secret_guard", tuple(rows), tuple(asked.search.files_with(b"package")))
 
 
 def _is_secret(name: str) -> bool:
-    return _SECRET.search(name) is not None and _NO_SECRET.search(name) is None
+    return _SECRET.search(name) is not None and _FOREIGN.match(name) is None
 
 
 def _binaries(asked: Analysis, reachable: Reach, read: EnvRead) -> frozenset[str]:
@@ -84,13 +94,12 @@ def _lines(data: bytes, line: int) -> Iterable[re.Match[bytes]]:
             yield match
 
 
-def _row(asked: Analysis, name: str, binary: str, reads: list[EnvRead]) -> Entity:
+def _row(trial: _Trial, name: str, binary: str, reads: list[EnvRead]) -> Entity:
     first = reads[0]
     places = tuple(read.location for read in reads)
     defaults = tuple(r.location.noted("a hard-coded value takes its place") for r in reads if r.default)
-    trial = _Trial(asked, name, binary)
     start = trial.start
-    missing = trial.missing()
+    missing = trial.missing(name)
     if missing == NO and defaults:
         why = "a value that is written in the code takes its place"
     elif missing == NO:
@@ -98,15 +107,21 @@ def _row(asked: Analysis, name: str, binary: str, reads: list[EnvRead]) -> Entit
     else:
         why = trial.why
     proof = (*(defaults or places), *((start,) if start is not None else ()))
-    length = trial.minimum(missing)
+    length = trial.minimum(name, missing)
     fields = {
         "name": Answer(name),
         "binary": Answer(binary),
         "default": Answer(YES if defaults else NO, proof=defaults),
         "refused_when_missing": Answer(missing, why if missing != YES else "", proof),
-        "minimum_length": Answer(length, trial.why if length is None else "", proof),
+        "minimum_length": Answer(length, trial.why if length is None else _accepts(length, missing), proof),
     }
     return Entity("secret_guard", first.location, fields)
+
+
+def _accepts(length: int, missing: str) -> str:
+    if missing == NO:
+        return "not even a missing value is refused"
+    return f"a value of {length} characters is not refused" if length else "no length is refused"
 
 
 class _Planted(Const):
@@ -119,6 +134,7 @@ class _Tracking(Evaluator):
     """Never puts off a call that carries the planted value."""
 
     planted: str | None = ""
+    names: frozenset[str] = frozenset()
 
     def _may_postpone(self, func: Func, args: list[Value], state: State) -> bool:
         carried = [*args, func.receiver] if func.receiver is not None else args
@@ -133,7 +149,7 @@ class _Tracking(Evaluator):
         if isinstance(v, _Planted):
             return True
         if isinstance(v, Const):
-            return isinstance(v.value, str) and v.value == (self.planted or "")
+            return isinstance(v.value, str) and (v.value == (self.planted or "") or v.value in self.names)
         if depth > 4:
             return False
         if isinstance(v, Struct):
@@ -148,18 +164,19 @@ class _Tracking(Evaluator):
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What one run came past: calls that leave the repository, in order; whether the variable was asked for."""
+    """What one run came past: calls that leave the repository, in order; which variables were asked for."""
 
     sites: tuple[tuple[str, int], ...]
-    was_asked: bool
+    asked: frozenset[str]
     is_complete: bool
 
 
 class _Trial:
-    """Runs the main function of one binary with different values of one variable."""
+    """Runs the main function of one binary with different values of the variables `names`."""
 
-    def __init__(self, asked: Analysis, name: str, binary: str) -> None:
-        self.asked, self.name = asked, name
+    def __init__(self, asked: Analysis, binary: str) -> None:
+        self.asked = asked
+        self.names: list[str] = []
         package = asked.program.package_in(binary)
         self.main: Declaration | None = package.declaration("main") if package is not None else None
         self.start = None
@@ -168,30 +185,38 @@ class _Trial:
             self.start = self.main.file.location(node.start, node.start + 9, "the program starts here")
         self.why = "the start of the program cannot be followed to the place that reads it"
         self._deferred: dict[str, list[tuple[int, int]]] = {}
-        self._followed = self._callers_of_reads()
-        self._long = self._run("k" * LONG) if self.main is not None else None
+        self._courses: dict[tuple[frozenset[str], str | None], _Course] = {}
 
-    def missing(self) -> str:
+    def missing(self, name: str) -> str:
         """Whether the program refuses to go on without the variable."""
-        return self._refuses(None)
+        if len(self.names) > 1 and self._refuses(frozenset(self.names), None) == NO:
+            return NO if name in self._long.asked else UNKNOWN  # not even without all of them
+        return self._refuses(frozenset({name}), None)
 
-    def minimum(self, missing: str) -> int | None:
-        """The shortest length that is not refused, as far as it is tried."""
+    def minimum(self, name: str, missing: str) -> int | None:
+        """The shortest length that is not refused, as far as it is tried; 0 when a missing value is not."""
         if missing == UNKNOWN:
             return None
-        for length in LENGTHS:
-            answer = self._refuses("k" * length)
+        for length in LENGTHS if missing == YES else ():
+            answer = self._refuses(frozenset({name}), "k" * length)
             if answer == UNKNOWN:
                 return None
             if answer == YES:
                 return length + 1
         return 0
 
-    def _refuses(self, value: str | None) -> str:
-        long = self._long
-        if long is None or not long.was_asked or not long.is_complete:
+    @property
+    def _long(self) -> _Course:
+        return self._run(frozenset(), None)
+
+    def _refuses(self, names: frozenset[str], value: str | None) -> str:
+        """Whether the program refuses when these variables have this value, and all others a long one."""
+        if self.main is None:
             return UNKNOWN
-        course = self._run(value)
+        long = self._long
+        if not names & long.asked or not long.is_complete:
+            return UNKNOWN
+        course = self._run(names, value)
         if not course.is_complete:
             self.why = "the start of the program is larger than is followed"
             return UNKNOWN
@@ -215,32 +240,41 @@ class _Trial:
             self._deferred[path] = ranges
         return any(start <= offset < end for start, end in ranges)
 
-    def _callers_of_reads(self) -> set[int]:
+    @cached_property
+    def _followed(self) -> set[int]:
         """The functions between main and the reads: they are never put off."""
         found: set[int] = set()
-        literal = self.name.encode()
         todo = []
-        for path in self.asked.search.files_with(literal):
-            package, file = self.asked.program.package_of(path), self.asked.program.file(path)
-            if package is not None and file is not None and path in package.files:
-                todo += [Declaration(package, file, node) for node in file.functions_with(literal)]
+        for literal in (name.encode() for name in self.names):
+            for path in self.asked.search.files_with(literal):
+                package, file = self.asked.program.package_of(path), self.asked.program.file(path)
+                if package is not None and file is not None and path in package.files:
+                    todo += [Declaration(package, file, node) for node in file.functions_with(literal)]
         while todo and len(found) < 200:
             declared = todo.pop()
             if id(declared.node) not in found:
                 found.add(id(declared.node))
-                todo += [site.root for site in self.asked.search.callers(declared)[:20]
-                         if isinstance(site.root.node, s.FuncDecl)]
+                todo += [
+                    site.root
+                    for site in self.asked.search.callers(declared)[:20]
+                    if isinstance(site.root.node, s.FuncDecl)
+                ]
         return found
 
-    def _run(self, value: str | None) -> _Course:
-        assert self.main is not None and isinstance(self.main.node, s.FuncDecl)
-        ev = _Tracking(
-            self.asked.program, self.asked.types, self.asked.effects, limits=Limits(steps=_STEPS)
-        )
-        ev.planted = value
+    def _run(self, names: frozenset[str], value: str | None) -> _Course:
+        known = self._courses.get((names, value))
+        if known is None:
+            known = self._courses[names, value] = self._start(names, value)
+        return known
+
+    def _start(self, names: frozenset[str], value: str | None) -> _Course:
+        assert self.main is not None
+        ev = _Tracking(self.asked.program, self.asked.types, self.asked.effects, limits=Limits(steps=_STEPS))
+        ev.planted, ev.names = value, frozenset(self.names)
         ev.eager.update(self._followed)
-        asked: list[bool] = []
-        ev.models = {**MODELS, **_environment(self.name, value, asked)}
+        values = {name: value if name in names else "k" * LONG for name in self.names}
+        asked: set[str] = set()
+        ev.models = {**MODELS, **_environment(values, asked)}
         sites: dict[tuple[str, int], None] = {}
 
         def watch(ev: Evaluator, call: Extern, state: State) -> None:
@@ -248,28 +282,35 @@ class _Trial:
                 sites.setdefault((call.site.file.path, call.site.start))
 
         ev.on_extern = watch
-        ev.run(Func(self.main.node, self.main.file, self.main.package))
-        return _Course(tuple(sites), bool(asked), not ev.exhausted)
+        node = self.main.node
+        assert isinstance(node, s.FuncDecl)
+        ev.run(Func(node, self.main.file, self.main.package))
+        return _Course(tuple(sites), frozenset(asked), not ev.exhausted)
 
 
-def _environment(name: str, value: str | None, asked: list[bool]) -> dict[tuple[str, str], object]:
-    """Models of the functions that read the environment: one variable is known, the others are left alone."""
+def _environment(values: dict[str, str | None], asked: set[str]) -> dict[tuple[str, str], Model]:
+    """Models of the functions that read the environment: some variables are known, the others are left alone."""
 
-    def is_it(args: list[Value], ev: Evaluator) -> bool:
+    def key_of(args: list[Value], ev: Evaluator) -> str | None:
         key = ev.force(args[0]) if args else ()
-        found = len(key) == 1 and isinstance(key[0], Const) and key[0].value == name
-        if found:
-            asked.append(True)
-        return found
+        if len(key) == 1 and isinstance(key[0], Const) and key[0].value in values:
+            asked.add(key[0].value)
+            return str(key[0].value)
+        return None
 
-    def getenv(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
-        return [(_Planted(value or "", None, site),)] if is_it(args, ev) else None
+    def getenv(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        key = key_of(args, ev)
+        return None if key is None else [(_Planted(values[key] or "", None, site),)]
 
-    def lookup(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
-        if not is_it(args, ev):
+    def lookup(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        key = key_of(args, ev)
+        if key is None:
             return None
-        return [(_Planted(value or "", None, site),), (FALSE if value is None else TRUE,)]
+        found = values[key] is not None
+        return [(_Planted(values[key] or "", None, site),), (TRUE if found else FALSE,)]
 
     return {("os", "Getenv"): getenv, ("os", "LookupEnv"): lookup, ("syscall", "Getenv"): lookup}
-
-

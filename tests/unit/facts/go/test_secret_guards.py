@@ -1,0 +1,211 @@
+"""Signing secrets: is the program tried out without one, and with short ones, and does it refuse?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import store_of
+
+from zuno_audit.facts.go.secret_guards import secret_guard_table
+from zuno_audit.model.entity import Entity
+
+MAIN = """package main
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+)
+
+type config struct{ secret, port string }
+
+%s
+
+var _ = errors.New
+var _ = fmt.Sprint
+var _ = os.Exit
+var _ = log.Print
+"""
+SERVE = '\thttp.Handle("/", http.NotFoundHandler())\n\tlog.Fatal(http.ListenAndServe(":80", nil))\n'
+GET = """
+func get(key, fallback string) string {
+	if v := os.Getenv(key); v != "" {
+		return v
+	}
+	return fallback
+}
+"""
+
+
+def guards(tmp_path: Path, code: str) -> list[Entity]:
+    files = {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": MAIN % code}
+    return list(secret_guard_table(store_of(tmp_path, files)).rows)
+
+
+def told(found: list[Entity]) -> list[tuple[object, ...]]:
+    fields = ("name", "default", "refused_when_missing", "minimum_length")
+    return [tuple(row.get(f).value for f in fields) for row in found]
+
+
+def main(body: str) -> str:
+    return f"func main() {{\n{body}\n{SERVE}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "refused", "length"),
+    [
+        pytest.param(
+            main('s := os.Getenv("JWT_SECRET"); if len(s) < 32 { log.Fatal("short") }; fmt.Println(len(s))'),
+            "yes",
+            32,
+            id="length check in main",
+        ),
+        pytest.param(
+            main('s, ok := os.LookupEnv("JWT_SECRET"); if !ok { panic("missing") }; http.Handle(s, nil)'),
+            "yes",
+            0,
+            id="only missing is refused",
+        ),
+        pytest.param(
+            main('s := os.Getenv("JWT_SECRET"); if s == "" { os.Exit(1) }; http.Handle(s, nil)'),
+            "yes",
+            0,
+            id="only empty is refused",
+        ),
+        pytest.param(
+            main('s := os.Getenv("JWT_SECRET"); if len(s) < 16 { log.Fatalf("short") }; http.Handle(s, nil)'),
+            "yes",
+            16,
+            id="a check that is too weak",
+        ),
+        pytest.param(
+            main('s := os.Getenv("JWT_SECRET"); if len(s) < 32 { log.Print("short") }; http.Handle(s, nil)'),
+            "no",
+            0,
+            id="only said",
+        ),
+        pytest.param(
+            main('s := os.Getenv("JWT_SECRET"); if len(s) >= 32 { log.Fatal("?") }; http.Handle(s, nil)'),
+            "no",
+            0,
+            id="the wrong way round",
+        ),
+        pytest.param(
+            "func load() (*config, error) {\n"
+            '\tc := &config{secret: os.Getenv("JWT_SECRET")}\n'
+            "\tif err := c.validate(); err != nil {\n\t\treturn nil, err\n\t}\n\treturn c, nil\n}\n"
+            'func (c *config) validate() error {\n\tif len(c.secret) < 32 {\n\t\treturn errors.New("short")\n\t}\n'
+            "\treturn nil\n}\n"
+            + main("c, err := load(); if err != nil { log.Fatal(err) }; http.Handle(c.secret, nil)"),
+            "yes",
+            32,
+            id="an error that main dies of",
+        ),
+        pytest.param(
+            "func load() (*config, error) {\n"
+            '\tc := &config{secret: os.Getenv("JWT_SECRET")}\n'
+            '\tif len(c.secret) < 32 {\n\t\treturn c, errors.New("short")\n\t}\n\treturn c, nil\n}\n'
+            + main("c, err := load(); if err != nil { log.Print(err) }; http.Handle(c.secret, nil)"),
+            "no",
+            0,
+            id="an error that is only logged",
+        ),
+        pytest.param(
+            "func load() (*config, error) {\n"
+            '\tc := &config{secret: os.Getenv("JWT_SECRET")}\n'
+            '\tif len(c.secret) < 32 {\n\t\treturn c, errors.New("short")\n\t}\n\treturn c, nil\n}\n'
+            + main("c, _ := load(); http.Handle(c.secret, nil)"),
+            "no",
+            0,
+            id="an error that is dropped",
+        ),
+        pytest.param(
+            'func load() *config { return &config{secret: os.Getenv("JWT_SECRET")} }\n'
+            'func (c *config) validate() { if len(c.secret) < 32 { log.Fatal("short") } }\n'
+            + main("c := load(); http.Handle(c.secret, nil)"),
+            "no",
+            0,
+            id="a validation that nobody calls",
+        ),
+        pytest.param(
+            'func load() *config { return &config{secret: os.Getenv("JWT_SECRET")} }\n'
+            'func (c *config) validate() { if len(c.secret) < 32 { log.Fatal("short") } }\n'
+            + main("c := load(); c.validate(); http.Handle(c.secret, nil)"),
+            "yes",
+            32,
+            id="a validation that is called",
+        ),
+        pytest.param(
+            main(
+                's := os.Getenv("JWT_SECRET"); if os.Getenv("MODE") == "production" && len(s) < 32 '
+                '{ log.Fatal("short") }; http.Handle(s, nil)'
+            ),
+            "no",
+            0,
+            id="only in one mode",
+        ),
+        pytest.param(
+            "type signer struct{ key []byte }\n"
+            "func newSigner(secret string) (*signer, error) {\n"
+            '\tif len(secret) < 32 {\n\t\treturn nil, errors.New("short")\n\t}\n'
+            "\treturn &signer{key: []byte(secret)}, nil\n}\n"
+            'func run() error {\n\t_, err := newSigner(os.Getenv("JWT_SECRET"))\n\tif err != nil {\n\t\treturn err\n\t}\n'
+            '\thttp.Handle("/", nil)\n\treturn http.ListenAndServe(":80", nil)\n}\n'
+            "func main() {\n\tif err := run(); err != nil {\n\t\tlog.Fatal(err)\n\t}\n}\n",
+            "yes",
+            32,
+            id="a constructor, and a run function",
+        ),
+    ],
+)
+def test_refusal(tmp_path: Path, code: str, refused: str, length: int) -> None:
+    assert told(guards(tmp_path, code)) == [("JWT_SECRET", "no", refused, length)]
+
+
+class TestDefault:
+    def test_takes_the_place_of_a_missing_value(self, tmp_path: Path) -> None:
+        code = GET + main(
+            's := get("JWT_SECRET", "a-default-secret-of-more-than-32-bytes"); http.Handle(s, nil)'
+        )
+        assert told(guards(tmp_path, code)) == [("JWT_SECRET", "yes", "no", 0)]
+
+    def test_makes_a_guard_dead(self, tmp_path: Path) -> None:
+        code = GET + main(
+            's := get("JWT_SECRET", "default"); if s == "" { log.Fatal("?") }; http.Handle(s, nil)'
+        )
+        (row,) = guards(tmp_path, code)
+        assert row.get("refused_when_missing").value == "no"
+        assert "written in the code" in row.get("refused_when_missing").because
+
+    def test_is_refused_itself(self, tmp_path: Path) -> None:
+        code = GET + main(
+            's := get("JWT_SECRET", "default"); if s == "default" || len(s) < 32 { log.Fatal("?") }; http.Handle(s, nil)'
+        )
+        assert told(guards(tmp_path, code)) == [("JWT_SECRET", "yes", "yes", 32)]
+
+
+def test_each_of_two_secrets_is_judged_on_its_own(tmp_path: Path) -> None:
+    code = main(
+        'a, b := os.Getenv("JWT_SECRET"), os.Getenv("REFRESH_SECRET"); '
+        'if len(a) < 32 { log.Fatal("short") }; http.Handle(a+b, nil)'
+    )
+    assert told(guards(tmp_path, code)) == [
+        ("JWT_SECRET", "no", "yes", 32),
+        ("REFRESH_SECRET", "no", "no", 0),
+    ]
+
+
+def test_code_that_a_framework_calls_is_open(tmp_path: Path) -> None:
+    code = (
+        'func run() { s := os.Getenv("JWT_SECRET"); if len(s) < 32 { log.Fatal("short") } }\n'
+        'func main() { http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { run() }) }\n'
+    )
+    assert told(guards(tmp_path, code)) == [("JWT_SECRET", "no", "unknown", None)]
+
+
+@pytest.mark.parametrize("name", ["PORT", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET_FILE", "TOKEN_ID"])
+def test_other_variables_have_no_row(tmp_path: Path, name: str) -> None:
+    assert guards(tmp_path, main(f'http.Handle(os.Getenv("{name}"), nil)')) == []
