@@ -1,0 +1,220 @@
+"""Deferred calls and panics (specification, "Defer statements", "Handling panics")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from zuno_audit.facts.go.evaluation.expressions import Expressions
+from zuno_audit.facts.go.evaluation.records import (
+    Deferred,
+    DeferredCall,
+    Frame,
+    Panic,
+    Scope,
+)
+from zuno_audit.facts.go.values import (
+    FALSE,
+    NIL,
+    TRUE,
+    Extern,
+    Func,
+    Nil,
+    State,
+    Value,
+    join,
+)
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    pass
+
+
+class Panics(Expressions):
+    """Runs deferred calls on every way out of a function."""
+
+    def _named_results(self, frame: Frame, state: State) -> list[Value]:
+        return [self.read(c, state) for c in frame.result_cells]
+
+    def _leave(self, frame: Frame, state: State) -> list[list[Value]]:
+        """Runs deferred calls on every way out, and joins memory. Other panics go to the caller."""
+        exits: list[tuple[list[Value], State]] = []
+        if not frame.has_defers:
+            exits = frame.returns
+            escaped = frame.panics
+        else:
+            escaped = []
+            for results, after in frame.returns:
+                exits.extend(self._run_defers(frame, results, after, None, escaped))
+            for value, after in frame.panics:
+                exits.extend(self._run_defers(frame, None, after, Panic(value), escaped))
+        if frame.caller is not None:
+            frame.caller.panics.extend(escaped)
+        else:
+            self.uncaught.extend(escaped)
+            if self.on_leave is not None:
+                for results, after in exits:
+                    self.on_leave(results, after)
+        joined = join([after for _, after in exits])
+        if joined is None:
+            state.dead = True
+            return []
+        state.cells = joined.cells
+        if frame.escapes:
+            if frame.caller is not None:
+                frame.caller.escapes = True
+        elif len(state.cells) > 64:  # nothing points at the variables of this activation any more
+            mark = frame.cell_mark
+            state.cells = {c: v for c, v in state.cells.items() if type(c) is not int or c < mark}
+        return [results for results, _ in exits]
+
+    def _run_defers(
+        self,
+        frame: Frame,
+        results: list[Value] | None,
+        state: State,
+        panic: Panic | None,
+        escaped: list[tuple[Value, State]],
+    ) -> Iterator[tuple[list[Value], State]]:
+        """The ways out of a frame after its deferred calls, last deferred first (specification, "Defer
+        statements", "Handling panics")."""
+        lists = state.cells.get(frame.defer_cell) or (Deferred(()),)
+        for pending in lists:
+            assert isinstance(pending, Deferred)
+            yield from self._run_list(frame, results, state.fork(), panic, pending.calls, escaped)
+
+    def _run_list(
+        self,
+        frame: Frame,
+        results: list[Value] | None,
+        state: State,
+        panic: Panic | None,
+        calls: tuple[DeferredCall, ...],
+        escaped: list[tuple[Value, State]],
+    ) -> Iterator[tuple[list[Value], State]]:
+        if results is not None and frame.result_cells:
+            for cell, value in zip(frame.result_cells, results, strict=False):
+                state.cells[cell] = value
+        for i in range(len(calls) - 1, -1, -1):
+            deferred = calls[i]
+            inner = self._run_deferred_call(frame, deferred, state, panic)
+            for value, after in inner:  # a deferred call that panics itself
+                yield from self._run_list(frame, None, after, Panic(value), calls[:i], escaped)
+            if state.dead:
+                return
+            if panic is not None:
+                flag = state.cells.pop(panic.recovered, None)
+                if flag is not None:
+                    if any(v is FALSE for v in flag):
+                        still = state.fork()
+                        yield from self._run_list(frame, None, still, panic, calls[:i], escaped)
+                    panic = None
+                    results = None
+        if panic is not None:
+            escaped.append((panic.value, state))
+            return
+        if frame.result_cells:
+            yield self._named_results(frame, state), state
+        elif results is not None:
+            yield results, state
+        else:  # recovered, and the results have no names: zero values
+            yield [self.zero(t) for t in frame.result_types], state
+
+    def _run_deferred_call(
+        self, frame: Frame, deferred: DeferredCall, state: State, panic: Panic | None
+    ) -> list[tuple[Value, State]]:
+        """Runs one deferred call with `frame` as its caller; gives the panics that come out of it."""
+        if deferred.is_recover:
+            return []  # `defer recover()` does not stop a panic
+        saved_panics, frame.panics = frame.panics, []
+        saved, self.frame = self.frame, frame
+        try:
+            outcomes: list[State] = []
+            for callee in self.force(deferred.callee):
+                branch = state.fork()
+                if panic is not None:
+                    branch.cells[panic.recovered] = (FALSE,)
+                if isinstance(callee, Func):
+                    func, args = callee, list(deferred.args)
+                    args = self._bind_variadic(func, args, deferred.spread)
+                    self._call_exits(func, args, branch, deferred.site, panic)
+                elif not isinstance(callee, Nil):
+                    self._call_one(callee, list(deferred.args), branch, deferred.site, deferred.spread, 1)
+                if not branch.dead:
+                    outcomes.append(branch)
+            joined = join(outcomes)
+            if joined is None:
+                state.dead = True
+            else:
+                state.become(joined)
+            return frame.panics
+        finally:
+            frame.panics = saved_panics
+            self.frame = saved
+
+    def raise_panic(self, value: Value, state: State) -> None:
+        """This path panics."""
+        if self.frame is not None:
+            self.frame.panics.append((value, state.fork()))
+        state.dead = True
+
+    def recover(self, state: State) -> Value:
+        """The predeclared function: stops the panic only in a frame that was deferred itself."""
+        panic = self.frame.panic if self.frame is not None else None
+        if panic is None:
+            return NIL
+        if any(v is TRUE for v in state.cells.get(panic.recovered, ())):
+            return NIL
+        state.cells[panic.recovered] = (TRUE,)
+        return panic.value
+
+    def _defer(self, stmt: s.Defer, scope: Scope, state: State) -> State | None:
+        call = stmt.call
+        if not isinstance(call, s.Call):
+            return state
+        callee = self.eval(call.fun, scope, state)
+        args = [self.eval(a, scope, state) for a in call.args]
+        if state.dead:
+            return None
+        is_recover = any(isinstance(v, Extern) and (v.path, v.name) == ("builtin", "recover") for v in callee)
+        deferred = DeferredCall(callee, args, call.ellipsis, self._site(call, scope), is_recover)
+        frame = scope.frame
+        frame.has_defers = True
+        current = state.cells.get(frame.defer_cell) or (Deferred(()),)
+        state.cells[frame.defer_cell] = tuple(
+            Deferred((*d.calls, deferred)) for d in current if isinstance(d, Deferred)
+        )
+        return state
+
+    def _go(self, stmt: s.Go, scope: Scope, state: State) -> State | None:
+        """A goroutine has a stack of its own: panics in it are not stopped by the frames here."""
+        call = stmt.call
+        if not isinstance(call, s.Call):
+            return state
+        callee = self.eval(call.fun, scope, state)
+        args = [self.eval(a, scope, state) for a in call.args]
+        if state.dead:
+            return None
+        if self.lazy:
+            return state
+        saved = self.frame
+        branch = state.fork()
+        site = self._site(call, scope)
+        try:
+            for v in self.force(callee):
+                self.frame = stack = Frame(scope.frame.func, site, None, None)
+                self._call_one(v, list(args), branch, site, call.ellipsis, 1)
+                if stack.panics and self.on_exit is not None:
+                    self.on_exit(Extern("builtin", "panic in a goroutine", (), site=site), stack.panics[0][1])
+        finally:
+            self.frame = saved
+        joined = join([state, branch])
+        if joined is not None:
+            state.cells = joined.cells
+        return state
+
+    def end_process(self, v: Extern, state: State) -> None:
+        """os.Exit and its kin: no deferred call runs, no path goes on."""
+        if self.on_exit is not None:
+            self.on_exit(v, state)
+        state.dead = True

@@ -1,0 +1,238 @@
+"""Statements: assignments, declarations, blocks and returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from zuno_audit.facts.go.evaluation.calls import Calls
+from zuno_audit.facts.go.evaluation.records import (
+    Scope,
+    WorkLimitError,
+)
+from zuno_audit.facts.go.values import (
+    Const,
+    Map,
+    MapData,
+    Pointer,
+    Seq,
+    State,
+    Unknown,
+    Val,
+    Value,
+    union,
+)
+from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    pass
+
+
+class Statements(Calls):
+    """Executes statements (specification, "Statements")."""
+
+    def _stmts(self, stmts: list[s.Stmt], scope: Scope, state: State) -> State | None:
+        current: State | None = state
+        for stmt in stmts:
+            current = self.exec(stmt, scope, current)
+            if current is None or current.dead:
+                return None
+        return current
+
+    def exec(self, stmt: s.Stmt, scope: Scope, state: State) -> State | None:
+        """Executes a statement; None when no path goes on behind it."""
+        self.steps += 1
+        if self.steps > self.step_limit:
+            raise WorkLimitError
+        handler = self._statements.get(type(stmt))
+        if handler is None:
+            return state
+        return handler(stmt, scope, state)
+
+    def _block(self, stmt: s.Block, scope: Scope, state: State) -> State | None:
+        return self._stmts(stmt.stmts, Scope(scope, scope.frame), state)
+
+    def _expr_stmt(self, stmt: s.ExprStmt, scope: Scope, state: State) -> State | None:
+        if isinstance(stmt.x, s.Call):
+            self.call(stmt.x, scope, state, wanted=1)
+        else:
+            self.eval(stmt.x, scope, state)
+        return None if state.dead else state
+
+    def _send(self, stmt: s.Send, scope: Scope, state: State) -> State | None:
+        self.eval(stmt.chan, scope, state)
+        self.eval(stmt.value, scope, state)
+        return None if state.dead else state
+
+    def _assign(self, stmt: s.Assign, scope: Scope, state: State) -> State | None:
+        if stmt.op not in ("=", ":="):
+            return self._op_assign(stmt, scope, state)
+        values = self._right_sides(stmt.rhs, len(stmt.lhs), scope, state)
+        if state.dead:
+            return None
+        for lhs, value in zip(stmt.lhs, values, strict=False):
+            if stmt.op == ":=" and isinstance(lhs, s.Ident):
+                if lhs.name in scope.names:
+                    state.cells[scope.names[lhs.name]] = value
+                else:
+                    self._declare(lhs.name, value, scope, state)
+            else:
+                self._assign_to(lhs, value, scope, state)
+        return None if state.dead else state
+
+    def _right_sides(self, rhs: list[s.Expr], count: int, scope: Scope, state: State) -> list[Value]:
+        if len(rhs) == count:
+            return [self.eval(e, scope, state) for e in rhs]
+        if len(rhs) != 1:
+            return [(Unknown("assignment"),)] * count
+        expr = rhs[0]
+        site = self._site(expr, scope)
+        if isinstance(expr, s.Call):
+            values = self.call(expr, scope, state, wanted=count)
+        elif isinstance(expr, s.Index):
+            owner = self.eval(expr.x, scope, state)
+            key = self.eval(expr.indices[0], scope, state)
+            values = list(self.index(owner, key, state, site))
+        elif isinstance(expr, s.TypeAssert):
+            values = list(self._assert_type(expr, scope, state))
+        else:
+            values = [self.eval(expr, scope, state), (Unknown("received"),)]
+        while len(values) < count:
+            last = values[0][0] if values and values[0] else None
+            values.append((Unknown("result", site, broken=isinstance(last, Unknown) and last.broken),))
+        return values[:count]
+
+    def _assign_to(self, lhs: s.Expr, value: Value, scope: Scope, state: State) -> None:
+        if isinstance(lhs, s.Ident):
+            if lhs.name == "_":
+                return
+            cell = scope.lookup(lhs.name)
+            if cell is None:
+                declared = scope.frame.package.declaration(lhs.name)
+                if declared is None:
+                    return
+                cell = ("global", declared.package.path, lhs.name)
+            state.cells[cell] = value
+        elif isinstance(lhs, s.Index):
+            self._assign_index(lhs, value, scope, state)
+        elif isinstance(lhs, s.Selector | s.Star):
+            self._assign_through(lhs, value, scope, state)
+
+    def _assign_through(self, lhs: s.Selector | s.Star, value: Value, scope: Scope, state: State) -> None:
+        if isinstance(lhs, s.Selector):
+            owner = self.force(self.eval(lhs.x, scope, state)) if not self._is_package(lhs.x, scope) else ()
+            pointers = [v for v in owner if isinstance(v, Pointer)]
+            if len(pointers) > 1:
+                for p in pointers:
+                    self.store(p.cell, (*p.path, lhs.sel), value, state, strong=False)
+                return
+        target = self._address(lhs, scope, state)
+        if target is not None:
+            self.store(target.cell, target.path, value, state)
+
+    def _is_package(self, expr: s.Expr, scope: Scope) -> bool:
+        return (
+            isinstance(expr, s.Ident)
+            and scope.lookup(expr.name) is None
+            and expr.name in self.program.imported(scope.frame.file)
+        )
+
+    def _assign_index(self, lhs: s.Index, value: Value, scope: Scope, state: State) -> None:
+        owner = self.force(self.eval(lhs.x, scope, state))
+        keys = self.force(self.eval(lhs.indices[0], scope, state))
+        at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+        if isinstance(at, str):
+            self.text_tested = True
+        for v in owner:
+            if isinstance(v, Map):
+                self._assign_map(v, at, value, state, strong=len(owner) == 1)
+        if any(isinstance(v, Seq | Pointer) for v in owner):
+            base = self._address(lhs.x, scope, state)
+            if base is None:
+                return
+            target = self.force(self.load(base, state))
+            new = tuple(self._with_item(t, at, value) if isinstance(t, Seq) else t for t in target)
+            self.store(base.cell, base.path, new, state)
+
+    @staticmethod
+    def _with_item(seq: Seq, at: Any, value: Value) -> Val:
+        items = list(seq.items)
+        if isinstance(at, int) and 0 <= at < len(items):
+            items[at] = value
+            return Seq(tuple(items), seq.open, seq.type, seq.site)
+        return Seq(tuple(union(i, value) for i in items), seq.open, seq.type, seq.site)
+
+    def _assign_map(self, v: Map, at: Any, value: Value, state: State, strong: bool) -> None:
+        out: list[Val] = []
+        for data in self.read(v.cell, state):
+            if isinstance(data, MapData):
+                entries = dict(data.entries)
+                if at is None:
+                    entries[("?", len(entries))] = value
+                    out.append(MapData(entries, True))
+                else:
+                    entries[at] = value if strong or at not in entries else union(entries[at], value)
+                    out.append(MapData(entries, data.open))
+            else:
+                out.append(data)
+        state.cells[v.cell] = tuple(out)
+
+    def _op_assign(self, stmt: s.Assign, scope: Scope, state: State) -> State | None:
+        left = self.force(self.eval(stmt.lhs[0], scope, state))
+        right = self.force(self.eval(stmt.rhs[0], scope, state))
+        value = self._combine(stmt.op[:-1], left, right, self._site(stmt, scope))
+        self._assign_to(stmt.lhs[0], value, scope, state)
+        return None if state.dead else state
+
+    def _inc_dec(self, stmt: s.IncDec, scope: Scope, state: State) -> State | None:
+        old = self.force(self.eval(stmt.x, scope, state))
+        value = self._combine(stmt.op[0], old, (Const(1),), self._site(stmt, scope))
+        self._assign_to(stmt.x, value, scope, state)
+        return None if state.dead else state
+
+    def _decl_stmt(self, stmt: s.DeclStmt, scope: Scope, state: State) -> State | None:
+        for spec in stmt.specs:
+            if isinstance(spec, s.TypeSpec):
+                self._local_type(spec, scope)
+                continue
+            inner = scope
+            if spec.is_const:
+                inner = Scope(scope, scope.frame)
+                inner.names["iota"] = cell = self.new_cell()
+                state.cells[cell] = (Const(spec.iota),)
+            values = self._spec_values(spec, inner, state)
+            for name, value in zip(spec.names, values, strict=False):
+                self._declare(name.name, value, scope, state)
+        return None if state.dead else state
+
+    def _spec_values(self, spec: s.ValueSpec, scope: Scope, state: State) -> list[Value]:
+        frame = scope.frame
+        type_ = self.types.resolve(spec.type, frame.file, frame.package, scope) if spec.type else None
+        if not spec.values:
+            return [self.zero(type_) for _ in spec.names]
+        values = self._right_sides(spec.values, len(spec.names), scope, state)
+        return [self._typed(v, type_) for v in values] if type_ is not None else values
+
+    def _local_type(self, spec: s.TypeSpec, scope: Scope) -> None:
+        frame = scope.frame
+        resolved = self.types.resolve(spec.type, frame.file, frame.package, scope)
+        if resolved is not None:
+            scope.types = {**(scope.types or {}), spec.name: resolved}
+
+    def _return(self, stmt: s.Return, scope: Scope, state: State) -> State | None:
+        frame = scope.frame
+        count = max(len(frame.result_types), 1)
+        if not stmt.values:
+            frame.returns.append((self._named_results(frame, state), state))
+            return None
+        values = self._right_sides(stmt.values, count, scope, state)
+        if state.dead:
+            return None
+        values = [
+            self._typed(v, t) if t is not None else v
+            for v, t in zip(values, [*frame.result_types, *[None] * count], strict=False)
+        ]
+        if frame.result_cells:
+            for cell, value in zip(frame.result_cells, values, strict=False):
+                state.cells[cell] = value
+        frame.returns.append((values, state))
+        return None
