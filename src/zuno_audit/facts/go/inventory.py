@@ -1,0 +1,158 @@
+"""What the analysis knows of a repository's Go code, whatever its layout: `zuno-audit inventory`.
+
+The same tables that the rules read, as the JSON of `zuno-audit/inventory/v1`. What cannot be known is null or
+"unknown". No value of a secret gets in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from zuno_audit.model.entity import Answer, Entity
+from zuno_audit.model.location import Location
+from zuno_audit.source.classify import FileKind
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+SCHEMA = "zuno-audit/inventory/v1"
+REDACTED = "****"
+MAX_EVIDENCE = 12
+_LEFT_OUT = frozenset({FileKind.TEST, FileKind.GENERATED, FileKind.VENDORED})
+
+
+def inventory(store: FactStore, *, include_all: bool) -> dict[str, Any]:
+    """The inventory, lists sorted by path and line (variables and metrics by name first).
+
+    Without `include_all` test, generated and vendored code is left out.
+    """
+    return _Inventory(store, include_all).build()
+
+
+class _Inventory:
+    def __init__(self, store: FactStore, include_all: bool) -> None:
+        self.store = store
+        self.include_all = include_all
+
+    def build(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "grpc_servers": [self._server(row) for row in self._rows("grpc_server")],
+            "grpc_clients": [self._client(row) for row in self._rows("grpc_client")],
+            "log_decoders": [self._decoder(row) for row in self._rows("log_decoder")],
+            "env_vars": self._env_vars(),
+            "secret_leaks": [self._leak(row) for row in self._rows("secret_leak")],
+            "metrics": [self._metric(row) for row in self._rows("metric")],
+        }
+
+    def _rows(self, kind: str) -> list[Entity]:
+        rows = self.store.table(kind).rows
+        return sorted((r for r in rows if self._counts(r.location.path)), key=lambda r: r.location)
+
+    def _counts(self, path: str) -> bool:
+        return self.include_all or self.store.repository.kind(path) not in _LEFT_OUT
+
+    # ------------------------------------------------------------ rows
+
+    def _server(self, row: Entity) -> dict[str, Any]:
+        unary, stream = row.get("unary_recovery"), row.get("stream_recovery")
+        return {
+            **_place(row),
+            "service": row.get("service").value,
+            "via": row.get("via").value,
+            "unary_recovery": unary.value,
+            "stream_recovery": stream.value,
+            "evidence": _evidence([unary, stream]),
+        }
+
+    def _client(self, row: Entity) -> dict[str, Any]:
+        breaker = row.get("circuit_breaker")
+        return {
+            **_place(row),
+            "constructor": row.get("constructor").value,
+            "target": row.get("target").value,
+            "via": row.get("via").value,
+            "circuit_breaker": breaker.value,
+            "settings": {
+                name: row.get(name).value for name in ("max_failures", "reset_timeout_s", "half_open_max_calls")
+            },
+            "evidence": _evidence([breaker]),
+        }
+
+    def _decoder(self, row: Entity) -> dict[str, Any]:
+        names = ("function", "decode", "method", "event", "error", "arrays")
+        return {**_place(row), **{name: row.get(name).value for name in names}}
+
+    def _leak(self, row: Entity) -> dict[str, Any]:
+        return {**_place(row), "kind": row.get("kind").value, "what": row.get("what").value}
+
+    def _metric(self, row: Entity) -> dict[str, Any]:
+        labels = row.get("labels").value
+        return {
+            "name": row.get("name").value,
+            "type": row.get("type").value,
+            "labels": list(labels) if isinstance(labels, tuple) else None,
+            "registered": row.get("registered").value,
+            **_place(row),
+        }
+
+    def _env_vars(self) -> list[dict[str, Any]]:
+        from zuno_audit.facts.environment import env_var
+        from zuno_audit.facts.go.env import env_reads
+        from zuno_audit.facts.secret_values import names_a_secret
+
+        documented = {str(row.get("name").value): row for row in self.store.get(env_var).rows}
+        by_name: dict[str, list[Any]] = {}
+        for read in self.store.get(env_reads):
+            if self._counts(read.location.path):
+                by_name.setdefault(read.name, []).append(read)
+        out = []
+        for name in sorted(by_name):
+            reads = sorted(by_name[name], key=lambda r: r.location)
+            defaults = {r.default for r in reads}
+            default = reads[0].default if len(defaults) == 1 else None
+            if default and names_a_secret(name):
+                default = REDACTED
+            out.append(
+                {
+                    "name": name,
+                    "required": _required([r.required for r in reads]),
+                    "default": default,
+                    "reads": [
+                        {"path": r.location.path, "line": r.location.line, "mechanism": r.mechanism} for r in reads
+                    ],
+                    "documented_in": _texts(documented.get(name), "documented_in"),
+                }
+            )
+        return out
+
+
+def _required(answers: list[str]) -> bool | None:
+    if "yes" in answers:
+        return True
+    return False if all(a == "no" for a in answers) else None
+
+
+def _texts(row: Entity | None, field: str) -> list[str]:
+    if row is None:
+        return []
+    value = row.get(field).value
+    if isinstance(value, tuple):
+        return [str(v) for v in value]
+    return [str(value)] if value else []
+
+
+def _place(row: Entity) -> dict[str, Any]:
+    return {"path": row.location.path, "line": row.location.line}
+
+
+def _evidence(answers: Iterable[Answer]) -> list[dict[str, Any]]:
+    """The proof of some answers, each place once, with what is to be seen there."""
+    places: dict[Location, None] = {}
+    for answer in answers:
+        for place in answer.proof:
+            places.setdefault(place)
+    return [
+        {"path": p.path, "line": p.line, "message": p.note} for p in list(places)[:MAX_EVIDENCE] if p.note
+    ]
