@@ -49,7 +49,7 @@ def table(store: FactStore) -> Table:
 
     Fields: function, decode (abi, manual, mixed), method, event, error (checked, ignored), arrays (safe,
     unsafe, manual), definition (the signature of the event in the ABI that is used, "none" where it has no
-    such event), used (something else in the program refers to the function).
+    such event), used (something else in the program refers to the function), can_run (a binary reaches it).
     """
     return _Question(store).table()
 
@@ -384,8 +384,16 @@ class _Question:
             "arrays": answer("arrays", judged.arrays),
             "definition": answer("definition", judged.definition),
             "used": self._used(root, node),
+            "can_run": self._can_run(root, node, location),
         }
         return Entity("log_decoder", location, fields)
+
+    def _can_run(self, root: Declaration, node: s.FuncDecl, location: Location) -> Answer:
+        from zuno_audit.facts.go.reach import reach
+
+        answer = self.store.get(reach).can_run(root.file.path, node.start)
+        because = f"no binary runs {node.name}" if answer == NO else f"whether a binary runs {node.name} is not known"
+        return Answer(answer, "" if answer == YES else because, (location,))
 
     def _own_site(self, decoding: Decoding) -> Site:
         """The decoding call, or our call of the generated code that it stands in."""
