@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from zuno_audit.facts.documents import Document, markdown_documents
 from zuno_audit.languages.go_outline import outline
 from zuno_audit.languages.graphql import (
     ROOTS,
-    GraphQLError,
     GraphQLSyntaxError,
     Operation,
     Schema,
@@ -58,17 +57,6 @@ class SchemaSet:
     schema: Schema
     generated: str = ""  # path of the generated code, if the configuration names one
     problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLDocument:
-    """An executable document written down somewhere. `line` is the line of the text's first line."""
-
-    path: str
-    line: int
-    text: str
-    is_planning: bool = False
-    errors: tuple[GraphQLError, ...] = field(default=())
 
 
 def schema_sets(store: FactStore) -> tuple[SchemaSet, ...]:

@@ -25,6 +25,11 @@ SHELLS = frozenset(
 )
 MAX_COMMAND = 2000
 
+_VALUE_FLAGS = frozenset(
+    ("-e", "--env", "-u", "--user", "-w", "--workdir", "--tail", "-n", "--scale", "-t", "--timeout")
+)
+_TARGETS = re.compile(r"^([^\s#:=][^#:=\n]*):(?!=)", re.MULTILINE)
+
 _README = re.compile(r"readme(?:[._-][\w-]{2,5})?\.(?:md|markdown|rst|adoc)", re.IGNORECASE)
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path/to", re.IGNORECASE)
@@ -304,30 +309,23 @@ class _Commands:
         return False
 
     def _make(self, words: list[str], line: int) -> Iterator[Reference]:
-        folder = self.folder
-        targets = []
-        for index, word in enumerate(words):
-            if word == "-C" and index + 1 < len(words):
-                folder = normpath(join(self.folder, words[index + 1]))
+        folder, targets = self.folder, []
+        for before, word in pairwise(("make", *words)):
+            if before == "-C":
+                folder = normpath(join(self.folder, word))
             elif (
-                not word.startswith("-")
+                before != "-f"
+                and not word.startswith("-")
                 and "=" not in word
-                and (index == 0 or words[index - 1] not in ("-C", "-f"))
+                and not _OPEN_SLOT.search(word)
             ):
                 targets.append(word)
-        known = (
-            make_targets(self.store, folder)
-            if make_targets(self.store, folder) is not None
-            else make_targets(self.store, "")
-        )
+        known = make_targets(self.store, folder)
+        if known is None:
+            known = make_targets(self.store, "")
         for target in targets:
-            if _OPEN_SLOT.search(target):
-                continue
-            if known is None:
-                answer = Answer(NO, "there is no Makefile")
-            else:
-                answer = _found(target in known, f"the Makefile has no target {target}")
-            yield Reference("make-target", target, line, answer)
+            because = "there is no Makefile" if known is None else f"the Makefile has no target {target}"
+            yield Reference("make-target", target, line, _found(target in (known or ()), because))
 
     def _compose(self, words: list[str], line: int) -> Iterator[Reference]:
         rest = list(words)
@@ -372,33 +370,12 @@ def _compose_words(words: list[str]) -> list[str] | None:
 
 
 def _positional(words: list[str]) -> list[str]:
-    """Arguments from the first that is no flag on; flags that take a value are known by name."""
-    rest = list(words)
-    found: list[str] = []
-    while rest:
-        word = rest.pop(0)
-        if word.startswith("-") and not found:
-            if (
-                word
-                in (
-                    "-e",
-                    "--env",
-                    "-u",
-                    "--user",
-                    "-w",
-                    "--workdir",
-                    "--tail",
-                    "-n",
-                    "--scale",
-                    "-t",
-                    "--timeout",
-                )
-                and rest
-            ):
-                rest.pop(0)
-        elif not word.startswith("-") or found:
-            found.append(word)
-    return [w for w in found if not w.startswith("-")] if not found[1:2] or found[1] != "go" else found
+    """Arguments from the first that is no flag on, without later flags unless they belong to a go command."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in _VALUE_FLAGS else 1
+    found = words[at:]
+    return found if found[1:2] == ["go"] else [word for word in found if not word.startswith("-")]
 
 
 def _is_free(target: str) -> bool:
@@ -415,18 +392,15 @@ def make_targets(store: FactStore, folder: str) -> set[str] | None:
     for name in ("Makefile", "makefile", "GNUmakefile"):
         path = normpath(join(folder, name))
         if path in store.repository:
-            text = store.repository.text(path) or ""
-            for included in re.findall(r"^-?include[ \t]+(\S+)", text, re.MULTILINE):
-                text += "\n" + (
-                    store.repository.text(normpath(join(folder, included))) or ""
-                    if normpath(join(folder, included)) in store.repository
-                    else ""
-                )
-            targets: set[str] = set()
-            for line in re.findall(r"^([^\s#:=][^#:=\n]*):(?!=)", text, re.MULTILINE):
-                targets.update(line.split())
-            return targets
+            text = _text_of(store, path)
+            included = re.findall(r"^-?include[ \t]+(\S+)", text, re.MULTILINE)
+            texts = (text, *(_text_of(store, normpath(join(folder, other))) for other in included))
+            return {target for one in texts for line in _TARGETS.findall(one) for target in line.split()}
     return None
+
+
+def _text_of(store: FactStore, path: str) -> str:
+    return (store.repository.text(path) or "") if path in store.repository else ""
 
 
 def compose_services(store: FactStore) -> set[str]:

@@ -247,8 +247,3 @@ class _Scanner:
         if "<" in masked:
             for target in _HTML_LINK.findall(masked):
                 self.found.links.append(Link("", target, number))
-
-
-def code_spans(line: str) -> list[str]:
-    """The inline code of a line."""
-    return [m.group(2).strip() for m in _SPAN.finditer(line)]
