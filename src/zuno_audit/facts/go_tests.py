@@ -520,7 +520,7 @@ def follow(code: TestCode, test: TestFunction) -> GoTest:
 
 
 def first_assertion(code: TestCode, test: TestFunction) -> GoTest:
-    """As `follow`, but only as far as the first assertion: whether the test is skipped, whether it asserts."""
+    """As `follow`, but only to the first assertion: whether the test is skipped, and whether it asserts."""
     found = GoTest(test.file, test.function, test.name)
     body = code.body(test.file, test.function)
     found.condition = body.condition
