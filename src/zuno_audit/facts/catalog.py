@@ -56,6 +56,7 @@ TABLES: dict[str, str] = {
     "scrape_job": "zuno_audit.facts.prometheus:scrape_job_table",
     "secret_guard": "zuno_audit.facts.go.secret_guards:secret_guard_table",
     "secret_in_file": "zuno_audit.facts.secrets:secret_in_file",
+    "secret_leak": "zuno_audit.facts.go.leaks:secret_leak_table",
     "sentry_client": "zuno_audit.facts.sentry:sentry_client_table",
     "service_health": "zuno_audit.facts.health:service_health_table",
     "service_log": "zuno_audit.facts.logs:service_log_table",

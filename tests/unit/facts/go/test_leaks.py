@@ -1,0 +1,228 @@
+"""Secrets that Go code gives away, and near misses that do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from trees import store_of
+
+from zuno_audit.facts.go.leaks import secret_leak_table
+
+_IMPORTS = {
+    "errors": "errors",
+    "fmt": "fmt",
+    "log": "log",
+    "os": "os",
+    "slog": "log/slog",
+    "strings": "strings",
+    "hmac": "crypto/hmac",
+    "sha256": "crypto/sha256",
+    "hex": "encoding/hex",
+    "zap": "go.uber.org/zap",
+    "zerolog": "github.com/rs/zerolog/log",
+    "logrus": "github.com/sirupsen/logrus",
+}
+CONFIG = "type Config struct { Host, Password string }\n"
+
+
+def leaks(tmp_path: Path, body: str, **others: str) -> list[tuple[object, object]]:
+    """Kind and name of every leak; `others` are files of other packages (`a__b.go` is a/b.go)."""
+    files = {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": _source("main", body)}
+    for name, text in others.items():
+        path = name.replace("__", "/") + ".go"
+        files[path] = _source(path.split("/")[-2], text)
+    table = secret_leak_table(store_of(tmp_path, files))
+    return [(row.get("kind").value, row.get("what").value) for row in table.rows]
+
+
+def _source(package: str, body: str) -> str:
+    body = dedent(body)
+    used = [path for name, path in _IMPORTS.items() if f"{name}." in body]
+    own = [line.removeprefix("// import ") for line in body.splitlines() if line.startswith("// import ")]
+    lines = [f'\tzerolog "{p}"' if "zerolog" in p else f'\t"{p}"' for p in [*used, *own]]
+    return f"package {package}\n\nimport (\n" + "\n".join(lines) + f"\n)\n{body}"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "fmt.Println(c.Password)",
+        'log.Printf("login %s", c.Password)',
+        'fmt.Fprintf(os.Stderr, "%v", c.Password)',
+        'slog.Info("start", "password", c.Password)',
+        'slog.Info("start", slog.String("p", c.Password))',
+        'zap.L().Info("start", zap.String("p", c.Password))',
+        'zerolog.Info().Str("p", c.Password).Msg("start")',
+        'logrus.WithField("p", c.Password).Info("start")',
+        'log.Println("login " + c.Password)',
+        "neutral := c.Password; fmt.Println(neutral)",
+        'text := fmt.Sprintf("postgres://u:%s@host", c.Password); log.Print(text)',
+        "log.Println(strings.TrimSpace(c.Password))",
+        "log.Println([]byte(c.Password))",
+        'fmt.Printf("%x", c.Password)',
+    ],
+)
+def test_logged(tmp_path: Path, statement: str) -> None:
+    found = leaks(tmp_path, f"{CONFIG}func f(c Config) {{ {statement} }}\nfunc main() {{}}")
+    assert found == [("logged", "Password")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'log.Println("JWT_SECRET is required")',
+        "log.Println(len(c.Password))",
+        'log.Println(c.Password != "")',
+        "log.Println(mask(c.Password))",
+        "log.Println(c.Password[:2])",
+        'log.Printf("%T", c.Password)',
+        'log.Printf("%d of %s", len(c.Password), c.Host)',
+        "sum := sha256.Sum256([]byte(c.Password)); log.Println(hex.EncodeToString(sum[:]))",
+        "log.Println(c.Host)",
+        "masked := mask(c.Password); log.Println(masked)",
+        "use(c.Password)",
+        "s := fmt.Sprint(c.Password); use(s)",
+        'fmt.Fprintf(w, "%s", c.Password)',
+    ],
+)
+def test_not_logged(tmp_path: Path, statement: str) -> None:
+    body = (
+        f'{CONFIG}var w *os.File\nfunc mask(s string) string {{ return s[:2] + "****" }}\nfunc use(s string) {{}}\n'
+        f"func f(c Config) {{ {statement} }}\nfunc main() {{}}"
+    )
+    assert leaks(tmp_path, body) == []
+
+
+class TestStructs:
+    @pytest.mark.parametrize(
+        "call", ['log.Printf("%+v", c)', "fmt.Println(c)", 'slog.Info("c", "config", c)']
+    )
+    def test_printing_one_shows_its_fields(self, tmp_path: Path, call: str) -> None:
+        found = leaks(tmp_path, f"{CONFIG}func f(c Config) {{ {call} }}\nfunc main() {{}}")
+        assert found == [("logged", "Config.Password")]
+
+    def test_nested(self, tmp_path: Path) -> None:
+        body = f'{CONFIG}type All struct {{ DB Config }}\nfunc f(a *All) {{ log.Printf("%+v", a) }}\nfunc main() {{}}'
+        assert leaks(tmp_path, body) == [("logged", "Config.Password")]
+
+    def test_a_type_that_hides_itself(self, tmp_path: Path) -> None:
+        body = f'{CONFIG}func (Config) String() string {{ return "****" }}\nfunc f(c Config) {{ log.Println(c) }}\nfunc main() {{}}'
+        assert leaks(tmp_path, body) == []
+
+    def test_a_field_whose_type_hides_it(self, tmp_path: Path) -> None:
+        body = """
+            type Secret string
+            func (Secret) String() string { return "****" }
+            type Config struct { Password Secret }
+            func f(c Config) { log.Printf("%v %v", c, c.Password) }
+            func main() {}
+        """
+        assert leaks(tmp_path, body) == []
+
+    def test_without_secret_fields(self, tmp_path: Path) -> None:
+        body = 'type Config struct { Host, TokenURL string; MaxTokens int }\nfunc f(c Config) { log.Printf("%+v", c) }\nfunc main() {}'
+        assert leaks(tmp_path, body) == []
+
+
+class TestAcrossFunctions:
+    def test_a_dsn_that_a_helper_builds(self, tmp_path: Path) -> None:
+        body = CONFIG + dedent("""
+            func build(c Config) string { return fmt.Sprintf("postgres://u:%s@%s", c.Password, c.Host) }
+            func f(c Config) { address := build(c); log.Println("connecting to", address) }
+            func main() {}
+        """)
+        assert leaks(tmp_path, body) == [("logged", "Password")]
+
+    def test_a_helper_of_another_package_that_logs(self, tmp_path: Path) -> None:
+        body = f"// import example.com/app/trace\n{CONFIG}func f(c Config) {{ trace.Note(c.Password) }}\nfunc main() {{}}"
+        found = leaks(tmp_path, body, trace__trace='func Note(text string) { log.Printf("note: %s", text) }')
+        assert found == [("logged", "Password")]
+
+    def test_a_helper_that_does_not(self, tmp_path: Path) -> None:
+        body = f"// import example.com/app/trace\n{CONFIG}func f(c Config) {{ trace.Note(c.Password) }}\nfunc main() {{}}"
+        assert (
+            leaks(tmp_path, body, trace__trace='func Note(text string) { log.Printf("%d", len(text)) }') == []
+        )
+
+    def test_a_neutral_name_from_the_environment(self, tmp_path: Path) -> None:
+        body = 'func main() { k := os.Getenv("JWT_SECRET"); fmt.Println(k) }'
+        assert leaks(tmp_path, body) == [("logged", "JWT_SECRET")]
+
+
+def test_error_texts(tmp_path: Path) -> None:
+    body = f'{CONFIG}func f(c Config) error {{ return fmt.Errorf("bad password %q", c.Password) }}\nfunc main() {{}}'
+    assert leaks(tmp_path, body) == [("error-text", "Password")]
+
+
+def test_an_error_about_a_secret(tmp_path: Path) -> None:
+    body = f'{CONFIG}func f(c Config) error {{ return fmt.Errorf("bad password for %s", c.Host) }}\nfunc main() {{}}'
+    assert leaks(tmp_path, body) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param('const DefaultPassword = "cadence"', [("hard-coded", "DefaultPassword")], id="constant"),
+        pytest.param('var jwtSecret = []byte("correct horse")', [], id="a sentence"),
+        pytest.param('var jwtSecret = []byte("s3cr3t-k3y")', [("hard-coded", "jwtSecret")], id="bytes"),
+        pytest.param(
+            'type c struct { Password string }\nvar d = c{Password: "hunter22"}',
+            [("hard-coded", "Password")],
+            id="field",
+        ),
+        pytest.param(
+            'func f(b []byte) { hmac.New(sha256.New, []byte("hunter22hunter22")) }',
+            [("hard-coded", "key of New")],
+            id="mac",
+        ),
+        pytest.param('const JWTKey = "jwt_key"', [], id="a name"),
+        pytest.param('const PasswordEnv = "DB_PASSWORD"', [], id="a variable's name"),
+        pytest.param('const passwordFile = "/run/secrets/password"', [], id="a path"),
+        pytest.param('const secretHeader = "X-Secret"', [], id="a header"),
+        pytest.param('const TokenStandard = "ERC721"', [], id="a standard"),
+        pytest.param('var password = ""', [], id="nothing"),
+    ],
+)
+def test_hard_coded(tmp_path: Path, body: str, expected: list[tuple[str, str]]) -> None:
+    assert leaks(tmp_path, f"{body}\nfunc main() {{}}") == expected
+
+
+class TestWeakDefaults:
+    GET = 'func get(k, d string) string { if v := os.Getenv(k); v != "" { return v }; return d }\n'
+
+    @pytest.mark.parametrize(
+        ("call", "expected"),
+        [
+            ('get("JWT_SECRET", "default-secret")', [("weak-default", "JWT_SECRET")]),
+            ('get("POSTGRES_PASSWORD", "postgres")', [("weak-default", "POSTGRES_PASSWORD")]),
+            ('get("JWT_SECRET", "")', []),
+            ('get("JWT_SECRET_FILE", "/run/secrets/jwt")', []),
+            ('get("PORT", "postgres")', []),
+        ],
+    )
+    def test_of_a_wrapper(self, tmp_path: Path, call: str, expected: list[tuple[str, str]]) -> None:
+        assert (
+            leaks(tmp_path, f"{self.GET}func main() {{ use({call}) }}\nfunc use(s string) {{}}") == expected
+        )
+
+
+class TestTokens:
+    def test_of_a_chain(self, tmp_path: Path) -> None:
+        body = '// an NFT\nfunc f(token string, tokenID string) { log.Println("minted", token, tokenID) }\nfunc main() {}'
+        assert leaks(tmp_path, body) == []
+
+    def test_of_a_session(self, tmp_path: Path) -> None:
+        body = 'func f(accessToken string) { log.Println("session", accessToken) }\nfunc main() {}'
+        assert leaks(tmp_path, body) == [("logged", "accessToken")]
+
+
+def test_test_files_are_left_out(tmp_path: Path) -> None:
+    files = {
+        "go.mod": "module example.com/app\n",
+        "main.go": "package main\n\nfunc main() {}\n",
+        "main_test.go": 'package main\n\nconst password = "hunter22"\n',
+        "testdata/x.go": 'package x\n\nconst password = "hunter22"\n',
+    }
+    assert secret_leak_table(store_of(tmp_path, files)).rows == ()
