@@ -6,8 +6,7 @@ A rule file is `rules/<pack>/<id>.yaml`. Every complaint is a RuleError with fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -15,8 +14,9 @@ from zuno_audit.errors import RuleError
 from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.finding import Level
 from zuno_audit.model.rule import RuleInfo
-from zuno_audit.rules.document import Document, Library, Path, line_of
+from zuno_audit.rules.document import Document, Library, Path
 from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
+from zuno_audit.rules.shape import ShapeError, check_shape, complaining
 from zuno_audit.rules.text import argument_text
 
 NOT_PACKS = frozenset({"checklist", "profiles"})
@@ -77,8 +77,8 @@ class RuleFiles:
         for library, path in self._packs:
             document = library.read(path)
             data = document.content()
-            with _complaining(document):
-                _check_shape(data, Pack)
+            with complaining(document):
+                check_shape(data, Pack)
             described[data["name"]] = data["description"]
         return described
 
@@ -99,7 +99,7 @@ def read_rule(text: str, path: str) -> Rule:
 def rule_from(document: Document) -> Rule:
     """The rule in a document. Raises RuleError."""
     data = document.content()
-    with _complaining(document):
+    with complaining(document):
         if document.checked is None:
             _check(data, document.path)
         elif data["kind"] != "python":
@@ -110,54 +110,14 @@ def rule_from(document: Document) -> Rule:
 def _check(data: Any, path: str) -> None:
     from zuno_audit.rules.spec import RuleSpec
 
-    _check_shape(data, RuleSpec)
+    check_shape(data, RuleSpec)
     _check_names(data, path)
-
-
-class _Wrong(Exception):
-    """A fault at a key path, before it has a line."""
-
-    def __init__(self, message: str, *where: str | int) -> None:
-        super().__init__(message)
-        self.where: Path = where
-
-
-@contextmanager
-def _complaining(document: Document) -> Iterator[None]:
-    """Gives faults their file and line."""
-    try:
-        yield
-    except _Wrong as wrong:
-        message = f"{wrong} (at {_key_path(wrong.where)})"
-        line = line_of(document.text, document.path, wrong.where)
-        raise RuleError(message, path=document.path, line=line) from None
-
-
-def _key_path(where: Path) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return text.lstrip(".") or "the top"
-
-
-def _check_shape(data: Any, shape: Any) -> None:
-    import msgspec
-
-    try:
-        msgspec.convert(data, shape)
-    except msgspec.ValidationError as error:
-        message, _, at = str(error).partition(" - at `")
-        unknown = re.search(r"unknown field `(.+)`", message)
-        raise _Wrong(message, *_shape_path(at), *(unknown.groups() if unknown else ())) from None
-
-
-def _shape_path(at: str) -> Path:
-    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]", at)
-    return tuple(int(index) if index.isdigit() else name for name, index in parts if name or index.isdigit())
 
 
 def _check_names(data: Mapping[str, Any], path: str) -> None:
     stem = path.rpartition("/")[2].removesuffix(".yaml")
     if data["id"] != stem:
-        raise _Wrong(f"the file name must be the id: {data['id']}.yaml", "id")
+        raise ShapeError(f"the file name must be the id: {data['id']}.yaml", "id")
     known = frozenset(data.get("parameters", {}))
     if data["kind"] == "python":
         return
@@ -172,20 +132,20 @@ def _check_names(data: Mapping[str, Any], path: str) -> None:
 def _check_quantifier(data: Mapping[str, Any]) -> None:
     given = [name for name in _QUANTIFIERS if data.get(name)]
     if len(given) != 1:
-        raise _Wrong("exactly one of for_each, exists and forbid must name a table")
+        raise ShapeError("exactly one of for_each, exists and forbid must name a table")
     quantifier = given[0]
     table = data[quantifier]
     if (data["kind"] == "query") != table.startswith(QUERY_TABLE):
-        raise _Wrong("kind query goes with a table `query:LANGUAGE/NAME`, and only with one", quantifier)
+        raise ShapeError("kind query goes with a table `query:LANGUAGE/NAME`, and only with one", quantifier)
     if not table.startswith(QUERY_TABLE) and table not in TABLES:
-        raise _Wrong(f"unknown table {table!r}; known: {', '.join(sorted(TABLES))}", quantifier)
+        raise ShapeError(f"unknown table {table!r}; known: {', '.join(sorted(TABLES))}", quantifier)
     if quantifier == "forbid":
         if not data.get("message"):
-            raise _Wrong("forbid needs a message", "forbid")
+            raise ShapeError("forbid needs a message", "forbid")
         if data.get("require") or data.get("prefer"):
-            raise _Wrong("forbid has no require and no prefer: put the condition in where", "forbid")
+            raise ShapeError("forbid has no require and no prefer: put the condition in where", "forbid")
     elif data.get("message"):
-        raise _Wrong("message belongs to forbid; clauses of require carry their own", "message")
+        raise ShapeError("message belongs to forbid; clauses of require carry their own", "message")
 
 
 def _check_placeholders(data: Mapping[str, Any], known: frozenset[str]) -> None:
@@ -193,7 +153,7 @@ def _check_placeholders(data: Mapping[str, Any], known: frozenset[str]) -> None:
         for where, text in _texts(data.get(section), (section,)):
             for name in _PLACEHOLDER.findall(text):
                 if name not in names:
-                    raise _Wrong(f"{{{{ {name} }}}} is not a parameter of this rule", *where)
+                    raise ShapeError(f"{{{{ {name} }}}} is not a parameter of this rule", *where)
 
 
 def _texts(value: Any, where: Path) -> Iterable[tuple[Path, str]]:
@@ -209,11 +169,11 @@ def _texts(value: Any, where: Path) -> Iterable[tuple[Path, str]]:
 
 def _check_clause(clause: Mapping[str, Any], section: str, index: int) -> None:
     if not isinstance(clause.get("message"), str) or not clause["message"]:
-        raise _Wrong("every clause needs a message", section, index)
+        raise ShapeError("every clause needs a message", section, index)
     if clause.get("at", "row") not in ("row", "proof"):
-        raise _Wrong("at is `row` or `proof`", section, index, "at")
+        raise ShapeError("at is `row` or `proof`", section, index, "at")
     if not set(clause) - {"message", "at"}:
-        raise _Wrong("a clause needs at least one field", section, index)
+        raise ShapeError("a clause needs at least one field", section, index)
 
 
 def _check_patterns(data: Mapping[str, Any]) -> None:
@@ -223,7 +183,7 @@ def _check_patterns(data: Mapping[str, Any]) -> None:
                 try:
                     re.compile(text)
                 except re.error as error:
-                    raise _Wrong(f"not a regular expression: {error}", *where) from None
+                    raise ShapeError(f"not a regular expression: {error}", *where) from None
 
 
 def _build(data: Mapping[str, Any], path: str) -> Rule:

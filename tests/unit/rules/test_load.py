@@ -59,7 +59,7 @@ def change(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (change("since:", "sinse:"), 9, "unknown field `sinse`"),
+        (change("since:", "sinse:"), 9, "unknown key 'sinse'"),
         (change("severity: error", "severity: fatal"), 4, "fatal"),
         (change("kind: presence", "kind: guess"), 3, "guess"),
         (change("title: Box without a lid\n", ""), 1, "title"),
@@ -68,7 +68,7 @@ def change(old: str, new: str) -> str:
         (change("for_each: box", "for_each: query:go/box"), 11, "query"),
         (change("for_each: box", "for_each: box\nexists: box"), 1, "exactly one"),
         (change("for_each: box", "forbid: box\nmessage: no"), 11, "no require"),
-        (change('{glob: "{{ path }}"}', '{glab: "x"}'), 12, "glab"),
+        (change('{glob: "{{ path }}"}', '{glab: "x"}'), 13, "glab"),
         (change('"{{ path }}"', '"{{ paths }}"'), 13, "not a parameter"),
         (change('    message: "no lid: {{ lid.because }}"\n', ""), 15, "message"),
         (change("lid: yes", "lid: {matches: '('}"), 15, "regular expression"),
