@@ -1,0 +1,239 @@
+"""The words of a box as the matcher compares them: its digest, its terms and what it claims.
+
+All of it survives renumbering, other emphasis and mojibake, because only ASCII letters, digits and a few signs
+count. A claim is what a rewording must not change: numbers, names, code, and whether it says "not".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources.abc import Traversable
+
+from zuno_audit.errors import RuleError
+from zuno_audit.model.control import Control
+
+FILE = "checklist/wording.tsv"
+MAX_TERMS = 80  # of one text; the longest box known has 60
+NOT = "not"
+SIGNS = frozenset("<>")
+
+_NUMBERING = re.compile(
+    r"\A[^0-9A-Za-z`]*(?:\d+(?:\.\d+)+\.?|\d+[.):]|\([0-9a-z]{1,2}\)|[a-z]\))[ \t]+(?=\S)"
+)
+_ORDINAL = re.compile(r"(?i)\b(test|try|trial|step|stage|phase|task|issue|option|part|item|section|no\.?)[ \t]*#?\d+\b[:.)]?")
+_DIGIT = re.compile(r"\d")
+_ATOM = re.compile(r"[a-z0-9]+|[<>=%]")
+_CODE = re.compile(r"(`+)([^`\n]+)\1")
+_WORD = re.compile(r"[A-Za-z][A-Za-z]+")
+_NAME = re.compile(r"[A-Za-z0-9_.*$@:{}~-]*[A-Za-z0-9_*](?:/+[A-Za-z0-9_.*@:{}~-]*)+|[A-Za-z_$.*][A-Za-z0-9_.*-]*[A-Za-z0-9_*]")
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9_./:-])(\d+(?:\.\d+)?)[ \t-]?(%|ms|[mgk]b|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d"
+    r"|bytes?|bits?)?(?![A-Za-z0-9_])",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"(?m)(?:^|\s)(?:#|--|//)\s.*$")
+_HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_NEGATION = re.compile(
+    r"(?i)(?<![\w-])(?:not|no|never|none|zero|without|nothing|nobody|cannot|except|unless|disabled?|removed|deleted|free of"
+    r"|absent|missing|[a-z]+n['’]t)(?![\w-])"
+)
+_MORE = re.compile(r"(?i)(?:[>≥]=?|\b(?:above|over|more than|at least|min(?:imum)?|greater than|exceeds?))\s*\d")
+_LESS = re.compile(
+    r"(?i)(?:[<≤]=?|\b(?:below|under|less than|fewer than|at most|max(?:imum)?|smaller than|within|up to))\s*\d"
+)
+_FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
+_UNITS = {
+    "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "hr": "h", "day": "d", "byte": "b", "bit": "bit",
+}  # fmt: skip
+_COUNTS = {
+    word: str(number)
+    for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2)
+}
+_STOP = frozenset(
+    """a an and any are as at be been before by can case check checked confirm do does done each ensure every for
+    from has have if in into is it its make may must of off on or our out per please shall should so such sure that
+    the their them then there these they this those to up use used uses using verified verify was we were what when
+    where which will with you your all both via after now check checks""".split()
+)
+_SAME = {
+    "db": "database", "databases": "database", "docs": "document", "doc": "document", "documentation": "document",
+    "documented": "document", "written": "document", "cert": "certificate", "certs": "certificate",
+    "k8s": "kubernetes", "e2e": "endtoend", "compile": "build", "compiles": "build", "compiled": "build",
+    "panics": "panic", "auth": "auth", "authentication": "auth", "login": "signin", "postgresql": "postgres",
+    "mongo": "mongodb", "prom": "prometheus", "env": "env", "repo": "repository", "msg": "message", "msgs": "message",
+    "images": "image", "container": "image", "containers": "image", "vulnerabilities": "vulnerability",
+    "cve": "vulnerability", "cves": "vulnerability", "present": "exist", "exists": "exist", "created": "exist",
+    "there": "exist", "defined": "exist", "configured": "config", "configuration": "config", "settings": "config",
+    "set": "config", "setup": "config", "restored": "restore", "restores": "restore", "backups": "backup",
+    "rollback": "rollback", "revert": "rollback", "healthy": "health", "alerts": "alert", "alarms": "alert",
+    "alarm": "alert", "alerting": "alert", "mint": "mint", "minting": "mint", "nfts": "nft", "token": "token",
+    "errors": "error", "failures": "fail", "failure": "fail", "latency": "response", "times": "time",
+    "dependencies": "dependency", "modules": "dependency", "packages": "package", "credentials": "credential",
+    "secrets": "secret", "keys": "key", "lint": "linter", "linting": "linter", "linters": "linter",
+    "reviewed": "review", "approved": "approve", "approval": "approve", "signed": "sign", "sign-off": "signoff",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is known of an item's wording: digests of its text and body, whether it negates, what it names."""
+
+    text: str
+    body: str
+    negates: bool
+    names: frozenset[str]
+
+
+def load_wordings(root: Traversable) -> Mapping[str, Wording]:
+    """The known wordings by item, from `rules/checklist/wording.tsv`. Raises RuleError for a malformed file.
+
+    A line is: item, digest of the text, digest of the body (`-` for none), `not` or `-`, names.
+    """
+    found = {}
+    try:
+        text = root.joinpath(FILE).read_text("utf-8")
+    except OSError as error:
+        raise RuleError(f"cannot be read: {error.strerror}", path=FILE) from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line and not line.startswith("#"):
+            cells = line.split("\t")
+            if len(cells) != 5:
+                raise RuleError("a line is: item, text, body, not, names", path=FILE, line=number)
+            found[cells[0]] = Wording(cells[1], cells[2], cells[3] == NOT, frozenset(cells[4].split()))
+    return found
+
+
+def digest(text: str) -> str:
+    """Twelve hex digits that stay the same whatever the numbering, emphasis, case and encoding; `-` for none."""
+    atoms = _ATOM.findall(unnumbered(text).lower())
+    if not atoms:
+        return "-"
+    return hashlib.sha256(" ".join(atoms).encode()).hexdigest()[:12]
+
+
+def unnumbered(text: str) -> str:
+    """A text without the number that it begins with and without the numbers of tests, steps and phases."""
+    text = text.lstrip("*_ ")
+    numbering = _NUMBERING.match(text)
+    if numbering is not None:
+        text = text[numbering.end() :]
+    return _ORDINAL.sub(r"\1", text) if _DIGIT.search(text) else text
+
+
+def negates(text: str) -> bool:
+    """True when a text says that something is not so."""
+    return _NEGATION.search(_CODE.sub(" ", text)) is not None
+
+
+def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
+    """The numbers, names and code words of a text. In code every word counts, comments do not."""
+    text = unnumbered(text)
+    if is_code:
+        code, prose = _COMMENT.sub(" ", text), ""
+    else:
+        code = " ".join(match.group(2) for match in _CODE.finditer(text))
+        prose = _CODE.sub(" ", text)
+    found = {_plain_name(name) for name in _NAME.findall(code)}
+    found.update(_plain_name(name) for name in _NAME.findall(prose) if _is_name(name))
+    for source in (code, prose):
+        for number, unit in _NUMBER.findall(source):
+            found.add(number + _unit(unit))
+    found.update(sign for sign, pattern in ((">", _MORE), ("<", _LESS)) if pattern.search(prose))
+    found.update(_COUNTS[word] for word in _WORD.findall(prose.lower()) if word in _COUNTS)
+    return frozenset(name for name in found if len(name) > 1 or name.isdigit() or name in SIGNS)
+
+
+def is_known(claim: str, known: frozenset[str]) -> bool:
+    """True when a claim is among these, or is the end of a path among them, or its number with another unit."""
+    if claim in known:
+        return True
+    if claim[0].isdigit():
+        number = re.match(r"[\d.]+", claim)
+        bare = number.group() if number else claim
+        units = {name for name in known if re.match(rf"{re.escape(bare)}(?![\d.])", name)}
+        return bare in known or (claim == bare and bool(units))
+    return any(name.endswith("/" + claim) for name in known) if "." in claim or "/" in claim else False
+
+
+def _plain_name(name: str) -> str:
+    return name.lower().strip("*").rstrip("./-:").removeprefix("./").removeprefix("$").strip("{}~").rstrip(".")
+
+
+def _is_name(word: str) -> bool:
+    """True for what is no plain word: a path, a file, snake_case, camelCase, a dotted or upper-case name."""
+    inner = word.strip(".*-")
+    if "://" in word or "_" in inner or inner.startswith("$"):
+        return True
+    if "/" in inner:
+        return not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z]+){1,2}", inner)  # "Linux/Mac", "and/or"
+    if word.startswith(".") and len(inner) > 1:
+        return True
+    if "." in inner:
+        return _FILE_SUFFIX.search(inner) is not None or inner.count(".") > 1
+    return re.search(r"[a-z][A-Z]", inner) is not None and len(_HUMPS.findall(inner)) > 1
+
+
+def _unit(text: str) -> str:
+    unit = text.lower()
+    return _UNITS.get(unit.removesuffix("s") if len(unit) > 2 else unit, unit) if unit not in ("ms",) else unit
+
+
+@lru_cache(maxsize=2048)
+def terms(text: str) -> frozenset[str]:
+    """What a text is compared by: its words without endings, its names whole and in parts, its numbers."""
+    found: dict[str, None] = {}
+    text = unnumbered(text)
+    for name in _NAME.findall(text):
+        if _is_name(name):
+            found[_plain_name(name)] = None
+    for word in _WORD.findall(text):
+        for part in _HUMPS.findall(word):
+            stem = _stem(part.lower())
+            if stem:
+                found[stem] = None
+    for number, unit in _NUMBER.findall(text):
+        found[number + _unit(unit)] = None
+    return frozenset(list(found)[:MAX_TERMS])
+
+
+@lru_cache(maxsize=4096)
+def _stem(word: str) -> str:
+    """A word without its ending, or nothing for a word that says nothing."""
+    if word in _COUNTS:
+        return _COUNTS[word]
+    if word in _STOP or len(word) < 2:
+        return ""
+    word = _SAME.get(word, word)
+    for ending in ("ations", "ation", "ings", "ions", "ing", "ion", "ers", "ies", "ed", "es", "er", "s", "y", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+class KnownClaims:
+    """What the checks of each item know: the names and numbers of its title, its rules' arguments, its `ask`,
+    its known wording, and those of the items above it."""
+
+    def __init__(self, controls: Mapping[str, Control], wordings: Mapping[str, Wording]) -> None:
+        self._controls = controls
+        self._wordings = wordings
+        self._found: dict[str, frozenset[str]] = {}
+
+    def of(self, item: str) -> frozenset[str]:
+        """The claims that are known for an item."""
+        if item not in self._found:
+            control = self._controls[item]
+            own = set(claims(control.title)) | {word.lower() for word in _WORD.findall(control.title)}
+            own |= claims(control.ask)
+            for check in control.checks:
+                for _, value in check.arguments:
+                    own |= claims(value, is_code=True)
+            if item in self._wordings:
+                own |= self._wordings[item].names
+            above = self.of(control.parent) if control.parent in self._controls else frozenset()
+            self._found[item] = frozenset(own | above)
+        return self._found[item]
