@@ -14,8 +14,8 @@ class EnvRead:
 
     `default` is the value used when it is missing (None when there is none or it cannot be known), `required`
     yes/no/unknown: the program refuses to start without it. `mechanism` is the call (`os.Getenv`,
-    `env.GetString`, a struct tag), `directory` the folder of the package. `can_run` yes/no/unknown: some binary
-    links the package and reaches the place.
+    `env.GetString`, a struct tag), `directory` the folder of the package. `can_run` yes/no/unknown: some
+    binary links the package and reaches the place.
     """
 
     name: str

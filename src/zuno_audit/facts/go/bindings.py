@@ -1,13 +1,14 @@
-"""What a name means inside one declaration: the parameters and local variables in scope, with all that is put in.
+"""What a name means inside one declaration: the parameters and local variables in scope, with all that is put
+in.
 
-A light companion of the evaluator: for questions about the text around a call (which constant is this argument,
-which variable takes the result, who tests it) that need no values.
+A light companion of the evaluator: for questions about the text around a call (which constant is this
+argument, which variable takes the result, who tests it) that need no values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from zuno_audit.languages.go import syntax as s
 
@@ -15,7 +16,8 @@ _SCOPES = (s.Block, s.If, s.For, s.Range, s.Switch, s.TypeSwitch, s.Clause, s.Fu
 FunctionNode = s.FuncDecl | s.FuncLit
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Source:
     """Something that gives a variable its value.
 
     `kind` is param (`index` of `function`), receiver, value (`expr`), result (`index` of the call `expr`),

@@ -1,7 +1,9 @@
-"""Where a Prometheus metric goes after it was made: is it registered, by code that can run, and with which registry.
+"""Where a Prometheus metric goes after it was made: is it registered, by code that can run, and with which
+registry.
 
-The value is followed through variables, fields, results, slices, loops and collectors of the repository to calls of
-`Register` and `MustRegister` of client_golang (https://pkg.go.dev/github.com/prometheus/client_golang/prometheus).
+The value is followed through variables, fields, results, slices, loops and collectors of the repository to
+calls of `Register` and `MustRegister` of client_golang
+(https://pkg.go.dev/github.com/prometheus/client_golang/prometheus).
 """
 
 from __future__ import annotations
@@ -124,7 +126,9 @@ class Collectors:
                 self._selected(root, parent, trail)
 
     def _selected(self, root: Declaration, node: s.Selector, trail: _Trail) -> None:
-        """`metric.Collect(ch)` in the Collect method of a collector of our own: it is part of that collector."""
+        """`metric.Collect(ch)` in the Collect method of a collector of our own: it is part of that
+        collector.
+        """
         if node.sel in ("Collect", "Describe"):
             self._collector_of(root, trail)
         elif node.sel in REGISTERS:
@@ -190,9 +194,12 @@ class Collectors:
         )
 
     def _path(self, fun: s.Expr, root: Declaration) -> str:
-        if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
-            if self.texts.bindings(root).variable(fun.x.name, fun.x.start) is None:
-                return self.program.imported(root.file).get(fun.x.name, "")
+        if (
+            isinstance(fun, s.Selector)
+            and isinstance(fun.x, s.Ident)
+            and self.texts.bindings(root).variable(fun.x.name, fun.x.start) is None
+        ):
+            return self.program.imported(root.file).get(fun.x.name, "")
         return ""
 
     def _registered(self, root: Declaration, call: s.Call, trail: _Trail) -> None:
@@ -317,16 +324,22 @@ class Collectors:
         for path in package.files:
             for other in self.roots(path, name.encode()):
                 for node in s.walk(other.node):
-                    if isinstance(node, s.Ident) and node.name == name:
-                        if self.texts.bindings(other).variable(name, node.start) is None:
-                            self._value(other, node, trail)
+                    if (
+                        isinstance(node, s.Ident)
+                        and node.name == name
+                        and self.texts.bindings(other).variable(name, node.start) is None
+                    ):
+                        self._value(other, node, trail)
         if name[:1].isupper():
             for path in self.asked.search.files_with(package.path.encode(), b"." + name.encode()):
                 for other in self.roots(path, b"." + name.encode()):
                     for node in s.walk(other.node):
-                        if isinstance(node, s.Selector) and node.sel == name:
-                            if self._path(node, other) == package.path:
-                                self._value(other, node, trail)
+                        if (
+                            isinstance(node, s.Selector)
+                            and node.sel == name
+                            and self._path(node, other) == package.path
+                        ):
+                            self._value(other, node, trail)
 
     def _field(self, package_path: str, name: str, trail: _Trail) -> None:
         key = ("field", package_path, name)
@@ -391,9 +404,11 @@ class Collectors:
         if package is None or path not in package.files or not is_go_tool_file(path):
             return
         file = self.program.file(path)
-        if file is not None:
-            for node in (*file.functions_with(literal), *file.values_with(literal)):
-                yield Declaration(package, file, node)
+        if file is None:
+            return
+        nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
+        for node in nodes:
+            yield Declaration(package, file, node)
 
 
 def _kind_of(expr: s.Expr, function: str) -> str:

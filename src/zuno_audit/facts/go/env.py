@@ -1,9 +1,9 @@
 """Environment variables that Go code reads: by which name, with which default, and whether the read can run.
 
-From every call that really reaches the environment (`os.Getenv` and its kin, under any alias, as a function value
-too) the key is followed backwards: through constants, loops over tables, closures and wrappers with the key in any
-position, up to the calls where the name is known. What the text does not tell is evaluated. Libraries that fill
-structs or flags are in `env_tags` and `env_flags`.
+From every call that really reaches the environment (`os.Getenv` and its kin, under any alias, as a function
+value too) the key is followed backwards: through constants, loops over tables, closures and wrappers with the
+key in any position, up to the calls where the name is known. What the text does not tell is evaluated.
+Libraries that fill structs or flags are in `env_tags` and `env_flags`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zuno_audit.facts.go.env_defaults import Missing, Outcome, Surroundings, try
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.reach import Reach, reach
-from zuno_audit.facts.go.search import CallSite
+from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go.texts import Hole, Template, Texts
 from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val
 from zuno_audit.facts.go_packages import is_go_tool_file
@@ -42,8 +42,8 @@ _FOUND = Missing(reports=True)
 class _Reader:
     """Something that reads the variable named by `template`: the key in terms of its parameters.
 
-    `declared` is the function, or the declaration that `name` is a local variable of (`is_local`), or None for a
-    function value held in the field or package variable `name` of `package`.
+    `declared` is the function, or the declaration that `name` is a local variable of (`is_local`), or None
+    for a function value held in the field or package variable `name` of `package`.
     """
 
     name: str
@@ -54,7 +54,7 @@ class _Reader:
     declared: Declaration | None = None
     is_local: bool = False
     is_field: bool = False
-    origin: CallSite | None = None
+    origin: Use | None = None
 
 
 def env_reads(store: FactStore) -> tuple[EnvRead, ...]:
@@ -110,7 +110,8 @@ class _Finder:
         file = self.program.file(path)
         if file is None:
             return
-        for node in (*file.functions_with(literal), *file.values_with(literal)):
+        nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
+        for node in nodes:
             yield Declaration(package, file, node)
 
     def _system_uses(self, path: str, name: str, paths: tuple[str, ...]) -> None:
@@ -123,7 +124,7 @@ class _Finder:
                 above = parents(root.node) if above is None else above
                 parent = above.get(id(node))
                 if isinstance(parent, s.Call) and parent.fun is node:
-                    self._call(CallSite(root, parent), (Hole(_ANY, 0),), missing, 0, None)
+                    self._call(Use(root, parent), (Hole(_ANY, 0),), missing, 0, None)
                 else:
                     self._value(root, node, above, (Hole(_ANY, 0),), missing, 0)
 
@@ -144,7 +145,7 @@ class _Finder:
         template: Template,
         missing: Missing,
         level: int,
-        origin: CallSite | None = None,
+        origin: Use | None = None,
     ) -> None:
         """A reading function is used as a value: whatever holds it now reads as well."""
         parent = above.get(id(node))
@@ -183,14 +184,13 @@ class _Finder:
         for callee in self._callees(call.fun, root):
             node = callee.node
             assert isinstance(node, s.FuncDecl)
-            if index >= len(node.params) or not node.params[index].name:
+            held = node.params[index].name if index < len(node.params) else None
+            if not held:
                 continue
-            name = node.params[index].name
-            assert name is not None
-            self._add(replace(reader, name=name, declared=callee, is_local=True, package=callee.package))
+            self._add(replace(reader, name=held, declared=callee, is_local=True, package=callee.package))
             above = parents(node)
             for inner in s.walk(node.body):
-                if isinstance(inner, s.Ident) and inner.name == name:
+                if isinstance(inner, s.Ident) and inner.name == held:
                     parent = above.get(id(inner))
                     if not (isinstance(parent, s.Call) and parent.fun is inner) and reader.level < MAX_LEVELS:
                         self._value(callee, inner, above, reader.template, reader.missing, reader.level)
@@ -227,9 +227,7 @@ class _Finder:
 
     # ---------------------------------------------------------------- a call that reads
 
-    def _call(
-        self, site: CallSite, template: Template, missing: Missing, level: int, origin: CallSite | None
-    ) -> None:
+    def _call(self, site: Use, template: Template, missing: Missing, level: int, origin: Use | None) -> None:
         """A call of a reading function: its variable is known here, or the function around it reads too.
 
         `origin` is the call of the system's function inside the wrappers; None when `site` is that call.
@@ -248,7 +246,7 @@ class _Finder:
             else:
                 self._wrap(site, one, hole, level, origin or site)
 
-    def _wrap(self, site: CallSite, template: Template, hole: Hole, level: int, origin: CallSite) -> None:
+    def _wrap(self, site: Use, template: Template, hole: Hole, level: int, origin: Use) -> None:
         """The key is a parameter of the function around the call: that function is a reader."""
         if level >= MAX_LEVELS:
             return
@@ -286,14 +284,14 @@ class _Finder:
                         if isinstance(parent, s.Call) and parent.fun is not node:
                             self._value(root, node, above, reader.template, reader.missing, reader.level)
 
-    def _sites(self, reader: _Reader) -> Iterator[CallSite]:
+    def _sites(self, reader: _Reader) -> Iterator[Use]:
         if reader.declared is not None and not reader.is_local:
-            for site in self.search.callers(reader.declared):
+            for site in uses(self.search.callers(reader.declared)):
                 if is_go_tool_file(site.root.file.path):
                     yield site
         elif reader.declared is not None:
             root = reader.declared
-            for site in self.search.calls_named(root.file, root.package, reader.name):
+            for site in uses(self.search.calls_named(root.file, root.package, reader.name)):
                 if site.root.node is root.node and isinstance(site.call.fun, s.Ident):
                     yield site
         else:
@@ -301,7 +299,7 @@ class _Finder:
                 package = self.program.package_of(path)
                 file = self.program.file(path)
                 if package is not None and file is not None:
-                    for site in self.search.calls_named(file, package, reader.name):
+                    for site in uses(self.search.calls_named(file, package, reader.name)):
                         if self._is_use(site, reader, package):
                             yield site
 
@@ -311,7 +309,7 @@ class _Finder:
         others = self.search.files_with(reader.package.path.encode(), reader.name.encode())
         return sorted({*reader.package.files, *others})
 
-    def _is_use(self, site: CallSite, reader: _Reader, package: Package) -> bool:
+    def _is_use(self, site: Use, reader: _Reader, package: Package) -> bool:
         fun = site.call.fun
         if isinstance(fun, s.Ident):
             local = self.texts.bindings(site.root).variable(fun.name, fun.start)
@@ -329,7 +327,7 @@ class _Finder:
             known = self._surroundings[id(root.node)] = Surroundings(self.texts, root)
         return known
 
-    def _outcome(self, site: CallSite, missing: Missing) -> Outcome:
+    def _outcome(self, site: Use, missing: Missing) -> Outcome:
         return self._surroundings_of(site.root).outcome(site.call, missing)
 
     def _found(
@@ -347,10 +345,10 @@ class _Finder:
 
     def _evaluate(
         self,
-        site: CallSite,
+        site: Use,
         missing: Missing,
         level: int,
-        origin: CallSite,
+        origin: Use,
         followed: frozenset[int] = frozenset(),
     ) -> None:
         """Runs the function around a call, then its callers, and notes the keys that arrive at `origin`."""
@@ -362,21 +360,24 @@ class _Finder:
             self._found(name, site.root, site.call, outcome, None)
         if depends and isinstance(node, s.FuncDecl) and level < MAX_LEVELS:
             missing = try_without(self.asked, site.root)
-            for caller in self.search.callers(site.root)[:MAX_EVALUATED_CALLERS]:
+            for caller in uses(self.search.callers(site.root)[:MAX_EVALUATED_CALLERS]):
                 key = ("caller", id(caller.call), id(origin.call))
                 if key not in self.done:
                     self.done.add(key)
                     self._evaluate(caller, missing, level + 1, origin, followed)
 
-    def _between(self, site: CallSite, origin: CallSite) -> list[Declaration]:
-        """The functions that the evaluation must not put off: around the call, around the read, and what is called."""
+    def _between(self, site: Use, origin: Use) -> list[Declaration]:
+        """The functions that the evaluation must not put off: around the call, around the read, and what is
+        called.
+        """
         return [site.root, origin.root, *self._callees(site.call.fun, site.root)]
 
-    # ---------------------------------------------------------------- the whole environment, and texts with $NAME
+    # ---------------------------------------------------------------- the whole environment, and texts with
+    # $NAME
 
     def _expanded(self, path: str) -> None:
         for root in self._roots(path, b"ExpandEnv("):
-            for site in self.search.calls_named(root.file, root.package, "ExpandEnv"):
+            for site in uses(self.search.calls_named(root.file, root.package, "ExpandEnv")):
                 if (
                     site.root.node is root.node
                     and site.call.args
@@ -429,7 +430,7 @@ def _depends(ev: Evaluator, value: Val, depth: int = 0) -> bool:
 class _Keys:
     """One evaluation that watches which keys arrive at a call of the system's function."""
 
-    def __init__(self, asked: Analysis, site: CallSite, followed: frozenset[int]) -> None:
+    def __init__(self, asked: Analysis, site: Use, followed: frozenset[int]) -> None:
         self.site, self.followed, self.asked = site, followed, asked
         self.keys: list[str] = []
         self.depends = False

@@ -1,8 +1,8 @@
 """What happens when an environment variable is missing: a default takes its place, or the program refuses.
 
-A wrapper is tried out: it is evaluated in an empty environment, and what comes out is its default (the parameter
-that is handed back, or a constant); when nothing comes out, the variable is required. For a call in ordinary code
-the statements around it are read.
+A wrapper is tried out: it is evaluated in an empty environment, and what comes out is its default (the
+parameter that is handed back, or a constant); when nothing comes out, the variable is required. For a call in
+ordinary code the statements around it are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,21 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.texts import Texts
     from zuno_audit.languages.go.parse import GoFile
 
-_ENDS = frozenset(["Fatal", "Fatalf", "Fatalln", "Fatalw", "Exit", "Panic", "Panicf", "Panicln", "Panicw", "panic", "Goexit"])
+_ENDS = frozenset(
+    [
+        "Fatal",
+        "Fatalf",
+        "Fatalln",
+        "Fatalw",
+        "Exit",
+        "Panic",
+        "Panicf",
+        "Panicln",
+        "Panicw",
+        "panic",
+        "Goexit",
+    ]
+)
 _UNCHANGED = frozenset(["TrimSpace", "ToLower", "ToUpper", "Trim", "string", "TrimSuffix", "TrimPrefix"])
 MAX_DEFAULT = 200
 
@@ -35,8 +49,8 @@ MAX_DEFAULT = 200
 class Missing:
     """What a reading function does without the variable.
 
-    `parameter` is the index of the parameter that it hands back, `constant` a constant that it gives; `required`
-    yes when it does not return; `reports` when it gives an error or false besides.
+    `parameter` is the index of the parameter that it hands back, `constant` a constant that it gives;
+    `required` yes when it does not return; `reports` when it gives an error or false besides.
     """
 
     parameter: int | None = None
@@ -87,7 +101,9 @@ def try_without(analysis: Analysis, declared: Declaration) -> Missing:
 
 
 def _arguments(ev: Evaluator, func: Func, state: State) -> tuple[list[Value], list[Pointer]]:
-    """Inputs for all parameters; pointers get a place of their own, so that what is stored there can be seen."""
+    """Inputs for all parameters; pointers get a place of their own, so that what is stored there can be
+    seen.
+    """
     args = ev.inputs(func)
     targets: list[Pointer] = []
     for index, param in enumerate(func.node.params):
@@ -298,7 +314,7 @@ def is_same(a: s.Expr, b: s.Expr) -> bool:
 
 
 def empty_sense(cond: s.Expr, target: s.Expr, second: s.Expr | None) -> bool | None:
-    """True when a condition holds for an empty `target`, False when for a filled one, None for other tests."""
+    """True when a condition holds for an empty `target`, False for a filled one, None for other tests."""
     match cond:
         case s.Binary(op="||", x=x, y=y):
             found = [sense for part in (x, y) if (sense := empty_sense(part, target, second)) is not None]

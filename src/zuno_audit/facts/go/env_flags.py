@@ -1,7 +1,8 @@
-"""Environment variables that configuration and command-line libraries read: viper, urfave/cli, kingpin, koanf, godotenv.
+"""Environment variables that configuration and command-line libraries read: viper, urfave/cli, kingpin,
+koanf, godotenv.
 
-Sources: the documentation of github.com/spf13/viper, github.com/urfave/cli (v1 to v3), github.com/alecthomas/kingpin,
-github.com/knadh/koanf and github.com/joho/godotenv.
+Sources: the documentation of github.com/spf13/viper, github.com/urfave/cli (v1 to v3),
+github.com/alecthomas/kingpin, github.com/knadh/koanf and github.com/joho/godotenv.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.search import CallSite
+from zuno_audit.facts.go.search import Use
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, YES
@@ -47,8 +48,8 @@ class _Viper:
     automatic: bool = False
     unmarshals: bool = False
     replacements: list[tuple[str, str]] = field(default_factory=list)
-    keys: dict[str, tuple[CallSite, str]] = field(default_factory=dict)
-    bound: list[tuple[CallSite, list[str]]] = field(default_factory=list)
+    keys: dict[str, tuple[Use, str]] = field(default_factory=dict)
+    bound: list[tuple[Use, list[str]]] = field(default_factory=list)
     defaults: dict[str, str | None] = field(default_factory=dict)
 
     def variable(self, key: str) -> str:
@@ -106,7 +107,9 @@ class _Flags:
     # ---------------------------------------------------------------- viper
 
     def viper(self) -> Iterator[Found]:
-        """viper: BindEnv, and with AutomaticEnv every key that is asked for (or has a default, for Unmarshal)."""
+        """viper: BindEnv, and with AutomaticEnv every key that is asked for (or has a default, for
+        Unmarshal).
+        """
         state = _Viper()
         for root in self._roots(_VIPER.encode()):
             for node in s.walk(root.node):
@@ -128,7 +131,7 @@ class _Flags:
                 yield self._read(state.variable(key), site.root, site.call, default, NO, f"viper.{how}")
 
     def _is_viper(self, call: s.Call, root: Declaration) -> bool:
-        """A call of the package, or a method of something that is not a package (an instance, most likely)."""
+        """A call of the package, or a method of something that is not a package (an instance, likely)."""
         path = self._path(call.fun, root)
         return path == _VIPER if path else any(i.path == _VIPER for i in root.file.imports)
 
@@ -146,14 +149,14 @@ class _Flags:
         elif name == "BindEnv" and args:
             names = [(self._texts_of(a, root) or [""])[0] for a in args]
             if names[0]:
-                state.bound.append((CallSite(root, call), [n for n in names if n]))
+                state.bound.append((Use(root, call), [n for n in names if n]))
         elif name == "SetDefault" and len(args) == 2:
             for key in self._texts_of(args[0], root):
                 state.defaults[key.lower()] = self._literal_text(args[1], root)
-                state.keys.setdefault(key.lower(), (CallSite(root, call), name))
+                state.keys.setdefault(key.lower(), (Use(root, call), name))
         elif (name.startswith("Get") or name in ("IsSet", "UnmarshalKey", "InConfig")) and args:
             for key in self._texts_of(args[0], root):
-                state.keys.setdefault(key.lower(), (CallSite(root, call), name))
+                state.keys.setdefault(key.lower(), (Use(root, call), name))
 
     # ---------------------------------------------------------------- command lines
 
@@ -161,9 +164,12 @@ class _Flags:
         """urfave/cli: the fields EnvVar, EnvVars and Sources of flags."""
         for root in self._roots(b"github.com/urfave/cli"):
             for node in s.walk(root.node):
-                if isinstance(node, s.CompositeLit) and node.type is not None:
-                    if _CLI.match(self._path(_base(node.type), root)):
-                        yield from self._flag(node, root)
+                if (
+                    isinstance(node, s.CompositeLit)
+                    and node.type is not None
+                    and _CLI.match(self._path(_base(node.type), root))
+                ):
+                    yield from self._flag(node, root)
 
     def _flag(self, node: s.CompositeLit, root: Declaration) -> Iterator[Found]:
         fields = {key.name: value for key, value in node.elements if isinstance(key, s.Ident)}
@@ -212,11 +218,15 @@ class _Flags:
         prefixes: list[tuple[str, str]] = []
         for root in self._roots(b"knadh/koanf"):
             for node in s.walk(root.node):
-                if isinstance(node, s.Call) and called_name(node) in ("Provider", "ProviderWithValue"):
-                    if _KOANF_ENV.match(self._path(node.fun, root)) and len(node.args) >= 2:
-                        prefix = (self._texts_of(node.args[0], root) or [""])[0]
-                        delimiter = (self._texts_of(node.args[1], root) or ["."])[0]
-                        prefixes.append((prefix, delimiter))
+                if (
+                    isinstance(node, s.Call)
+                    and called_name(node) in ("Provider", "ProviderWithValue")
+                    and _KOANF_ENV.match(self._path(node.fun, root))
+                    and len(node.args) >= 2
+                ):
+                    prefix = (self._texts_of(node.args[0], root) or [""])[0]
+                    delimiter = (self._texts_of(node.args[1], root) or ["."])[0]
+                    prefixes.append((prefix, delimiter))
         if not prefixes:
             return
         kinds = (
@@ -233,13 +243,18 @@ class _Flags:
         )
         for root in self._roots(b"knadh/koanf"):
             for node in s.walk(root.node):
-                if isinstance(node, s.Call) and called_name(node) in kinds and node.args:
-                    if isinstance(node.fun, s.Selector) and not self._path(node.fun, root):
-                        for key in self._texts_of(node.args[0], root):
-                            for prefix, delimiter in prefixes:
-                                name = prefix + key.replace(delimiter or ".", "_").upper()
-                                required = YES if called_name(node).startswith("Must") else NO
-                                yield self._read(name, root, node, None, required, "koanf")
+                if (
+                    isinstance(node, s.Call)
+                    and called_name(node) in kinds
+                    and node.args
+                    and isinstance(node.fun, s.Selector)
+                    and not self._path(node.fun, root)
+                ):
+                    for key in self._texts_of(node.args[0], root):
+                        for prefix, delimiter in prefixes:
+                            name = prefix + key.replace(delimiter or ".", "_").upper()
+                            required = YES if called_name(node).startswith("Must") else NO
+                            yield self._read(name, root, node, None, required, "koanf")
 
     def godotenv(self) -> Iterator[Found]:
         """godotenv.Read: the keys that are looked up in the map that it gives."""
@@ -250,14 +265,18 @@ class _Flags:
                     continue
                 variable = bindings.variable(node.x.name, node.start)
                 for source in variable.sources if variable is not None else ():
-                    if isinstance(source.expr, s.Call) and called_name(source.expr) in (
-                        "Read",
-                        "Unmarshal",
-                        "Parse",
+                    if (
+                        isinstance(source.expr, s.Call)
+                        and called_name(source.expr)
+                        in (
+                            "Read",
+                            "Unmarshal",
+                            "Parse",
+                        )
+                        and self._path(source.expr.fun, root) == _GODOTENV
                     ):
-                        if self._path(source.expr.fun, root) == _GODOTENV:
-                            for name in self._texts_of(node.indices[0], root):
-                                yield self._read(name, root, node, None, NO, "godotenv.Read")
+                        for name in self._texts_of(node.indices[0], root):
+                            yield self._read(name, root, node, None, NO, "godotenv.Read")
 
 
 def _base(type_: s.Expr) -> s.Expr:

@@ -1,20 +1,21 @@
 """Environment variables that libraries read into the fields of a struct, by tags or by field names.
 
-Sources: the documentation of github.com/kelseyhightower/envconfig, github.com/caarlos0/env, github.com/ilyakaznacheev/
-cleanenv and github.com/sethvargo/go-envconfig. A struct counts when it is handed to a function of the library.
+Sources: the documentation of github.com/kelseyhightower/envconfig, github.com/caarlos0/env,
+github.com/ilyakaznacheev/ cleanenv and github.com/sethvargo/go-envconfig. A struct counts when it is handed
+to a function of the library.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.search import CallSite
+from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, YES
@@ -33,7 +34,9 @@ _WORDS = re.compile(r"([A-Z]+(?=[A-Z][a-z]|\d*$|_)|[A-Z]?[a-z0-9]+|[A-Z]+\d*)")
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What one library makes of one field: names, default, whether it must be there, and the prefix below it."""
+    """What one library makes of one field: names, default, whether it must be there, and the prefix below
+    it.
+    """
 
     names: tuple[str, ...] = ()
     default: str | None = None
@@ -46,7 +49,7 @@ class _Library:
 
     path = re.compile("")
     literal = b""
-    functions: dict[str, int] = {}  # noqa: RUF012 - replaced by every library, never changed
+    functions: ClassVar[Mapping[str, int]] = {}
 
     def prefix(self, call: s.Call, texts: Texts, root: Declaration) -> str:
         """The prefix of all names that a call asks for."""
@@ -60,7 +63,7 @@ class _Library:
 class _Kelsey(_Library):
     path = re.compile(r"github\.com/kelseyhightower/envconfig$|github\.com/vrischmann/envconfig$")
     literal = b'/envconfig"'
-    functions = {"Process": 1, "MustProcess": 1}  # noqa: RUF012
+    functions: ClassVar[Mapping[str, int]] = {"Process": 1, "MustProcess": 1}
 
     def prefix(self, call: s.Call, texts: Texts, root: Declaration) -> str:
         return (texts.constants(call.args[0], root) or [""])[0].upper() if call.args else ""
@@ -81,7 +84,7 @@ class _Kelsey(_Library):
 class _Caarlos(_Library):
     path = re.compile(r"github\.com/caarlos0/env" + _VERSION + "$")
     literal = b"caarlos0/env"
-    functions = {
+    functions: ClassVar[Mapping[str, int]] = {
         "Parse": 0,
         "ParseWithOptions": 0,
         "ParseWithFuncs": 0,
@@ -108,7 +111,7 @@ class _Caarlos(_Library):
 class _Cleanenv(_Library):
     path = re.compile(r"github\.com/ilyakaznacheev/cleanenv$")
     literal = b"ilyakaznacheev/cleanenv"
-    functions = {"ReadEnv": 0, "ReadConfig": 1, "UpdateEnv": 0}  # noqa: RUF012
+    functions: ClassVar[Mapping[str, int]] = {"ReadEnv": 0, "ReadConfig": 1, "UpdateEnv": 0}
 
     def field(self, name: str, tags: dict[str, str], embedded: bool, prefix: str, is_struct: bool) -> _Field:
         names = tuple(prefix + n.strip() for n in tags.get("env", "").split(",") if n.strip())
@@ -120,7 +123,7 @@ class _Cleanenv(_Library):
 class _Sethvargo(_Library):
     path = re.compile(r"github\.com/sethvargo/go-envconfig(?:/pkg/envconfig)?$")
     literal = b"sethvargo/go-envconfig"
-    functions = {"Process": 1, "ProcessWith": 1, "MustProcess": 1}  # noqa: RUF012
+    functions: ClassVar[Mapping[str, int]] = {"Process": 1, "ProcessWith": 1, "MustProcess": 1}
 
     def prefix(self, call: s.Call, texts: Texts, root: Declaration) -> str:
         for inner in s.walk(call):
@@ -145,7 +148,7 @@ class _Tagged(_Library):
 
     path = re.compile(r"github\.com/(?:alecthomas/kong|alexflint/go-arg|jessevdk/go-flags)$")
     literal = b"github.com/"
-    functions = {"Parse": 0, "MustParse": 0, "New": 0, "Must": 0, "NewParser": 0}  # noqa: RUF012
+    functions: ClassVar[Mapping[str, int]] = {"Parse": 0, "MustParse": 0, "New": 0, "Must": 0, "NewParser": 0}
 
     def field(self, name: str, tags: dict[str, str], embedded: bool, prefix: str, is_struct: bool) -> _Field:
         names = tags.get("env", "").split(",")
@@ -190,7 +193,7 @@ class _Tags:
                 if file is None or package is None or path not in package.files:
                     continue
                 for name, index in library.functions.items():
-                    for site in self.asked.search.calls_named(file, package, name):
+                    for site in uses(self.asked.search.calls_named(file, package, name)):
                         if self._is_of(site, library):
                             yield from self._site(site, library, index)
 
@@ -198,14 +201,14 @@ class _Tags:
         data = self.program.repository.read(path) or b""
         return re.search(rb'"' + library.path.pattern.replace("$", "").encode() + rb'"', data) is not None
 
-    def _is_of(self, site: CallSite, library: _Library) -> bool:
+    def _is_of(self, site: Use, library: _Library) -> bool:
         fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
         if not isinstance(fun, s.Selector) or not isinstance(fun.x, s.Ident):
             return False
         path = self.program.imported(site.root.file).get(fun.x.name)
         return path is not None and library.path.match(path) is not None
 
-    def _site(self, site: CallSite, library: _Library, index: int) -> Iterator[tuple[EnvRead, int]]:
+    def _site(self, site: Use, library: _Library, index: int) -> Iterator[tuple[EnvRead, int]]:
         prefix = library.prefix(site.call, self.texts, site.root)
         mechanism = self._mechanism(site)
         if index < 0:
@@ -217,7 +220,7 @@ class _Tags:
                 yield from self._struct(type_, library, prefix, mechanism, site, 0)
 
     @staticmethod
-    def _mechanism(site: CallSite) -> str:
+    def _mechanism(site: Use) -> str:
         fun = site.call.fun
         return site.root.file.data[fun.start : fun.end].decode("utf-8", "replace").partition("[")[0]
 
@@ -261,7 +264,7 @@ class _Tags:
         if source.kind == "param" and source.function is root.node and level < MAX_LEVELS:
             return [
                 type_
-                for caller in self.asked.search.callers(root)
+                for caller in uses(self.asked.search.callers(root))
                 if source.index < len(caller.call.args)
                 for type_ in self._types_of(caller.call.args[source.index], caller.root, level + 1)
             ]
@@ -281,12 +284,12 @@ class _Tags:
         index = node.type_params.index(type_.name)
         return [
             self.types.resolve(caller.call.fun.indices[index], caller.root.file, caller.root.package)
-            for caller in self.asked.search.callers(root)
+            for caller in uses(self.asked.search.callers(root))
             if isinstance(caller.call.fun, s.Index) and index < len(caller.call.fun.indices)
         ]
 
     def _struct(
-        self, type_: Type | None, library: _Library, prefix: str, mechanism: str, site: CallSite, depth: int
+        self, type_: Type | None, library: _Library, prefix: str, mechanism: str, site: Use, depth: int
     ) -> Iterator[tuple[EnvRead, int]]:
         base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
         under = self.types.underlying(base) if base is not None else None

@@ -1,4 +1,6 @@
-"""Secrets that Go code gives away: in logs and error texts, written into the code, or as default of a variable."""
+"""Secrets that Go code gives away: in logs and error texts, written into the code, or as default of a
+variable.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,23 @@ _LOG_NAMES = frozenset(
     ]
 )
 _FIELD_NAMES = frozenset(
-    ["String", "Str", "Any", "Interface", "Stringer", "ByteString", "Bytes", "Hex", "Reflect", "Strs", "Strings", "Object", "Dict", "RawJSON", "Group"]
+    [
+        "String",
+        "Str",
+        "Any",
+        "Interface",
+        "Stringer",
+        "ByteString",
+        "Bytes",
+        "Hex",
+        "Reflect",
+        "Strs",
+        "Strings",
+        "Object",
+        "Dict",
+        "RawJSON",
+        "Group",
+    ]
 )
 _STRICT_FIELDS = frozenset(("Str", "Interface", "Strs", "Hex", "Bytes"))  # methods of zerolog events
 _ERROR_CALLS = {
@@ -71,7 +89,67 @@ _PREFILTER = re.compile(
     rb"passphrase|conn(?:ection)?_?str|%[+#]v|crypto/hmac|crypto/aes"
 )
 _ABOUT_NAMES = frozenset(
-    ["type", "kind", "name", "header", "field", "param", "prefix", "suffix", "env", "flag", "path", "file", "url", "uri", "endpoint", "format", "label", "table", "column", "issuer", "topic", "queue", "event", "error", "msg", "message", "regex", "pattern", "usage", "help", "description", "scheme", "cookie", "audience", "key_name", "placeholder", "mode", "policy", "state", "status", "scope", "grant", "method", "algorithm", "alg", "attribute", "annotation", "dir", "id", "version", "ref", "service", "source", "provider", "backend", "store", "plugin", "parameter", "query"]
+    [
+        "type",
+        "kind",
+        "name",
+        "header",
+        "field",
+        "param",
+        "prefix",
+        "suffix",
+        "env",
+        "flag",
+        "path",
+        "file",
+        "url",
+        "uri",
+        "endpoint",
+        "format",
+        "label",
+        "table",
+        "column",
+        "issuer",
+        "topic",
+        "queue",
+        "event",
+        "error",
+        "msg",
+        "message",
+        "regex",
+        "pattern",
+        "usage",
+        "help",
+        "description",
+        "scheme",
+        "cookie",
+        "audience",
+        "key_name",
+        "placeholder",
+        "mode",
+        "policy",
+        "state",
+        "status",
+        "scope",
+        "grant",
+        "method",
+        "algorithm",
+        "alg",
+        "attribute",
+        "annotation",
+        "dir",
+        "id",
+        "version",
+        "ref",
+        "service",
+        "source",
+        "provider",
+        "backend",
+        "store",
+        "plugin",
+        "parameter",
+        "query",
+    ]
 )
 _CERTAIN = frozenset(["password", "passwd", "pwd", "passphrase", "secret"])  # whatever the value looks like
 _NO_VALUE = re.compile(
@@ -86,8 +164,8 @@ _MACS = {"crypto/hmac": {"New": 1}, "crypto/aes": {"NewCipher": 0}}
 def secret_leak_table(store: FactStore) -> Table:
     """Table `secret_leak`.
 
-    Fields: `kind` (logged, error-text, hard-coded, weak-default) and `what`, the name of the secret, never its value.
-    Test, generated and vendored files are left out.
+    Fields: `kind` (logged, error-text, hard-coded, weak-default) and `what`, the name of the secret, never
+    its value. Test, generated and vendored files are left out.
     """
     asked = store.get(analysis)
     paths = [
@@ -100,9 +178,12 @@ def secret_leak_table(store: FactStore) -> Table:
     finder = _Finder(asked)
     found = {(where, kind): what for path in paths for kind, what, where in finder.leaks(path)}
     for read in store.get(env_reads):
-        if read.default and _is_weak(read.name, read.default):
-            if store.repository.kind(read.location.path) is FileKind.CODE:
-                found.setdefault((read.location, WEAK_DEFAULT), read.name)
+        if (
+            read.default
+            and _is_weak(read.name, read.default)
+            and store.repository.kind(read.location.path) is FileKind.CODE
+        ):
+            found.setdefault((read.location, WEAK_DEFAULT), read.name)
     rows = [
         Entity("secret_leak", where, {"kind": Answer(kind), "what": Answer(what)})
         for (where, kind), what in sorted(found.items(), key=lambda item: item[0])
@@ -132,8 +213,9 @@ class _Finder:
         file = self.asked.program.file(path)
         if file is None:
             return
-        specs = [spec for spec in file.specs() if isinstance(spec, s.ValueSpec)]
-        for node in (*file.functions(), *specs):
+        nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions()]
+        nodes += [spec for spec in file.specs() if isinstance(spec, s.ValueSpec)]
+        for node in nodes:
             root = Declaration(package, file, node)
             for inner in s.walk(node):
                 if isinstance(inner, s.Call):
@@ -269,10 +351,8 @@ class _Finder:
                         yield name.name, value
             case s.Assign(lhs=lhs, rhs=rhs, op="=" | ":=") if len(lhs) == len(rhs):
                 for target, value in zip(lhs, rhs, strict=True):
-                    name = target.name if isinstance(target, s.Ident) else ""
-                    name = target.sel if isinstance(target, s.Selector) else name
-                    if name and self._is_value(name, value, root):
-                        yield name, value
+                    if self._is_value(_last_name(target), value, root):
+                        yield _last_name(target), value
             case s.CompositeLit(elements=elements):
                 for key, value in elements:
                     if isinstance(key, s.Ident) and self._is_value(key.name, value, root):
@@ -319,7 +399,12 @@ class _Finder:
             "id",
         }:
             return False  # the name of something that holds a secret, not a secret
-        return True
+        return bool(text)
+
+
+def _last_name(expr: s.Expr) -> str:
+    """The name of a variable or field that is assigned to."""
+    return expr.name if isinstance(expr, s.Ident) else expr.sel if isinstance(expr, s.Selector) else ""
 
 
 def _literal(expr: s.Expr) -> str | None:

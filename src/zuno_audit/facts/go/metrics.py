@@ -1,7 +1,8 @@
-"""Prometheus metrics: names, types and labels as they are exported, whether they are registered, and who serves them.
+"""Prometheus metrics: names, types and labels as they are exported, whether they are registered, and who
+serves them.
 
-Only github.com/prometheus/client_golang counts; what OpenTelemetry, tally and others export under which name is
-decided outside of the code. Names are put together as prometheus.BuildFQName does it.
+Only github.com/prometheus/client_golang counts; what OpenTelemetry, tally and others export under which name
+is decided outside of the code. Names are put together as prometheus.BuildFQName does it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _SEPARATOR = "\x00"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `name` and `labels` are None when they are not known; `binaries` can run the construction."""
+    """One metric. `name` and `labels` are None when they are not known; `binaries` can run it."""
 
     name: str | None
     kind: str
@@ -64,7 +65,9 @@ class _NeedsCallerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """An expression as it is seen through a chain of calls: `chain[0]` is the call of the function around it."""
+    """An expression as it is seen through a chain of calls: `chain[0]` is the call of the function around
+    it.
+    """
 
     expr: s.Expr
     root: Declaration
@@ -81,10 +84,11 @@ def metrics(store: FactStore) -> tuple[Metric, ...]:
 def metric_table(store: FactStore) -> Table:
     """Table `metric`.
 
-    Fields: `name` (None if not known; of a metric that is never made, what is known of it), `type` (counter, gauge, histogram, summary, untyped or unknown), `labels` (None
-    if not known; constant ones included), `registered` yes/no/unknown, `binaries` (folders of the main packages that
-    can run the code that makes it), `served` yes/no/unknown (one of them serves a Prometheus handler of the registry
-    that the metric is in) and `served_by` (those that do; None if that is not known).
+    Fields: `name` (None if not known; of a metric that is never made, what is known of it), `type` (counter,
+    gauge, histogram, summary, untyped or unknown), `labels` (None if not known; constant ones included),
+    `registered` yes/no/unknown, `binaries` (folders of the main packages that can run the code that makes
+    it), `served` yes/no/unknown (one of them serves a Prometheus handler of the registry that the metric is
+    in) and `served_by` (those that do; None if that is not known).
     """
     asked = store.get(analysis)
     rows = tuple(_row(store, asked, metric) for metric in store.get(metrics))
@@ -415,7 +419,9 @@ class _Finder:
         return [seen]
 
     def _joined(self, parts: list[_Seen]) -> list[str] | None:
-        """prometheus.BuildFQName: the parts that are not empty, with `_` between them; nothing without a name."""
+        """prometheus.BuildFQName: the parts that are not empty, with `_` between them; nothing without a
+        name.
+        """
         choices: list[list[str]] = [[]]
         for part in parts:
             texts = self._texts(part)
@@ -545,12 +551,16 @@ class _Finder:
         ev.eager.update({id(root.node), *(id(c.root.node) for c in chain)})
 
         def watch(ev: Evaluator, made: Extern, state: State) -> None:
-            if made.site is not None and (made.site.file.path, made.site.start) == (
-                root.file.path,
-                call.start,
+            if (
+                made.site is not None
+                and (made.site.file.path, made.site.start)
+                == (
+                    root.file.path,
+                    call.start,
+                )
+                and made.name == called_name(call)
             ):
-                if made.name == called_name(call):
-                    found.append(_from_values(ev, made))
+                found.append(_from_values(ev, made))
 
         ev.on_extern = watch
         outer = chain[-1].root if chain else root

@@ -1,7 +1,8 @@
-"""Whether a place in the Go code can run: linked into a binary, and reached from its main, an init or an initializer.
+"""Whether a place in the Go code can run: linked into a binary, and reached from its main, an init or an
+initializer.
 
-`no` is certain up to reflection, `yes` may be too wide for methods (a call through an interface counts for every
-method of the name); what only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`.
+`no` is certain up to reflection, `yes` may be too wide for methods (a call through an interface counts for
+every method of the name); what only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,62 @@ if TYPE_CHECKING:
 
 # methods that interfaces of the standard library and of known libraries ask for
 _CALLED_BY_LIBRARIES = frozenset(
-    ["String", "Error", "ServeHTTP", "Write", "Read", "Close", "MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText", "MarshalYAML", "UnmarshalYAML", "Scan", "Value", "Len", "Less", "Swap", "Describe", "Collect", "Format", "GoString", "LogValue", "Unwrap", "Is", "As", "RoundTrip", "Handle", "Enabled", "WithAttrs", "WithGroup", "Levels", "Fire", "Run", "Seek", "ReadAt", "WriteTo", "ReadFrom", "Next", "Set", "Type", "Decode", "Push", "Pop", "Setup", "Cleanup", "ConsumeClaim", "Start", "Stop", "Init", "Export", "Shutdown", "ForceFlush", "OnStart", "OnEnd"]
+    [
+        "String",
+        "Error",
+        "ServeHTTP",
+        "Write",
+        "Read",
+        "Close",
+        "MarshalJSON",
+        "UnmarshalJSON",
+        "MarshalText",
+        "UnmarshalText",
+        "MarshalYAML",
+        "UnmarshalYAML",
+        "Scan",
+        "Value",
+        "Len",
+        "Less",
+        "Swap",
+        "Describe",
+        "Collect",
+        "Format",
+        "GoString",
+        "LogValue",
+        "Unwrap",
+        "Is",
+        "As",
+        "RoundTrip",
+        "Handle",
+        "Enabled",
+        "WithAttrs",
+        "WithGroup",
+        "Levels",
+        "Fire",
+        "Run",
+        "Seek",
+        "ReadAt",
+        "WriteTo",
+        "ReadFrom",
+        "Next",
+        "Set",
+        "Type",
+        "Decode",
+        "Push",
+        "Pop",
+        "Setup",
+        "Cleanup",
+        "ConsumeClaim",
+        "Start",
+        "Stop",
+        "Init",
+        "Export",
+        "Shutdown",
+        "ForceFlush",
+        "OnStart",
+        "OnEnd",
+    ]
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.program import Declaration
@@ -21,6 +21,20 @@ class CallSite(NamedTuple):
 
     root: Declaration
     call: s.Call | s.Selector
+
+
+class Use(NamedTuple):
+    """A `CallSite` that is a call."""
+
+    root: Declaration
+    call: s.Call
+
+
+def uses(sites: Iterable[CallSite]) -> Iterator[Use]:
+    """The sites that are calls."""
+    for root, call in sites:
+        if isinstance(call, s.Call):
+            yield Use(root, call)
 
 
 class Search:

@@ -1,7 +1,8 @@
-"""Is the value of a Go expression a secret? By names and types, and through variables, texts, results and structs.
+"""Is the value of a Go expression a secret? By names and types, and through variables, texts, results and
+structs.
 
-The answer is a name, never a value. Lengths, digests, masked texts, parts of texts and types that hide their content
-(`String`, `MarshalJSON`, `LogValue`...) are not secrets.
+The answer is a name, never a value. Lengths, digests, masked texts, parts of texts and types that hide their
+content (`String`, `MarshalJSON`, `LogValue`...) are not secrets.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.go.bindings import called_name
+from zuno_audit.facts.go.bindings import Source, called_name
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.facts.secret_values import names_a_secret, words
@@ -31,7 +32,37 @@ HIDING_METHODS = (
     "MarshalZerologObject",
 )
 _TEXT_CALLS = frozenset(
-    ["string", "Sprintf", "Sprint", "Sprintln", "TrimSpace", "Trim", "TrimPrefix", "TrimSuffix", "TrimRight", "TrimLeft", "Join", "ToUpper", "ToLower", "ReplaceAll", "Replace", "Title", "Quote", "EncodeToString", "QueryEscape", "PathEscape", "Clone", "Bytes", "Concat", "Getenv", "Or", "Append", "Errorf", "Wrap", "Wrapf"]
+    [
+        "string",
+        "Sprintf",
+        "Sprint",
+        "Sprintln",
+        "TrimSpace",
+        "Trim",
+        "TrimPrefix",
+        "TrimSuffix",
+        "TrimRight",
+        "TrimLeft",
+        "Join",
+        "ToUpper",
+        "ToLower",
+        "ReplaceAll",
+        "Replace",
+        "Title",
+        "Quote",
+        "EncodeToString",
+        "QueryEscape",
+        "PathEscape",
+        "Clone",
+        "Bytes",
+        "Concat",
+        "Getenv",
+        "Or",
+        "Append",
+        "Errorf",
+        "Wrap",
+        "Wrapf",
+    ]
 )
 _HIDES = re.compile(
     r"mask|redact|hide|hidden|obfuscat|censor|sanitiz|scrub|hash|digest|fingerprint|checksum|sum(?:256|512)?$|crc|len$|"
@@ -120,9 +151,9 @@ class SecretFlow:
         return None
 
     @staticmethod
-    def _is_hidden(sources: list[object]) -> bool:
+    def _is_hidden(sources: list[Source]) -> bool:
         """True when a variable holds only what hiding functions made."""
-        calls = [getattr(source, "expr", None) for source in sources]
+        calls = [source.expr for source in sources]
         return bool(calls) and all(isinstance(c, s.Call) and _HIDES.search(called_name(c)) for c in calls)
 
     def _is_named_secret(self, name: str, expr: s.Expr, root: Declaration) -> bool:
@@ -207,7 +238,7 @@ class SecretFlow:
         return declared is not None and isinstance(declared.node, s.TypeSpec)
 
     def _result_of(self, callee: Declaration, call: s.Call, root: Declaration, depth: int) -> str | None:
-        """A function of the repository: what it returns, with the arguments of this call for its parameters."""
+        """A function of the repository: what it returns, with the arguments of this call put in."""
         node = callee.node
         assert isinstance(node, s.FuncDecl)
         if not node.results or not self._is_text(
@@ -279,9 +310,14 @@ class SecretFlow:
         anchor = base.package.declaration(base.name)
         for field in under.node.fields:
             inner = self.types.resolve(field.type, under.file, under.package)
-            if anchor is not None and self._is_secret_name(field.name, anchor):
-                if inner is not None and inner.kind != "pointer" and self._is_text(inner, field.name):
-                    return f"{base.name}.{field.name}"
+            if (
+                anchor is not None
+                and self._is_secret_name(field.name, anchor)
+                and inner is not None
+                and inner.kind != "pointer"
+                and self._is_text(inner, field.name)
+            ):
+                return f"{base.name}.{field.name}"
             if inner is not None and inner.kind == "named":
                 nested = self._secret_field(inner, depth + 1)
                 if nested is not None:
@@ -290,7 +326,7 @@ class SecretFlow:
 
 
 def verbs_of(call: s.Call, texts: Texts, root: Declaration) -> list[str] | None:
-    """The verbs of a call's constant format, one for each argument behind it; None when it is not constant."""
+    """The verbs of a call's constant format, one for each argument; None when it is not constant."""
     for argument in call.args[:1]:
         constants = texts.constants(argument, root)
         if constants:

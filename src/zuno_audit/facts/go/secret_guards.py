@@ -1,8 +1,8 @@
 """Signing secrets from the environment: does the program refuse to start without one, or with a short one?
 
-Nothing is inferred from names of functions: the start of each binary that reads the variable is tried out in the
-evaluator, once with a long value and then without one and with shorter ones. What the long value reaches and the
-other does not, behind the point where they part, is what a refusal keeps from running.
+Nothing is inferred from names of functions: the start of each binary that reads the variable is tried out in
+the evaluator, once with a long value and then without one and with shorter ones. What the long value reaches
+and the other does not, behind the point where they part, is what a refusal keeps from running.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ _STEPS = 40_000
 def secret_guard_table(store: FactStore) -> Table:
     """Table `secret_guard`: one row per variable with a signing secret and binary that reads it.
 
-    Fields: `name`, `binary`, `default` (yes: a constant takes the place of a missing value), `refused_when_missing`
-    yes/no/unknown, `minimum_length` (the shortest value that is not refused, as far as it was tried; 0 when every
-    length is accepted, None when it is not known).
+    Fields: `name`, `binary`, `default` (yes: a constant takes the place of a missing value),
+    `refused_when_missing` yes/no/unknown, `minimum_length` (the shortest value that is not refused, as far as
+    it was tried; 0 when every length is accepted, None when it is not known).
     """
     asked, reachable = store.get(analysis), store.get(reach)
     reads = [r for r in store.get(env_reads) if _is_secret(r.name) and r.can_run != NO]
@@ -289,7 +289,9 @@ class _Trial:
 
 
 def _environment(values: dict[str, str | None], asked: set[str]) -> dict[tuple[str, str], Model]:
-    """Models of the functions that read the environment: some variables are known, the others are left alone."""
+    """Models of the functions that read the environment: some variables are known, the others are left
+    alone.
+    """
 
     def key_of(args: list[Value], ev: Evaluator) -> str | None:
         key = ev.force(args[0]) if args else ()

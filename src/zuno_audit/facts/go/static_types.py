@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go.program import Declaration
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
-    from zuno_audit.facts.go.program import Declaration
     from zuno_audit.facts.go.texts import Texts
     from zuno_audit.facts.go.types import Type, Types
 
@@ -115,9 +115,7 @@ def callee_of(
         owner = static_type(fun.x, root, texts, types, depth + 1)
         method = types.find_method(owner, fun.sel) if owner is not None else None
         target = method[1] if method is not None else None
-        found = (
-            target if target is not None and hasattr(target, "package") and hasattr(target, "file") else None
-        )  # type: ignore[assignment]
+        found = target if isinstance(target, Declaration) else None
     if found is not None and isinstance(getattr(found, "node", None), s.FuncDecl):
         return found
     return None

@@ -1,4 +1,5 @@
-"""Which texts an expression can be, from the text of the program alone: constants, concatenations, parameters.
+"""Which texts an expression can be, from the text of the program alone: constants, concatenations,
+parameters.
 
 `Texts.fold` gives templates: tuples of strings and `Hole`s (a parameter whose value the caller decides). None
 means that it takes the evaluator to know.
@@ -6,8 +7,9 @@ means that it takes the evaluator to know.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
 
 from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source
 from zuno_audit.facts.go.program import Declaration, Package, Program
@@ -15,9 +17,15 @@ from zuno_audit.languages.go import syntax as s
 
 MAX_DEPTH = 8
 MAX_TEMPLATES = 200
+_CHANGES: dict[str, Callable[[str], str]] = {
+    "ToUpper": lambda text: text.upper(),
+    "ToLower": lambda text: text.lower(),
+    "TrimSpace": lambda text: text.strip(),
+}
 
 
-class Hole(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Hole:
     """The value of a parameter, or of each element of it: `function` is where it is declared."""
 
     function: FunctionNode
@@ -98,8 +106,7 @@ class Texts:
             path = self.program.imported(root.file).get(fun.x.name)
             if path == "strings" and fun.sel in ("ToUpper", "ToLower", "TrimSpace") and len(call.args) == 1:
                 texts = plain(self.fold(call.args[0], root, depth + 1))
-                change = {"ToUpper": str.upper, "ToLower": str.lower, "TrimSpace": str.strip}[fun.sel]
-                return None if texts is None else [(change(t),) for t in texts]
+                return None if texts is None else [(_CHANGES[fun.sel](t),) for t in texts]
             if path == "fmt" and fun.sel == "Sprintf" and call.args and isinstance(call.args[0], s.BasicLit):
                 return self._formatted(str(call.args[0].value), call.args[1:], root, depth)
         return None
@@ -181,11 +188,15 @@ class Texts:
             found += folded
         return found
 
+    @staticmethod
+    def _text(text: str) -> list[Template]:
+        return [(text,)]
+
     def fill(self, template: Template, call: s.Call, root: Declaration) -> list[Template] | None:
         """A template of a function as one call of it makes it."""
         parts: list[list[Template]] = []
         for part in template:
-            filled = [(part,)] if isinstance(part, str) else self.argument(part, call, root)
+            filled = self._text(part) if isinstance(part, str) else self.argument(part, call, root)
             if filled is None:
                 return None
             parts.append(filled)

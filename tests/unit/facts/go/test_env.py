@@ -31,7 +31,9 @@ _IMPORTS = {
 
 
 def reads(tmp_path: Path, body: str, **others: str) -> list[EnvRead]:
-    """What a main package with this body reads; `others` are files of packages next to it (`a__b.go` is a/b.go)."""
+    """What a main package with this body reads; `others` are files of packages next to it (`a__b.go` is
+    a/b.go).
+    """
     files = {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": _source("main", body)}
     for name, text in others.items():
         path = name.replace("__", "/") + ".go"
@@ -93,7 +95,8 @@ def summary(found: list[EnvRead]) -> dict[str, tuple[str | None, str]]:
             id="loop over structs",
         ),
         pytest.param(
-            'func get(d string, k string) string { return os.Getenv(k) }\nfunc main() { fmt.Println(get("d", "A_1")) }',
+            "func get(d string, k string) string { return os.Getenv(k) }\nfunc main() { "
+            'fmt.Println(get("d", "A_1")) }',
             {"A_1"},
             id="wrapper, key second",
         ),
@@ -239,7 +242,8 @@ def test_what_happens_without_it(tmp_path: Path, body: str, default: str | None,
             id="must",
         ),
         pytest.param(
-            'func try(k string) (string, error) { v := os.Getenv(k); if v == "" { return "", errors.New(k) }; '
+            'func try(k string) (string, error) { v := os.Getenv(k); if v == "" { return "", errors.New(k) '
+            "}; "
             "return v, nil }\n"
             "func get(k string) string { v, err := try(k); if err != nil { log.Fatal(err) }; return v }",
             'get("K")',
@@ -429,5 +433,8 @@ class TestLibraries:
         }
 
     def test_kingpin(self, tmp_path: Path) -> None:
-        body = 'var p = kingpin.Flag("port", "").Envar("PORT").Default("80").String()\nfunc main() { println(p) }'
+        body = (
+            'var p = kingpin.Flag("port", "").Envar("PORT").Default("80").String()\nfunc main() { println(p) '
+            "}"
+        )
         assert summary(reads(tmp_path, body)) == {"PORT": ("80", "no")}

@@ -89,7 +89,8 @@ def test_logged(tmp_path: Path, statement: str) -> None:
 )
 def test_not_logged(tmp_path: Path, statement: str) -> None:
     body = (
-        f'{CONFIG}var w *os.File\nfunc mask(s string) string {{ return s[:2] + "****" }}\nfunc use(s string) {{}}\n'
+        f'{CONFIG}var w *os.File\nfunc mask(s string) string {{ return s[:2] + "****" }}\nfunc use(s string) '
+        f"{{}}\n"
         f"func f(c Config) {{ {statement} }}\nfunc main() {{}}"
     )
     assert leaks(tmp_path, body) == []
@@ -104,11 +105,17 @@ class TestStructs:
         assert found == [("logged", "Config.Password")]
 
     def test_nested(self, tmp_path: Path) -> None:
-        body = f'{CONFIG}type All struct {{ DB Config }}\nfunc f(a *All) {{ log.Printf("%+v", a) }}\nfunc main() {{}}'
+        body = (
+            f'{CONFIG}type All struct {{ DB Config }}\nfunc f(a *All) {{ log.Printf("%+v", a) }}\nfunc '
+            f"main() {{}}"
+        )
         assert leaks(tmp_path, body) == [("logged", "Config.Password")]
 
     def test_a_type_that_hides_itself(self, tmp_path: Path) -> None:
-        body = f'{CONFIG}func (Config) String() string {{ return "****" }}\nfunc f(c Config) {{ log.Println(c) }}\nfunc main() {{}}'
+        body = (
+            f'{CONFIG}func (Config) String() string {{ return "****" }}\nfunc f(c Config) '
+            f"{{ log.Println(c) }}\nfunc main() {{}}"
+        )
         assert leaks(tmp_path, body) == []
 
     def test_a_field_whose_type_hides_it(self, tmp_path: Path) -> None:
@@ -122,7 +129,10 @@ class TestStructs:
         assert leaks(tmp_path, body) == []
 
     def test_without_secret_fields(self, tmp_path: Path) -> None:
-        body = 'type Config struct { Host, TokenURL string; MaxTokens int }\nfunc f(c Config) { log.Printf("%+v", c) }\nfunc main() {}'
+        body = (
+            "type Config struct { Host, TokenURL string; MaxTokens int }\nfunc f(c Config) { "
+            'log.Printf("%+v", c) }\nfunc main() {}'
+        )
         assert leaks(tmp_path, body) == []
 
 
@@ -136,12 +146,18 @@ class TestAcrossFunctions:
         assert leaks(tmp_path, body) == [("logged", "Password")]
 
     def test_a_helper_of_another_package_that_logs(self, tmp_path: Path) -> None:
-        body = f"// import example.com/app/trace\n{CONFIG}func f(c Config) {{ trace.Note(c.Password) }}\nfunc main() {{}}"
+        body = (
+            f"// import example.com/app/trace\n{CONFIG}func f(c Config) {{ trace.Note(c.Password) }}\nfunc "
+            f"main() {{}}"
+        )
         found = leaks(tmp_path, body, trace__trace='func Note(text string) { log.Printf("note: %s", text) }')
         assert found == [("logged", "Password")]
 
     def test_a_helper_that_does_not(self, tmp_path: Path) -> None:
-        body = f"// import example.com/app/trace\n{CONFIG}func f(c Config) {{ trace.Note(c.Password) }}\nfunc main() {{}}"
+        body = (
+            f"// import example.com/app/trace\n{CONFIG}func f(c Config) {{ trace.Note(c.Password) }}\nfunc "
+            f"main() {{}}"
+        )
         assert (
             leaks(tmp_path, body, trace__trace='func Note(text string) { log.Printf("%d", len(text)) }') == []
         )
@@ -152,12 +168,18 @@ class TestAcrossFunctions:
 
 
 def test_error_texts(tmp_path: Path) -> None:
-    body = f'{CONFIG}func f(c Config) error {{ return fmt.Errorf("bad password %q", c.Password) }}\nfunc main() {{}}'
+    body = (
+        f'{CONFIG}func f(c Config) error {{ return fmt.Errorf("bad password %q", c.Password) }}\nfunc main() '
+        f"{{}}"
+    )
     assert leaks(tmp_path, body) == [("error-text", "Password")]
 
 
 def test_an_error_about_a_secret(tmp_path: Path) -> None:
-    body = f'{CONFIG}func f(c Config) error {{ return fmt.Errorf("bad password for %s", c.Host) }}\nfunc main() {{}}'
+    body = (
+        f'{CONFIG}func f(c Config) error {{ return fmt.Errorf("bad password for %s", c.Host) }}\nfunc main() '
+        f"{{}}"
+    )
     assert leaks(tmp_path, body) == []
 
 
@@ -210,7 +232,10 @@ class TestWeakDefaults:
 
 class TestTokens:
     def test_of_a_chain(self, tmp_path: Path) -> None:
-        body = '// an NFT\nfunc f(token string, tokenID string) { log.Println("minted", token, tokenID) }\nfunc main() {}'
+        body = (
+            '// an NFT\nfunc f(token string, tokenID string) { log.Println("minted", token, tokenID) }\nfunc '
+            "main() {}"
+        )
         assert leaks(tmp_path, body) == []
 
     def test_of_a_session(self, tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ _IMPORTS = {
 
 
 def rows(tmp_path: Path, body: str, **others: str) -> list[Entity]:
-    """The metrics of a main package with this body; `others` are files of other packages (`a__b.go` is a/b.go)."""
+    """The metrics of a main package with this body; `others` are files of other packages (`a__b.go` is
+    a/b.go).
+    """
     files = {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": _source("main", body)}
     for name, text in others.items():
         path = name.replace("__", "/") + ".go"
@@ -76,7 +78,8 @@ OPTS = 'prometheus.CounterOpts{Name: "x_total"}'
             id="options as a parameter",
         ),
         pytest.param(
-            'func main() { o := prometheus.CounterOpts{Subsystem: "s"}; o.Name = "x_total"; promauto.NewCounter(o) }',
+            'func main() { o := prometheus.CounterOpts{Subsystem: "s"}; o.Name = "x_total"; '
+            "promauto.NewCounter(o) }",
             [("s_x_total", "counter", ())],
             id="options filled later",
         ),
@@ -87,7 +90,8 @@ OPTS = 'prometheus.CounterOpts{Name: "x_total"}'
             id="loop over names",
         ),
         pytest.param(
-            'func main() { promauto.NewGaugeFunc(prometheus.GaugeOpts{Name: "x"}, func() float64 { return 1 }) }',
+            'func main() { promauto.NewGaugeFunc(prometheus.GaugeOpts{Name: "x"}, func() float64 { return 1 '
+            "}) }",
             [("x", "gauge", ())],
             id="function",
         ),
@@ -124,7 +128,8 @@ def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) ->
         ),
         pytest.param(f"func main() {{ promauto.With(nil).NewCounter({OPTS}) }}", "no", id="with nil"),
         pytest.param(
-            f"func load(r prometheus.Registerer) {{ promauto.With(r).NewCounter({OPTS}) }}\nfunc main() {{ load(nil) }}",
+            f"func load(r prometheus.Registerer) {{ promauto.With(r).NewCounter({OPTS}) }}\nfunc main() "
+            f"{{ load(nil) }}",
             "no",
             id="every caller gives nil",
         ),
@@ -132,12 +137,14 @@ def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) ->
             f"func main() {{ prometheus.MustRegister(prometheus.NewCounter({OPTS})) }}", "yes", id="inline"
         ),
         pytest.param(
-            f"var x = prometheus.NewCounter({OPTS})\nfunc init() {{ prometheus.MustRegister(x) }}\nfunc main() {{}}",
+            f"var x = prometheus.NewCounter({OPTS})\nfunc init() {{ prometheus.MustRegister(x) }}\nfunc "
+            f"main() {{}}",
             "yes",
             id="in init",
         ),
         pytest.param(
-            f"func main() {{ x := prometheus.NewCounter({OPTS}); if err := prometheus.Register(x); err != nil {{}} }}",
+            "func main() "
+            f"{{ x := prometheus.NewCounter({OPTS}); if err := prometheus.Register(x); err != nil {{}} }}",
             "yes",
             id="register",
         ),
@@ -154,7 +161,8 @@ def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) ->
             id="spread",
         ),
         pytest.param(
-            f"type m struct {{ x prometheus.Counter }}\nfunc newM() *m {{ return &m{{x: prometheus.NewCounter({OPTS})}} }}\n"
+            f"type m struct {{ x prometheus.Counter }}\nfunc newM() *m "
+            f"{{ return &m{{x: prometheus.NewCounter({OPTS})}} }}\n"
             "func (m *m) register(r prometheus.Registerer) { r.MustRegister(m.x) }\n"
             "func main() { newM().register(prometheus.DefaultRegisterer) }",
             "yes",
@@ -162,7 +170,8 @@ def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) ->
         ),
         pytest.param(
             f"func make() prometheus.Counter {{ return prometheus.NewCounter({OPTS}) }}\n"
-            "func add(cs ...prometheus.Collector) { prometheus.MustRegister(cs...) }\nfunc main() { x := make(); add(x) }",
+            "func add(cs ...prometheus.Collector) { prometheus.MustRegister(cs...) }\nfunc main() { x := "
+            "make(); add(x) }",
             "yes",
             id="result and helper",
         ),
@@ -180,7 +189,8 @@ def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) ->
             f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{ x.Inc() }}", "no", id="only used"
         ),
         pytest.param(
-            f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{}}\nfunc dead() {{ prometheus.MustRegister(x) }}",
+            f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{}}\nfunc dead() "
+            f"{{ prometheus.MustRegister(x) }}",
             "no",
             id="registered by dead code",
         ),
@@ -188,13 +198,15 @@ def test_names(tmp_path: Path, body: str, expected: list[tuple[object, ...]]) ->
             f"func main() {{}}\nfunc dead() {{ promauto.NewCounter({OPTS}) }}", "no", id="made by dead code"
         ),
         pytest.param(
-            f"var x = prometheus.NewCounter({OPTS})\ntype own struct{{}}\nfunc (own) MustRegister(v any) {{}}\n"
+            f"var x = prometheus.NewCounter({OPTS})\ntype own struct{{}}\nfunc (own) MustRegister(v any) "
+            f"{{}}\n"
             "func main() { own{}.MustRegister(x) }",
             "no",
             id="another MustRegister",
         ),
         pytest.param(
-            f"// import example.com/lib\nvar x = prometheus.NewCounter({OPTS})\nfunc main() {{ lib.Take(x) }}",
+            f"// import example.com/lib\nvar x = prometheus.NewCounter({OPTS})\nfunc main() "
+            f"{{ lib.Take(x) }}",
             "unknown",
             id="handed to a library",
         ),

@@ -97,7 +97,8 @@ def main(body: str) -> str:
             "func load() (*config, error) {\n"
             '\tc := &config{secret: os.Getenv("JWT_SECRET")}\n'
             "\tif err := c.validate(); err != nil {\n\t\treturn nil, err\n\t}\n\treturn c, nil\n}\n"
-            'func (c *config) validate() error {\n\tif len(c.secret) < 32 {\n\t\treturn errors.New("short")\n\t}\n'
+            "func (c *config) validate() error {\n\tif len(c.secret) < 32 {\n\t\treturn "
+            'errors.New("short")\n\t}\n'
             "\treturn nil\n}\n"
             + main("c, err := load(); if err != nil { log.Fatal(err) }; http.Handle(c.secret, nil)"),
             "yes",
@@ -152,7 +153,8 @@ def main(body: str) -> str:
             "func newSigner(secret string) (*signer, error) {\n"
             '\tif len(secret) < 32 {\n\t\treturn nil, errors.New("short")\n\t}\n'
             "\treturn &signer{key: []byte(secret)}, nil\n}\n"
-            'func run() error {\n\t_, err := newSigner(os.Getenv("JWT_SECRET"))\n\tif err != nil {\n\t\treturn err\n\t}\n'
+            'func run() error {\n\t_, err := newSigner(os.Getenv("JWT_SECRET"))\n\tif err != nil '
+            "{\n\t\treturn err\n\t}\n"
             '\thttp.Handle("/", nil)\n\treturn http.ListenAndServe(":80", nil)\n}\n'
             "func main() {\n\tif err := run(); err != nil {\n\t\tlog.Fatal(err)\n\t}\n}\n",
             "yes",
@@ -182,7 +184,8 @@ class TestDefault:
 
     def test_is_refused_itself(self, tmp_path: Path) -> None:
         code = GET + main(
-            's := get("JWT_SECRET", "default"); if s == "default" || len(s) < 32 { log.Fatal("?") }; http.Handle(s, nil)'
+            's := get("JWT_SECRET", "default"); if s == "default" || len(s) < 32 { log.Fatal("?") }; '
+            "http.Handle(s, nil)"
         )
         assert told(guards(tmp_path, code)) == [("JWT_SECRET", "yes", "yes", 32)]
 
