@@ -108,7 +108,9 @@ class Connections:
             for options in option_lists(ev, call, CONSTRUCTORS.get(call.name, 1))
             for one in installed(ev, options, kind)
         ]
-        return all_of(paths)
+        found = all_of(paths)
+        broken = ev.unparsed()
+        return Guard("unknown", f"{broken} does not parse", found.sites, broken=True) if broken else found
 
     def _path(self, ev: Evaluator, one: Installed, kind: str, state: State) -> Guard:
         found = self.breakers.any_of(ev, one.interceptors, kind, state)

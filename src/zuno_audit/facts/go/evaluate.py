@@ -149,6 +149,10 @@ class Evaluator(Loops):
 
         return builtins.call(self, name, expr, scope, state)
 
+    def unparsed(self) -> str:
+        """The first file with a syntax error among those whose functions were evaluated, or the empty string."""
+        return next((path for path, file in sorted(self.consulted.items()) if file.error_line), "")
+
     def derive(self, *, lazy: bool, limits: Limits | None = None) -> Evaluator:
         """Another evaluator over the same memory, for a simulation that starts from a state of this one."""
         other = Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)

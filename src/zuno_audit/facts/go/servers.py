@@ -212,7 +212,9 @@ class _Question:
             for options in option_lists(ev, call, 0)
             for one in installed(ev, options, kind)
         ]
-        return all_of(paths)
+        found = all_of(paths)
+        broken = ev.unparsed()
+        return Recovery("unknown", f"{broken} does not parse", found.sites, broken=True) if broken else found
 
     def _path(self, ev: object, one: Installed, kind: str, state: object) -> Recovery:
         if one.conflict is not None:
