@@ -183,9 +183,7 @@ class _Run:
         """Function literals that hold a wanted call but that nobody called (handed to a framework, say)."""
         done: set[int] = set()
         for _ in range(4):
-            missing = [
-                c for c in self.calls if c not in self.hits and self.path == self.root.file.path
-            ]
+            missing = [c for c in self.calls if c not in self.hits and self.path == self.root.file.path]
             inner: tuple[Func, State] | None = None
             for func, state in self.literals:
                 node = func.node
@@ -205,7 +203,11 @@ class _Run:
     def _watch_function(self, func: Func, args: list[Value], state: State, site: Site) -> None:
         """A function of the repository itself may be what is looked for: a generated constructor, say."""
         node = func.node
-        if isinstance(node, s.FuncDecl) and node.name in self.names and (self.anywhere or site.start in self.calls):
+        if (
+            isinstance(node, s.FuncDecl)
+            and node.name in self.names
+            and (self.anywhere or site.start in self.calls)
+        ):
             if func.package.path == self.import_path and node.receiver is None:
                 call = Extern(self.import_path, node.name, tuple(args), state=state.fork(), site=site)
                 self._watch(self.evaluator, call, state)

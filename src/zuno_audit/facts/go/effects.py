@@ -68,9 +68,7 @@ class Effects:
             file = self.program.file(path)
             if owner is None or file is None:
                 continue
-            alias = next(
-                (a for a, p in self.program.imported(file).items() if p == package.path), None
-            )
+            alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
             for function in file.functions():
                 for node in s.nodes_of(function):
                     if isinstance(node, s.Assign) and node.op == "=":
@@ -139,7 +137,9 @@ def _assigned_roots(node: s.FuncDecl | s.FuncLit) -> list[str | None]:
 class _Scan:
     """One pass over one function."""
 
-    def __init__(self, effects: Effects, node: s.FuncDecl | s.FuncLit, file: GoFile, package: Package) -> None:
+    def __init__(
+        self, effects: Effects, node: s.FuncDecl | s.FuncLit, file: GoFile, package: Package
+    ) -> None:
         self.effects, self.node, self.file, self.package = effects, node, file, package
         self.types = effects.types
         self.locals = local_names(node)
@@ -182,7 +182,9 @@ class _Scan:
             if path is not None:
                 return self._package_call_changes(path, fun.sel, call)
             return self._method_changes(fun, call)
-        return not isinstance(fun, s.FuncLit | s.ArrayType | s.MapType | s.FuncType | s.Star | s.InterfaceType)
+        return not isinstance(
+            fun, s.FuncLit | s.ArrayType | s.MapType | s.FuncType | s.Star | s.InterfaceType
+        )
 
     def _named_call_changes(self, name: str, call: s.Call) -> bool:
         if name in self.locals:

@@ -133,9 +133,7 @@ def _shared(lists: list[list[Value]], result: Installed) -> list[Value]:
     """Several lists of interceptors as one: an alternative for each list, wrapped as a chain."""
     from zuno_audit.facts.go.values import Extern as Chain
 
-    chains = tuple(
-        Chain("chain", "interceptors", tuple(items)) if items else Nil() for items in lists
-    )
+    chains = tuple(Chain("chain", "interceptors", tuple(items)) if items else Nil() for items in lists)
     return [chains]
 
 
@@ -149,9 +147,7 @@ def members(ev: Evaluator, v: Val) -> list[Value] | None:
                 return list(v.args)
             lists = list(option_lists(ev, v, 0))
             if len(lists) == 1:
-                return [
-                    tuple(x.source if isinstance(x, Rest) else x for x in item) for item in lists[0]
-                ]
+                return [tuple(x.source if isinstance(x, Rest) else x for x in item) for item in lists[0]]
             return _shared(lists, Installed())
     return None
 

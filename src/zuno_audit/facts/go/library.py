@@ -169,7 +169,9 @@ def _panic(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     return [(Unknown("a call that does not return", site),)]
 
 
-def _log_event(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _log_event(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     """zerolog: an event is sent. `Fatal()` events end the process, `Panic()` events panic."""
     names = chain_names(v)
     if "Fatal" in names:
@@ -233,7 +235,9 @@ def _peek(ev: Evaluator, pointer: Pointer, state: State, default: Val) -> Value:
 
 
 def _atomic_function(operation: str) -> Model:
-    def model(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
         target = _pointer(ev.force(args[0])) if args else None
         if target is None:
             return None
@@ -243,7 +247,9 @@ def _atomic_function(operation: str) -> Model:
 
 
 def _atomic_method(operation: str) -> Model:
-    def model(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
         owner = _pointer(v.recv)
         if owner is None:
             return None
@@ -319,7 +325,9 @@ def _numbers(ev: Evaluator, values: list[Value | None]) -> list[Any] | None:
 def _computed(operands: int, function: Callable[..., Any], result: str) -> Model:
     """A pure function of constants: `operands` counts the arguments besides a receiver."""
 
-    def model(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
         values: list[Value | None] = [*([v.recv] if v.recv is not None else []), *args[:operands]]
         numbers = _numbers(ev, values)
         if numbers is None or len(numbers) < operands + (v.recv is not None):
@@ -375,7 +383,9 @@ def status_code(v: Val) -> Value | None:
     return None
 
 
-def _status_code(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _status_code(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     values = ev.force(args[0]) if args else ev.force(v.recv or ())
     out: Value = ()
     for value in values:
@@ -414,7 +424,9 @@ def _wraps(ev: Evaluator, error: Val, target: Extern, depth: int = 0) -> bool | 
     return False
 
 
-def _errors_is(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _errors_is(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     if len(args) != 2:
         return None
     error, target = ev.force(args[0]), ev.force(args[1])
@@ -433,7 +445,9 @@ def _context(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     return [args[0], (Extern("context", "CancelFunc", site=site),)]
 
 
-def _context_error(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _context_error(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     if v.recv is not None and any(isinstance(x, Opaque) for x in v.recv):
         return [NIL]
     return None
@@ -466,7 +480,9 @@ def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     return [(Const("".join(out), None, site),)]
 
 
-def _sprint_join(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _sprint_join(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     """strings.Join of a slice of constants."""
     if len(args) != 2:
         return None
@@ -501,7 +517,9 @@ def _insert(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Sit
     return [append(ev, [args[0], *args[2:]], False, state, site)] if len(args) > 2 else None
 
 
-def _func_value(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _func_value(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     """sync.OnceFunc and sync.OnceValue: what they return does what their argument does."""
     value = args[0] if args else ()
     return [value] if value and all(isinstance(x, Func) for x in value) else None
@@ -510,7 +528,13 @@ def _func_value(ev: Evaluator, v: Extern, args: list[Value], state: State, site:
 def _models() -> dict[tuple[str, str], Model]:
     models: dict[tuple[str, str], Model] = {("os", "Exit"): _exit, ("runtime", "Goexit"): _exit}
     fatal = ("Fatal", "Fatalf", "Fatalln")
-    for path in ("log", "github.com/sirupsen/logrus", "k8s.io/klog", "k8s.io/klog/v2", "github.com/golang/glog"):
+    for path in (
+        "log",
+        "github.com/sirupsen/logrus",
+        "k8s.io/klog",
+        "k8s.io/klog/v2",
+        "github.com/golang/glog",
+    ):
         for name in fatal:
             models[path, name] = models[path, "." + name] = _exit
         for name in ("Panic", "Panicf", "Panicln"):

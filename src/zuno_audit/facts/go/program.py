@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
 _MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)\"?", re.MULTILINE)
-_LOCAL_REPLACE = re.compile(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE)
+_LOCAL_REPLACE = re.compile(
+    r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE
+)
 # Libraries whose meaning is known (library.py, grpc_library.py and the questions): a vendored copy of them is
 # not followed.
 MODELLED = (

@@ -50,7 +50,20 @@ INTERNAL = 13  # google.golang.org/grpc/codes
 ZEROLOG = ("github.com/rs/zerolog", "github.com/rs/zerolog/log")
 _SENDS = frozenset({"Msg", "Msgf", "Send", "MsgFunc"})
 _PRINTS = frozenset(
-    {"Print", "Printf", "Println", "Error", "Errorf", "Errorln", "Errorw", "Log", "Logf", "Warn", "Warnf", "Info"}
+    {
+        "Print",
+        "Printf",
+        "Println",
+        "Error",
+        "Errorf",
+        "Errorln",
+        "Errorw",
+        "Log",
+        "Logf",
+        "Warn",
+        "Warnf",
+        "Info",
+    }
 )
 _SIMULATION = Limits(steps=20_000, steps_per_call=20_000)
 
@@ -265,7 +278,9 @@ class _Simulation:
             return Recovery("unknown", "the interceptor is larger than is followed", sites, broken=True)
         if self.exits:
             exit_sites = tuple((v.site, "ends the process") for v in self.exits if v.site is not None)
-            return Recovery("no", f"after a panic it calls {self.exits[0].name}, which ends the process", exit_sites)
+            return Recovery(
+                "no", f"after a panic it calls {self.exits[0].name}, which ends the process", exit_sites
+            )
         if self.ev.uncaught:
             return self._uncaught(sites)
         if not self.leaves:
@@ -281,7 +296,9 @@ class _Simulation:
         if self.leaves:
             because = "on some path a panic of the handler goes on"
         elif places:
-            because = "a panic of the handler is not stopped: recover() is not called by a deferred function itself"
+            because = (
+                "a panic of the handler is not stopped: recover() is not called by a deferred function itself"
+            )
         else:
             because = "nothing recovers from a panic of the handler"
         if unknown and not any(isinstance(v, Opaque) for v in values):
@@ -301,10 +318,18 @@ class _Simulation:
         if any(isinstance(e, Unknown) for e in errors):
             unknown = next(e for e in errors if isinstance(e, Unknown))
             return Recovery(
-                "unknown", f"what it returns after a panic is not known: {unknown.reason}", proof, broken=unknown.broken
+                "unknown",
+                f"what it returns after a panic is not known: {unknown.reason}",
+                proof,
+                broken=unknown.broken,
             )
         if any(isinstance(e, Input) for e in errors):
-            return Recovery("unknown", "what it returns after a panic depends on its caller", proof, depends_on_caller=True)
+            return Recovery(
+                "unknown",
+                "what it returns after a panic depends on its caller",
+                proof,
+                depends_on_caller=True,
+            )
         internal, code_because, code_sites = _code(self.ev, errors)
         logs, log_because, log_sites = self._logging()
         return Recovery(

@@ -188,7 +188,9 @@ class _Question:
         for inner in s.nodes_of(node):
             if isinstance(inner, s.Call):
                 fun = inner.fun
-                called = fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
+                called = (
+                    fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
+                )
                 found = _REGISTER.match(called)
                 if found and found.group(1) not in names:
                     names.append(found.group(1))

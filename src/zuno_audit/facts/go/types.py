@@ -277,9 +277,7 @@ class Types:
             self._found_methods[key] = self._search_method(type_, name)
         return self._found_methods[key]
 
-    def _search_method(
-        self, type_: Type, name: str
-    ) -> tuple[tuple[str, ...], Declaration | Type] | None:
+    def _search_method(self, type_: Type, name: str) -> tuple[tuple[str, ...], Declaration | Type] | None:
         level: list[tuple[tuple[str, ...], Type]] = [((), type_)]
         for _ in range(5):
             below: list[tuple[tuple[str, ...], Type]] = []

@@ -219,7 +219,9 @@ class Opaque(Val):
 
     __slots__ = ("label", "on_call", "type")
 
-    def __init__(self, label: str, type_: Type | None = None, on_call: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self, label: str, type_: Type | None = None, on_call: Callable[..., Any] | None = None
+    ) -> None:
         self.label, self.type, self.on_call, self.site = label, type_, on_call, None
 
     def __repr__(self) -> str:
@@ -289,8 +291,10 @@ def same(a: Val, b: Val) -> bool:
             b.site,
         )
     if isinstance(a, Seq) and isinstance(b, Seq):
-        return a.open == b.open and len(a.items) == len(b.items) and all(
-            x is y or union(x, y) is x for x, y in zip(a.items, b.items, strict=True)
+        return (
+            a.open == b.open
+            and len(a.items) == len(b.items)
+            and all(x is y or union(x, y) is x for x, y in zip(a.items, b.items, strict=True))
         )
     if isinstance(a, Lazy) and isinstance(b, Lazy):
         return a.call is b.call and a.index == b.index

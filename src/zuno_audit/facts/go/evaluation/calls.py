@@ -285,11 +285,10 @@ class Calls(Panics):
         """Values are handed to code that is not followed: it may call what it gets and write through it."""
         for value in args:
             for v in value:
-                if isinstance(v, Func) and isinstance(v.node, s.FuncLit):
-                    if not self.lazy or self.effects.assigns_captured(v.node):
+                if isinstance(v, Func):
+                    literal = v.node if isinstance(v.node, s.FuncLit) else None
+                    if not self.lazy or (literal is not None and self.effects.assigns_captured(literal)):
                         self._maybe_call(v, state, site)
-                elif isinstance(v, Func) and not self.lazy:
-                    self._maybe_call(v, state, site)
                 elif isinstance(v, Opaque) and v.on_call is not None:
                     self._maybe_call(v, state, site)
 

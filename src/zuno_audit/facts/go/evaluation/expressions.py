@@ -186,14 +186,8 @@ class Expressions(Operators):
 
     def _index(self, expr: s.Index, scope: Scope, state: State) -> Value:
         owner = self.eval(expr.x, scope, state)
-        if owner and isinstance(owner[0], Func | TypeValue | Extern) and len(owner) == 1:
-            first = owner[0]
-            if (
-                isinstance(first, Func)
-                or (isinstance(first, TypeValue))
-                or (isinstance(first, Extern) and first.args is None and first.recv is None)
-            ):
-                return owner  # an instantiation
+        if len(owner) == 1 and _is_generic(owner[0]):
+            return owner  # an instantiation
         key = self.eval(expr.indices[0], scope, state)
         return self.index(owner, key, state, self._site(expr, scope))[0]
 
@@ -406,3 +400,10 @@ def _shape(expr: s.CompositeLit) -> str:
     if isinstance(expr.type, s.MapType):
         return "map"
     return "struct"
+
+
+def _is_generic(v: Val) -> bool:
+    """True for what `x[T]` instantiates rather than indexes."""
+    if isinstance(v, Extern):
+        return v.args is None and v.recv is None
+    return isinstance(v, Func | TypeValue)

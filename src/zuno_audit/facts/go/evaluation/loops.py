@@ -194,9 +194,8 @@ class Loops(Branches):
             return [], False
         if isinstance(v, Seq) and len(v.items) <= self.limits.unroll:
             return [((Const(i),), item) for i, item in enumerate(v.items)], v.open
-        if isinstance(v, Const) and isinstance(v.value, int) and not isinstance(v.value, bool):
-            if 0 <= v.value <= self.limits.unroll:
-                return [((Const(i),), (Const(i),)) for i in range(v.value)], False
+        if isinstance(v, Const) and type(v.value) is int and 0 <= v.value <= self.limits.unroll:
+            return [((Const(i),), (Const(i),)) for i in range(v.value)], False
         if isinstance(v, Map):
             data = self.read(v.cell, state)
             if len(data) == 1 and isinstance(data[0], MapData) and len(data[0].entries) <= self.limits.unroll:

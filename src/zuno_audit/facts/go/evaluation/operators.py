@@ -79,9 +79,9 @@ class Operators(Selectors):
             joined = join([state, branch])
             if joined is not None:
                 state.cells = joined.cells
-            if second is (op == "||"):
-                return (Unknown("condition"),) if first is None else (Const(second),)
-            return (FALSE,) if op == "&&" and second is False else (Unknown("condition"),)
+            if second is (op == "||"):  # `x && false`, `x || true`
+                return (Const(second),)
+            return (Unknown("condition"),)
         right = self.eval(expr.y, scope, state)
         if op in ("==", "!="):
             return self._equality(op, left, right, expr, scope, state)

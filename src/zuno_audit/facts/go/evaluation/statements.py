@@ -31,12 +31,12 @@ class Statements(Calls):
     """Executes statements (specification, "Statements")."""
 
     def _stmts(self, stmts: list[s.Stmt], scope: Scope, state: State) -> State | None:
-        current: State | None = state
         for stmt in stmts:
-            current = self.exec(stmt, scope, current)
-            if current is None or current.dead:
+            after = self.exec(stmt, scope, state)
+            if after is None or after.dead:
                 return None
-        return current
+            state = after
+        return state
 
     def exec(self, stmt: s.Stmt, scope: Scope, state: State) -> State | None:
         """Executes a statement; None when no path goes on behind it."""
@@ -56,12 +56,12 @@ class Statements(Calls):
             self.call(stmt.x, scope, state, wanted=1)
         else:
             self.eval(stmt.x, scope, state)
-        return None if state.dead else state
+        return alive(state)
 
     def _send(self, stmt: s.Send, scope: Scope, state: State) -> State | None:
         self.eval(stmt.chan, scope, state)
         self.eval(stmt.value, scope, state)
-        return None if state.dead else state
+        return alive(state)
 
     def _assign(self, stmt: s.Assign, scope: Scope, state: State) -> State | None:
         if stmt.op not in ("=", ":="):
@@ -77,7 +77,7 @@ class Statements(Calls):
                     self._declare(lhs.name, value, scope, state)
             else:
                 self._assign_to(lhs, value, scope, state)
-        return None if state.dead else state
+        return alive(state)
 
     def _right_sides(self, rhs: list[s.Expr], count: int, scope: Scope, state: State) -> list[Value]:
         if len(rhs) == count:
@@ -181,13 +181,13 @@ class Statements(Calls):
         right = self.force(self.eval(stmt.rhs[0], scope, state))
         value = self._combine(stmt.op[:-1], left, right, self._site(stmt, scope))
         self._assign_to(stmt.lhs[0], value, scope, state)
-        return None if state.dead else state
+        return alive(state)
 
     def _inc_dec(self, stmt: s.IncDec, scope: Scope, state: State) -> State | None:
         old = self.force(self.eval(stmt.x, scope, state))
         value = self._combine(stmt.op[0], old, (Const(1),), self._site(stmt, scope))
         self._assign_to(stmt.x, value, scope, state)
-        return None if state.dead else state
+        return alive(state)
 
     def _decl_stmt(self, stmt: s.DeclStmt, scope: Scope, state: State) -> State | None:
         for spec in stmt.specs:
@@ -202,7 +202,7 @@ class Statements(Calls):
             values = self._spec_values(spec, inner, state)
             for name, value in zip(spec.names, values, strict=False):
                 self._declare(name.name, value, scope, state)
-        return None if state.dead else state
+        return alive(state)
 
     def _spec_values(self, spec: s.ValueSpec, scope: Scope, state: State) -> list[Value]:
         frame = scope.frame
@@ -236,3 +236,8 @@ class Statements(Calls):
                 state.cells[cell] = value
         frame.returns.append((values, state))
         return None
+
+
+def alive(state: State) -> State | None:
+    """The state, or None when no path goes on."""
+    return None if state.dead else state
