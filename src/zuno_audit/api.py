@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.checklist.catalog import load_checklist
-from zuno_audit.checklist.catalog import paths as checklist_paths
 from zuno_audit.checklist.evaluate import attribute, counts, evaluate
+from zuno_audit.checklist.profile import DEFAULT, load_profile, profile_names
 from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
 from zuno_audit.errors import RuleError, UsageError
@@ -140,6 +140,7 @@ def audit(
             diagnostics=settle_diagnostics(runs.diagnostics, store),
             rules=tuple(rules.rule(rule_id).info for rule_id in sorted({ref.rule for ref in refs})),
             files=tuple(repository.files),
+            profile=DEFAULT,
             nothing_to_audit=nothing,
             read_text=repository.text,
         )
@@ -163,9 +164,12 @@ def rule_files() -> RuleFiles:
     return RuleFiles([data_root() / "rules"])
 
 
-def checklist_of(rules: RuleFiles) -> Checklist:
-    """The checklist that comes with zuno-audit. Raises RuleError when it names a rule that does not exist."""
-    checklist = _checklist()
+def checklist_of(rules: RuleFiles, profile: str = DEFAULT) -> Checklist:
+    """The checklist of a profile that comes with zuno-audit.
+
+    Raises UsageError for an unknown profile, RuleError when the checklist names a rule that does not exist.
+    """
+    checklist = _checklist(profile)
     for control in checklist.controls:
         for ref in control_references(control):
             if ref.rule not in rules:
@@ -175,18 +179,23 @@ def checklist_of(rules: RuleFiles) -> Checklist:
     return checklist
 
 
-@lru_cache(maxsize=1)
-def _checklist() -> Checklist:
-    return load_checklist(data_root() / "rules")
+@lru_cache(maxsize=8)
+def _checklist(profile: str) -> Checklist:
+    library = Library(data_root() / "rules")
+    return load_checklist(library, load_profile(library, profile))
 
 
 def rule_index() -> str:
-    """The text of `rules/index.json` for the rules and the checklist as they are. Raises RuleError."""
-    root = data_root() / "rules"
-    rules = RuleFiles([root])
+    """The text of `rules/index.json` for rules, checklists and profiles as they are. Raises RuleError."""
+    library = Library(data_root() / "rules")
+    rules = RuleFiles([library.root])
     rules.all()
-    load_checklist(root)
-    return Library(root).index_of([*rules.paths(), *checklist_paths()])
+    paths = list(rules.paths())
+    for name in profile_names(library.root):
+        profile = load_profile(library, name)
+        load_checklist(library, profile)
+        paths += [f"profiles/{name}.yaml", *profile.paths]
+    return library.index_of(dict.fromkeys(paths))
 
 
 def select_phases(checklist: Checklist, phases: Iterable[str] | None) -> Checklist:

@@ -1,56 +1,57 @@
-"""Reads the checklist: `rules/checklist/*.yaml`, one file per phase, into controls."""
+"""Reads the checklist of a profile: files below `rules/checklist`, one per phase, into controls.
+
+`{{ name }}` in titles, asks and arguments stands for a parameter of the profile.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from importlib.resources.abc import Traversable
 from typing import Any
 
+from zuno_audit.checklist.profile import Parameters, Profile
 from zuno_audit.errors import RuleError
 from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.rules.document import Document, Library, Path, line_of
 from zuno_audit.rules.text import argument_text
 
-NAME = "production"
-VERSION = "1.0.0"
-FILES = (*(f"phase-{n}.yaml" for n in range(1, 10)), "sign-off.yaml", "go-live.yaml")
 _DECIDERS = ("files", "evidence", "person")
 _CONTROL_KEYS = frozenset({"id", "title", "decided_by", "checks", "ask", "applies_when"})
-_ID = re.compile(r"[1-9SG](\.[0-9]+){2,3}\Z")
+_ID = re.compile(r"(?:[A-Z]+-)?([1-9A-Z])(?:\.[0-9]+){1,3}\Z")
+_PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
+_FILLED = ("title", "ask", "checks", "applies_when")  # keys whose text may hold placeholders
 
 
-def paths() -> tuple[str, ...]:
-    """The files of the checklist, relative to `rules/`."""
-    return tuple(f"checklist/{name}" for name in FILES)
-
-
-def load_checklist(root: Traversable) -> Checklist:
-    """The checklist below `root` (the folder `rules`), all phases in order.
+def load_checklist(library: Library, profile: Profile, parameters: Parameters | None = None) -> Checklist:
+    """The checklist of a profile, all phases in order, read with the profile's parameters or with these.
 
     Raises RuleError (path, line) for a malformed file. Whether the rules exist is checked by the caller, who
     knows them.
     """
     controls: list[Control] = []
     titles: list[tuple[str, str]] = []
-    library = Library(root)
-    for path in paths():
-        title, read = _phase(library.read(path))
+    values = dict(profile.parameters if parameters is None else parameters)
+    for path in profile.paths:
+        title, read = _phase(library.read(path), values)
         controls.extend(read)
         titles.append(title)
-    return Checklist(NAME, VERSION, _with_parents(controls), tuple(titles))
+    return Checklist(
+        profile.checklist_name, profile.checklist_version, _with_parents(controls), tuple(titles)
+    )
 
 
-def read_phase(text: str, path: str) -> tuple[tuple[str, str], list[Control]]:
+def read_phase(
+    text: str, path: str, parameters: Mapping[str, str] | None = None
+) -> tuple[tuple[str, str], list[Control]]:
     """The phase with its heading, and the controls of one file, still without parents. Raises RuleError."""
-    return _phase(Document(path, text))
+    return _phase(Document(path, text), parameters or {})
 
 
-def _phase(document: Document) -> tuple[tuple[str, str], list[Control]]:
+def _phase(document: Document, parameters: Mapping[str, str]) -> tuple[tuple[str, str], list[Control]]:
     data = document.content()
     try:
-        controls = list(_controls(data))
+        controls = list(_controls(data, parameters))
         return (str(data["phase"]), str(data["title"])), controls
     except _Wrong as wrong:
         line = line_of(document.text, document.path, wrong.where)
@@ -63,14 +64,14 @@ class _Wrong(Exception):
         self.where: Path = where
 
 
-def _controls(data: Any) -> Iterator[Control]:
+def _controls(data: Any, parameters: Mapping[str, str]) -> Iterator[Control]:
     _expect_keys(data, {"phase", "title", "sections"}, ())
     seen: set[str] = set()
     for s, section in enumerate(data["sections"]):
         _expect_keys(section, {"title", "controls"}, ("sections", s))
         for c, control in enumerate(section["controls"]):
             where: Path = ("sections", s, "controls", c)
-            made = _control(control, str(data["phase"]), section["title"], where)
+            made = _control(_filled(control, parameters, where), str(data["phase"]), section["title"], where)
             if made.id in seen:
                 raise _Wrong(f"duplicate item {made.id}", *where)
             seen.add(made.id)
@@ -86,6 +87,36 @@ def _expect_keys(data: Any, keys: Collection[str], where: Path) -> None:
     for key in keys:
         if key not in data:
             raise _Wrong(f"key {key!r} is missing", *where)
+
+
+def _filled(control: Any, parameters: Mapping[str, str], where: Path) -> Any:
+    """A control whose placeholders are replaced."""
+    if not isinstance(control, dict):
+        return control
+    return {
+        key: _fill(value, parameters, (*where, key)) if key in _FILLED else value
+        for key, value in control.items()
+    }
+
+
+def _fill(value: Any, parameters: Mapping[str, str], where: Path) -> Any:
+    if isinstance(value, str):
+        return _fill_text(value, parameters, where) if "{{" in value else value
+    if isinstance(value, list):
+        return [_fill(inner, parameters, (*where, i)) for i, inner in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _fill(inner, parameters, (*where, key)) for key, inner in value.items()}
+    return value
+
+
+def _fill_text(text: str, parameters: Mapping[str, str], where: Path) -> str:
+    def value_of(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in parameters:
+            raise _Wrong(f"{{{{ {name} }}}} is not a parameter of the profile", *where)
+        return parameters[name]
+
+    return _PLACEHOLDER.sub(value_of, text)
 
 
 def _control(data: Any, phase: str, section: str, where: Path) -> Control:
@@ -114,7 +145,8 @@ def _control(data: Any, phase: str, section: str, where: Path) -> Control:
 
 
 def _check_control(data: Mapping[str, Any], phase: str, where: Path) -> None:
-    if not _ID.match(data["id"]) or data["id"].split(".")[0] != phase:
+    id_ = _ID.match(data["id"])
+    if id_ is None or id_.group(1) != phase:
         raise _Wrong(f"{data['id']!r} is not an item id of phase {phase}", *where, "id")
     if data["decided_by"] not in _DECIDERS:
         raise _Wrong(f"decided_by is one of {', '.join(_DECIDERS)}", *where, "decided_by")
