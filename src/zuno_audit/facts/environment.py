@@ -25,6 +25,7 @@ from zuno_audit.facts.go.env import env_reads
 from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.kubernetes import manifests
+from zuno_audit.facts.scripts_env import script_reads
 from zuno_audit.languages import shell
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
@@ -83,7 +84,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A place where compose puts a variable to use. `container` is the service or "" (a port, a name...)."""
+    """Where compose or a script uses a variable. `container` is the service or "" (a port, a name...)."""
 
     location: Location
     container: str = ""
@@ -103,6 +104,9 @@ class Environment:
         for read in go_reads(store):
             self._of(read.name).reads.append(read)
         self._document()
+        for read in store.get(script_reads):
+            if read.name in self.variables:
+                self.variables[read.name].uses.append(Use(read.location))
         for file in self.compose.files:
             self._use(file)
 
