@@ -31,6 +31,9 @@ def lines(text: str, path: str) -> dict[Path, int]:
     return found
 
 
+MAX_DEPTH = 50  # of nesting; whoever needs more means harm
+
+
 class _Builder:
     """Turns the parser's events into data; `lines` collects positions when it is asked for."""
 
@@ -67,6 +70,8 @@ class _Builder:
 
     def _value(self, event: Any, where: Path) -> Any:
         kind = type(event)
+        if len(where) > MAX_DEPTH:
+            raise self._wrong("nested too deeply", event.start_mark)
         if kind is yaml.ScalarEvent:
             self.lines.setdefault(where, event.start_mark.line + 1)
             return _scalar(event)
