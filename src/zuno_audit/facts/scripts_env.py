@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1_000_000
 _PYTHON = (b"environ", b"getenv", b"BaseSettings")
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_KNOWN_ESCAPES = frozenset(bytes([byte]) for byte in b"\\'\"abfnrtvxNuU0123\r\n")
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _SHELL_ASSIGNMENT = re.compile(
     r"(?:^|[;&|]|\bdo\b|\bthen\b)\s*(?:(?:export|local|readonly|declare|typeset)\s+(?:-\w+\s+)*)?([A-Za-z_]\w*)\+?="
@@ -152,9 +154,14 @@ def _makefile(path: str, text: str) -> Iterator[EnvRead]:
 # ---------------------------------------------------------------- python
 
 
+def _plain_escape(match: re.Match[bytes]) -> bytes:
+    """An escape that Python knows, or two other characters: for unknown ones the parser would print a warning."""
+    return match.group() if match.group(1) in _KNOWN_ESCAPES else b"__"
+
+
 def _python(path: str, data: bytes) -> Iterator[EnvRead]:
     try:
-        tree = ast.parse(data)
+        tree = ast.parse(_ESCAPE.sub(_plain_escape, data))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     constants = {

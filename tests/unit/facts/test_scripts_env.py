@@ -31,6 +31,12 @@ def test_python(tmp_path: Path, line: str, expected: list[tuple[str, str | None,
     assert reads(tmp_path, "tool.py", text) == expected
 
 
+@pytest.mark.filterwarnings("error")
+def test_unknown_escapes_are_not_complained_about(tmp_path: Path) -> None:
+    text = 'import os\n\npattern = "\\d\\777"\nquoted = "\\""\nos.environ["A_B"]\n'
+    assert reads(tmp_path, "tool.py", text) == [("A_B", None, "yes")]
+
+
 def test_pydantic_settings(tmp_path: Path) -> None:
     text = (
         "from pydantic_settings import BaseSettings, SettingsConfigDict\n\n\nclass Settings(BaseSettings):\n"
