@@ -155,7 +155,7 @@ def _makefile(path: str, text: str) -> Iterator[EnvRead]:
 
 
 def _plain_escape(match: re.Match[bytes]) -> bytes:
-    """An escape that Python knows, or two other characters: for unknown ones the parser would print a warning."""
+    """An escape that Python knows, or two other characters: the parser complains of unknown ones."""
     return match.group() if match.group(1) in _KNOWN_ESCAPES else b"__"
 
 
