@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,23 +18,33 @@ from typing import TYPE_CHECKING, Any
 from zuno_audit.checklist.catalog import load_checklist
 from zuno_audit.checklist.evaluate import attribute, counts, evaluate
 from zuno_audit.checklist.profile import DEFAULT, load_profile, profile_names
+from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
+from zuno_audit.engine.excuse import Excuses, excuse
+from zuno_audit.engine.own_rules import OWN_RULES
 from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
-from zuno_audit.errors import RuleError, UsageError
+from zuno_audit.engine.suppress import suppressions_in
+from zuno_audit.engine.waivers import read_waivers
+from zuno_audit.errors import ConfigError, RuleError, UsageError
 from zuno_audit.facts.base import FactStore
 from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.model.finding import Diagnostic, Finding, Level
 from zuno_audit.model.result import AuditResult
+from zuno_audit.model.rule_run import Outcome
 from zuno_audit.model.verdict import Verdict
 from zuno_audit.resources import data_root
 from zuno_audit.rules.document import Library
 from zuno_audit.rules.load import RuleFiles
 from zuno_audit.source.info import git_info
+from zuno_audit.source.reader import Unreadable
 from zuno_audit.source.walk import open_repository
+from zuno_audit.team_checklist import given_checklist, team_checklist
 from zuno_audit.version import VERSION
 
 if TYPE_CHECKING:
     from zuno_audit.source.repository import Repository
+
+_OTHER_BASELINE = "Make one with zuno-audit baseline create, or run with --no-baseline."
 
 
 class Report:
@@ -113,23 +124,43 @@ def audit(
     *,
     phases: Iterable[str] | None = None,
     strict: bool = False,
+    baseline: str | os.PathLike[str] | Baseline | None = None,
+    no_baseline: bool = False,
+    today: date | None = None,
+    checklist_file: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Audits a folder against the checklist.
 
     `phases` restricts it to some of "1".."9", "S", "G". `strict` lets a difference in wording fail an item.
+    `baseline` is what the findings are compared with: a file, a Baseline, or None for
+    `.zuno-audit/baseline.json` of the folder if it is there; `no_baseline` leaves that alone. `today`
+    is the day that waivers are held against, by default this one.
+    `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one in the folder
+    that speaks of our items, if there is one.
     Raises UsageError for an unknown phase, SourceError when the folder cannot be read, RuleError when
-    a rule or checklist file is malformed.
+    a rule or checklist file is malformed, ConfigError when the team's checklist cannot serve as one, and when the baseline or the waivers are.
     """
     rules = rule_files()
-    checklist = select_phases(checklist_of(rules), phases)
+    whole = checklist_of(rules)
+    checklist = select_phases(whole, phases)
     repository = open_repository(Path(root))
+    known = None if no_baseline else baseline_for(repository, baseline)
+    waivers = read_waivers(repository, rules.ids(), tuple(c.id for c in whole.controls))
     store = FactStore(repository)
+    given = None if checklist_file is None else given_checklist(checklist_file, repository, whole, rules)
     nothing = not holds_go(repository)
     refs = references(checklist)
     runs = Runs({}, ()) if nothing else run_rules(refs, rules.rule, store, progress)
-    verdicts = evaluate(checklist, runs.by_ref, strict=strict)
-    findings = settle(runs.by_ref, attribute(verdicts), (c.id for c in checklist.controls), repository.text)
+    own = {rule_id: rules.rule(rule_id) for rule_id in OWN_RULES}
+    excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
+    by_ref = excuse(runs.by_ref, checklist.controls, excuses, rules.ids(), own)
+    verdicts = evaluate(checklist, by_ref, strict=strict)
+    team = team_checklist(given, verdicts, whole, store, rules)
+    read = team.reading(repository)
+    findings = settle({**by_ref, **team.runs}, attribute(verdicts), (c.id for c in checklist.controls), read)
+    if known is not None:
+        findings = compare(findings, known, unsure_rules(rules, runs))
     return Report(
         AuditResult(
             tool_version=VERSION,
@@ -137,12 +168,17 @@ def audit(
             checklist=checklist,
             verdicts=verdicts,
             findings=_strictly(findings) if strict else findings,
-            diagnostics=settle_diagnostics(runs.diagnostics, store),
-            rules=tuple(rules.rule(rule_id).info for rule_id in sorted({ref.rule for ref in refs})),
-            files=tuple(repository.files),
+            diagnostics=settle_diagnostics((*runs.diagnostics, *team.diagnostics), store),
+            rules=tuple(
+                rules.rule(rule_id).info
+                for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in (*refs, *team.runs))})
+            ),
+            files=team.files(repository),
             profile=DEFAULT,
             nothing_to_audit=nothing,
-            read_text=repository.text,
+            has_baseline=known is not None,
+            checklist_file=team.file,
+            read_text=read,
         )
     )
 
@@ -156,6 +192,39 @@ def inventory(root: str | os.PathLike[str], *, include_all: bool = False) -> dic
 
     report: dict[str, Any] = build(FactStore(open_repository(Path(root))), include_all=include_all)
     return report
+
+
+def baseline_for(repository: Repository, given: str | os.PathLike[str] | Baseline | None) -> Baseline | None:
+    """The baseline to compare with, see `audit`; None when there is none. Raises ConfigError."""
+    if isinstance(given, Baseline):
+        return given
+    if given is not None:
+        return read_baseline(_bytes_of(Path(given)), str(given))
+    if not (repository.root / DEFAULT_FILE).exists():
+        return None
+    try:
+        data = repository.reader.read(DEFAULT_FILE.encode(), limit=MAX_BYTES)
+    except Unreadable as error:
+        raise ConfigError(f"not read: {error}", path=DEFAULT_FILE, hint=_OTHER_BASELINE) from None
+    return read_baseline(data, DEFAULT_FILE)
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        if not file.is_file():
+            raise ConfigError("there is no such baseline", path=str(file), hint=_OTHER_BASELINE)
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot be read: {why}", path=str(file), hint=_OTHER_BASELINE) from None
+
+
+def unsure_rules(rules: RuleFiles, runs: Runs) -> frozenset[str]:
+    """The rules of which nobody can say that what they do not find is not there."""
+    failed = {run.rule for run in runs.by_ref.values() if run.outcome is Outcome.FAILED}
+    ran = {run.rule for run in runs.by_ref.values()} | set(OWN_RULES)
+    return frozenset(failed | (set(rules.ids()) - ran))
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,8 @@
 """From finished rule runs to verdicts: pure, three-valued, the only judge.
 
-A check is false (it has a finding that counts), unknown (it failed, looked at nothing, is too dynamic to
-follow or needs the output of a run) or true. An item is as bad as its worst part, its sub-items included;
-parts that do not apply do not count.
+A check is false (it has a finding that counts, suppressed or not), unknown (it failed, looked at nothing, is
+too dynamic to follow or needs the output of a run) or true. An item is as bad as its worst part,
+its sub-items included; parts that do not apply do not count.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from zuno_audit.model.verdict import Check, Status, Verdict
 
 CHECKLIST = "checklist"  # the `rule` of a check that stems from the control itself
 MAX_EVIDENCE = 12
+MAX_EXCUSES = 3  # that a reason names
 WORST_FIRST = (Status.FAIL, Status.ERROR, Status.NEEDS_EVIDENCE, Status.MANUAL, Status.PASS)
 _NOTHING_DECIDES = "No rule decides this yet; a person must look."
 
@@ -58,8 +59,8 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 def counts(finding: Finding, *, strict: bool) -> bool:
-    """True when a finding makes an item fail."""
-    return finding.suppression is None and not finding.undecided and (strict or not finding.letter)
+    """True when a finding makes an item fail. A suppressed one does: it only no longer stops the gate."""
+    return not finding.undecided and (strict or not finding.letter)
 
 
 def _own_checks(control: Control, runs: Mapping[CheckRef, RuleRun], strict: bool) -> list[Check]:
@@ -80,7 +81,7 @@ def _condition(control: Control, runs: Mapping[CheckRef, RuleRun]) -> Check | No
     if control.applies_when is None:
         return None
     run = runs.get(control.applies_when)
-    if run is None or run.outcome is Outcome.FAILED:
+    if run is None or run.outcome in (Outcome.FAILED, Outcome.SKIPPED):
         return check_run(control.applies_when, run)[0]
     if run.outcome is Outcome.NOT_APPLICABLE:
         return Check(run.rule, Status.NOT_APPLICABLE, run.reason)
@@ -105,7 +106,8 @@ def check_run(ref: CheckRef, run: RuleRun | None, *, strict: bool = False) -> li
     broken = [finding for finding in run.findings if counts(finding, strict=strict)]
     checks = []
     if broken:
-        checks.append(Check(run.rule, Status.FAIL, run.reason, _places(broken)))
+        reason = _with_excuse(Status.FAIL, run.reason, broken)
+        checks.append(Check(run.rule, Status.FAIL, reason, _places(broken)))
     if run.outcome is Outcome.FAILED or (run.outcome is Outcome.RAN and run.scope_size <= 0 and not broken):
         checks.append(_error(run))
     return checks or [_unbroken(run)]
@@ -117,21 +119,30 @@ def _error(run: RuleRun) -> Check:
 
 
 def _unbroken(run: RuleRun) -> Check:
-    undecided = [f for f in run.findings if f.undecided and f.suppression is None]
+    undecided = [f for f in run.findings if f.undecided]
     if undecided and run.outcome is not Outcome.OPEN:
-        return Check(run.rule, Status.MANUAL, run.reason, _places(undecided))
+        reason = _with_excuse(Status.MANUAL, run.reason, undecided)
+        return Check(run.rule, Status.MANUAL, reason, _places(undecided))
     status = {
         Outcome.NOT_APPLICABLE: Status.NOT_APPLICABLE,
         Outcome.OPEN: Status.NEEDS_EVIDENCE,
+        Outcome.SKIPPED: Status.MANUAL,
     }.get(run.outcome, Status.PASS)
-    return Check(run.rule, status, _with_suppressed(run), run.evidence[:MAX_EVIDENCE])
+    return Check(run.rule, status, run.reason, run.evidence[:MAX_EVIDENCE])
 
 
-def _with_suppressed(run: RuleRun) -> str:
-    reasons = [finding.suppression.reason for finding in run.findings if finding.suppression is not None]
-    if not reasons:
-        return run.reason
-    return f"{run.reason} {len(reasons)} suppressed: {reasons[0]}"
+def _with_excuse(status: Status, reason: str, findings: Iterable[Finding]) -> str:
+    """The reason, with the words of those who answer for the findings: `fail, waived until ...`."""
+    findings = tuple(findings)
+    words = list(dict.fromkeys(f.suppression.words for f in findings if f.suppression is not None))
+    if not words:
+        return reason
+    excused = sum(f.suppression is not None for f in findings)
+    more = [f"and {len(words) - MAX_EXCUSES} more"] if len(words) > MAX_EXCUSES else []
+    said = "; ".join([*words[:MAX_EXCUSES], *more])
+    if excused == len(findings):
+        return f"{status.value}, {said}. {reason}"
+    return f"{reason} {excused} of {len(findings)} findings {said}."
 
 
 def _places(findings: Iterable[Finding]) -> tuple[Location, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ zuno-audit ../zuno -v                    with every proof and every finding
 zuno-audit --phase 1 --phase 4           only code and security
 zuno-audit -o sarif=out.sarif -o html=report.html
 zuno-audit -f json --fail-on never > audit.json
+zuno-audit baseline create               from now on, only new findings count
 zuno-audit inventory -f json ../service  what the analysis knows of a repository
 """
 
@@ -83,9 +85,17 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
     type=click.Choice(LEVELS),
     default="error",
     show_default=True,
-    help="Exit with 1 for findings of this level or worse.",
+    help="Exit with 1 for findings of this level or worse: new ones, where there is a baseline.",
     **SCOPE,
 )
+@click.option(
+    *("--baseline", "baseline"),
+    type=click.Path(),
+    metavar="FILE",
+    help="Known findings, which do not count [default: .zuno-audit/baseline.json if it is there].",
+    **SCOPE,
+)
+@click.option("--no-baseline", is_flag=True, help="Compare with no baseline.", **SCOPE)
 @click.option(
     "--no-cache", is_flag=True, help="Read and write no cache (this version keeps none).", **RUNNING
 )
@@ -138,3 +148,52 @@ def inventory(session: Session, path: str, format_: str, include_all: bool, verb
     from zuno_audit.cli.inventory import run_inventory
 
     return run_inventory(path, format_, include_all=include_all)
+
+
+@app.group()
+def baseline() -> None:
+    """Keep a list of known findings, so that only new ones fail a build."""
+
+
+_BASELINE_FILE = click.option(
+    *("--baseline", "file"),
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file [default: .zuno-audit/baseline.json in PATH].",
+)
+_QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing when it went well.")
+_PATH = click.argument("path", default=".", type=click.Path())
+
+
+@baseline.command()
+@_PATH
+@_BASELINE_FILE
+@_QUIET
+@click.option("--force", is_flag=True, help="Replace a baseline that is there.")
+def create(path: str, file: Path | None, quiet: bool, force: bool) -> int:
+    """Write every finding of PATH into a new baseline."""
+    from zuno_audit.cli.baseline import CREATE, BaselineOptions, run_baseline
+
+    return run_baseline(CREATE, BaselineOptions(path, file, quiet, force))
+
+
+@baseline.command()
+@_PATH
+@_BASELINE_FILE
+@_QUIET
+def update(path: str, file: Path | None, quiet: bool) -> int:
+    """Add what is new in PATH to the baseline and take out what is gone."""
+    from zuno_audit.cli.baseline import UPDATE, BaselineOptions, run_baseline
+
+    return run_baseline(UPDATE, BaselineOptions(path, file, quiet))
+
+
+@baseline.command()
+@_PATH
+@_BASELINE_FILE
+@_QUIET
+def prune(path: str, file: Path | None, quiet: bool) -> int:
+    """Take out of the baseline what is gone from PATH; add nothing."""
+    from zuno_audit.cli.baseline import PRUNE, BaselineOptions, run_baseline
+
+    return run_baseline(PRUNE, BaselineOptions(path, file, quiet))

@@ -12,7 +12,7 @@ from zuno_audit.cli import exits
 from zuno_audit.cli.outputs import Output, write_file, write_stdout
 from zuno_audit.cli.progress import progress_line
 from zuno_audit.cli.terminal import stdout_color, width
-from zuno_audit.errors import ReportError
+from zuno_audit.errors import ReportError, UsageError
 from zuno_audit.model.finding import Level
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.verdict import Status
@@ -32,6 +32,8 @@ class CheckOptions:
     phases: tuple[str, ...]
     strict: bool
     fail_on: str
+    baseline: str | None
+    no_baseline: bool
     no_cache: bool
     jobs: int | None
     quiet: bool
@@ -41,10 +43,19 @@ class CheckOptions:
 
 def run_check(options: CheckOptions) -> int:
     """Audit, report and return the exit code. Raises AuditError."""
+    if options.baseline is not None and options.no_baseline:
+        raise UsageError("--baseline and --no-baseline exclude each other.", hint="Give one of them.")
     if options.verbose >= 2:
         _log_to_stderr()
     with progress_line(is_wanted=not options.quiet) as line:
-        report = audit(options.path, phases=options.phases or None, strict=options.strict, progress=line)
+        report = audit(
+            options.path,
+            phases=options.phases or None,
+            strict=options.strict,
+            baseline=options.baseline,
+            no_baseline=options.no_baseline,
+            progress=line,
+        )
     failures = _write_files(report, options)
     write_stdout(_rendered(report, options.format_, options), is_for_people=options.format_ == "text")
     if not options.quiet:

@@ -2,6 +2,10 @@
 
 sha256 over rule id, path, enclosing symbol, matched code (white space collapsed, secrets hidden) and the
 ordinal among equals, joined by NUL; the first 32 hex digits. Never a line number, never an absolute path.
+
+Layout is no part of it: white space counts only between two words, and a Go statement that is broken over
+lines is the same as on one. A finding about a whole file, or about one that is missing, has no code; the
+words of its message stand for it, so that two of them do not take each other's place.
 """
 
 from __future__ import annotations
@@ -18,10 +22,16 @@ from zuno_audit.model.redaction import redact, redact_source
 
 MAX_MATCHED = 2000  # characters of matched code that identify a finding
 MAX_LINES = 200  # lines of it
+MAX_STATEMENT = 40  # lines of a Go statement that is broken over lines
+WHOLE_FILE = Span()
 _DECLARATION = re.compile(
-    r"func[ \t]+(?:\([^)\n]*?(\w+)(?:\[[^\]\n]*\])?\)[ \t]*)?(\w+)|(type|var|const)[ \t]+(\w+|\()"
+    r"[ \t]*func[ \t]+(?:\([^)\n]*?(\w+)(?:\[[^\]\n]*\])?[ \t]*\)[ \t]*)?(\w+)"
+    r"|(type|var|const)[ \t]+(\w+|\()"
 )
-_GROUPED = re.compile(r"\t(\w+)")
+_GROUPED = re.compile(r"(?:\t| {2,8}(?! ))(\w+)")
+_LOOSE = re.compile(r"(?<!\w) | (?!\w)")
+_TRAILING_COMMA = re.compile(r",(?=[)\]}])")
+_LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`\n]*`|\'(?:[^\'\\\n]|\\.)*\'|//[^\n]*')
 
 
 def fingerprint(findings: Iterable[Finding], read_text: Callable[[str], str | None]) -> tuple[Finding, ...]:
@@ -33,10 +43,7 @@ def fingerprint(findings: Iterable[Finding], read_text: Callable[[str], str | No
         path = finding.location.path
         if path not in lines:
             lines[path] = (read_text(path) or "").split("\n")
-        symbol = finding.symbol or (
-            _enclosing(lines[path], finding.location.line) if path.endswith(".go") else ""
-        )
-        matched = finding.matched or matched_text(lines[path], finding.location)
+        symbol, matched = _context(finding, lines[path])
         key = (finding.rule, path, symbol, matched)
         digest = _digest(*key, str(seen[key]))
         seen[key] += 1
@@ -48,13 +55,48 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def matched_text(lines: list[str], place: Location) -> str:
-    """The text of a place, or of its whole line when it is empty: secrets hidden, on one line, bounded.
+def _context(finding: Finding, lines: list[str]) -> tuple[str, str]:
+    place = finding.location
+    is_go = place.path.endswith(".go")
+    matched = finding.matched or matched_text(lines, place) or _words(finding.message)
+    if finding.symbol or not is_go or place.span == WHOLE_FILE:
+        return finding.symbol, matched
+    return _enclosing(lines, place.line), matched
 
-    Secrets are hidden before anything is cut, so that no cut leaves half of one.
+
+def _words(message: str) -> str:
+    """What a message says, without its numbers: counts and lines change when something else does."""
+    return re.sub(r"\d+", "#", " ".join(redact(message).split()))[:MAX_MATCHED]
+
+
+def matched_text(lines: list[str], place: Location) -> str:
+    """The text of a place, or of its whole line when it is empty: secrets hidden, without layout, bounded.
+
+    Empty for a whole file. Secrets are hidden before anything is cut, so that no cut leaves half of one.
     """
-    hide = redact if place.path.endswith(".go") else redact_source
-    return " ".join(hide(_cut(lines, place.span)).split())[:MAX_MATCHED]
+    if place.span == WHOLE_FILE:
+        return ""
+    is_go = place.path.endswith(".go")
+    text = _statement(lines, place.line) if is_go and _is_point(place.span) else _cut(lines, place.span)
+    text = _LOOSE.sub("", " ".join((redact if is_go else redact_source)(text).split()))
+    return (_TRAILING_COMMA.sub("", text) if is_go else text)[:MAX_MATCHED]
+
+
+def _is_point(span: Span) -> bool:
+    return (span.start_line, span.start_column) == (span.end_line, span.end_column)
+
+
+def _statement(lines: list[str], line: int) -> str:
+    """A Go line and, while brackets are open on it, those that close them; a block is not entered."""
+    taken: list[str] = []
+    depth = 0
+    for text in lines[line - 1 : line - 1 + MAX_STATEMENT]:
+        taken.append(text)
+        code = _LITERAL.sub("", text)
+        depth += code.count("(") + code.count("[") - code.count(")") - code.count("]")
+        if depth <= 0:
+            break
+    return "\n".join(taken)[: 4 * MAX_MATCHED]
 
 
 def _cut(lines: list[str], span: Span) -> str:
@@ -80,7 +122,7 @@ def _enclosing(lines: list[str], line: int) -> str:
             if function:
                 return f"{receiver}.{function}" if receiver else function
             return member or keyword if name == "(" else name
-        if text[:1] in ("}", ")") and index != line - 1:
+        if text[:1] in ("}", ")") and index != line - 1 and not text.rstrip().endswith("{"):
             return ""
         if not member and (grouped := _GROUPED.match(text)):
             member = grouped.group(1)

@@ -25,7 +25,7 @@ def settle(
     merged: dict[Finding, set[str]] = {}
     for ref, run in runs.items():
         for finding in run.findings:
-            merged.setdefault(finding, set()).update(items.get(ref, ()))
+            merged.setdefault(finding, set(finding.checklist)).update(items.get(ref, ()))
     return fingerprint(
         (
             replace(finding, checklist=tuple(sorted(ids, key=position.__getitem__)))

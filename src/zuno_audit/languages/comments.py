@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from posixpath import basename, splitext
+from typing import Any, cast
 
 MAX_BYTES = 1024 * 1024  # larger files are not written by hand
 MAX_COMMENTS = 50_000
@@ -73,17 +74,23 @@ _BY_SUFFIX = {
     **dict.fromkeys((".bat", ".cmd"), "batch"),
     **dict.fromkeys((".ps1", ".psm1"), "powershell"),
     **dict.fromkeys((".tf", ".hcl", ".conf", ".cnf", ".ini", ".properties"), "lines"),
-    **{".sql": "sql", ".toml": "toml", ".mk": "make", ".env": "dotenv", ".dockerfile": "dockerfile"},
+    ".sql": "sql",
+    ".toml": "toml",
+    ".mk": "make",
+    ".env": "dotenv",
+    ".dockerfile": "dockerfile",
 }
 _BY_NAME = {
     **dict.fromkeys(("makefile", "gnumakefile", "justfile"), "make"),
     **dict.fromkeys((".gitignore", ".dockerignore", ".gitattributes", "codeowners"), "lines"),
-    **{"tiltfile": "python", "dockerfile": "dockerfile", "containerfile": "dockerfile"},
+    "tiltfile": "python",
+    "dockerfile": "dockerfile",
+    "containerfile": "dockerfile",
 }
 
 
 def syntax_of(path: str) -> str | None:
-    """How comments are written in this file, by its name; None where there are none (JSON) or it is unknown."""
+    """How comments are written in this file, by its name; None where there are none, as in JSON."""
     name = basename(path).lower()
     if name.startswith(".env") or name.endswith((".env.example", ".env.sample", ".env.template")):
         return "dotenv"
@@ -93,7 +100,7 @@ def syntax_of(path: str) -> str | None:
 
 
 def comments(path: str, text: str) -> tuple[Comment, ...]:
-    """The comments of a file in order. Empty where there is no comment syntax or a YAML file does not parse."""
+    """The comments of a file in order; none where there is no syntax for them or YAML does not parse."""
     syntax = syntax_of(path)
     if syntax is None or len(text) > MAX_BYTES:
         return ()
@@ -140,7 +147,7 @@ def _yaml_scalars(text: str) -> tuple[Region, ...] | None:
     try:
         while (event := loader.get_event()) is not None:
             if isinstance(event, yaml.ScalarEvent):
-                first, last = event.start_mark, event.end_mark
+                first, last = cast("Any", event.start_mark), cast("Any", event.end_mark)
                 found.append(((first.line + 1, first.column + 1), (last.line + 1, last.column + 1)))
     except (yaml.YAMLError, RecursionError):
         return None

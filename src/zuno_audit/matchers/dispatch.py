@@ -42,6 +42,8 @@ def run_rule(rule: Rule, store: FactStore, arguments: Mapping[str, str]) -> Rule
     """Runs a rule. May raise anything that a fact provider or a Python check raises."""
     if rule.quantifier == "python":
         return _run_python(rule, store, arguments)
+    if rule.quantifier == "engine":
+        raise RuleError("the engine reports this rule itself; no item can name it", path=rule.path)
     return run_over(rule, table_of(rule, store), arguments)
 
 

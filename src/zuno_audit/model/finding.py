@@ -23,11 +23,23 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Why a finding does not count. `kind` is SARIF's: inSource (a comment) or external (a waiver)."""
+    """Why a finding does not count. `kind` is SARIF's: inSource (a comment) or external (a waiver).
+
+    A waiver has an `owner` and a last day, `until` (YYYY-MM-DD).
+    """
 
     kind: str
     reason: str
     location: Location | None = None
+    until: str = ""
+    owner: str = ""
+
+    @property
+    def words(self) -> str:
+        """What a report says: `waived until 2027-03-31: reason (owner)`, or `suppressed: reason`."""
+        if not self.until:
+            return f"suppressed: {self.reason}"
+        return f"waived until {self.until}: {self.reason} ({self.owner})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from zuno_audit.model.box import ChecklistFile
 from zuno_audit.model.control import Checklist
 from zuno_audit.model.finding import Diagnostic, Finding
 from zuno_audit.model.rule import RuleInfo
@@ -30,6 +31,8 @@ class AuditResult:
 
     `read_text(path)` gives the text of a repository file for excerpts and line hashes, or None; it is not part
     of the result's identity. `nothing_to_audit` is true when the tree holds nothing the rules could look at.
+    `has_baseline` is true when the findings were compared with one.
+    `checklist_file` is the team's own checklist, where there is one.
     """
 
     tool_version: str
@@ -42,6 +45,8 @@ class AuditResult:
     files: tuple[str, ...] = ()
     profile: str = ""
     nothing_to_audit: bool = False
+    has_baseline: bool = False
+    checklist_file: ChecklistFile | None = None
     read_text: Callable[[str], str | None] = field(default=lambda path: None, compare=False, repr=False)
 
     def summary(self) -> dict[str, int]:

@@ -27,7 +27,7 @@ def render(result: AuditResult) -> str:
 
 
 def _lines(result: AuditResult) -> Iterator[str]:
-    findings = by_severity(counted_findings(result))
+    findings = by_severity(f for f in counted_findings(result) if f.baseline != "unchanged")
     titles = {rule.id: rule.title for rule in result.rules}
     files = frozenset(result.files)
     left_out = 0

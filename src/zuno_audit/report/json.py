@@ -76,13 +76,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "flow": _places(finding.flow),
         "suppressed": _suppression(finding),
+        **({} if finding.baseline is None else {"baseline": finding.baseline}),
     }
 
 
 def _suppression(finding: Finding) -> dict[str, str] | None:
     if finding.suppression is None:
         return None
-    return {"kind": finding.suppression.kind, "reason": finding.suppression.reason}
+    data = {"kind": finding.suppression.kind, "reason": finding.suppression.reason}
+    if finding.suppression.until:
+        data |= {"until": finding.suppression.until, "owner": finding.suppression.owner}
+    return data
 
 
 def _places(locations: Iterable[Location]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from zuno_audit.model.finding import Finding, Level
+from zuno_audit.model.finding import Finding, Level, Suppression
 from zuno_audit.model.location import Location, Span, at_line
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.rule import RuleInfo
@@ -63,7 +63,7 @@ class ResultWriter:
         self._sources = Sources(result)
         self._hashes: dict[str, LineHashes | None] = {}
         self._uris: dict[str, str] = {}
-        self._has_baseline = any(f.baseline for f in result.findings)
+        self._has_baseline = result.has_baseline
 
     def entries(self) -> list[Entry]:
         """All results of the profile, in the order of the file."""
@@ -90,16 +90,22 @@ class ResultWriter:
     # -- which findings make a result
 
     def _groups(self) -> list[_Group]:
-        groups: dict[tuple[str, str, int], _Group] = {}
+        groups: dict[tuple[str, str, int, str], _Group] = {}
         for finding in self._result.findings:
             path = self._anchors.nearest(finding.location.path)
             if path is None or finding.rule not in self._indexes or not self._belongs(finding):
                 continue
             line = self._place(finding, path).line
-            groups.setdefault((finding.rule, path, line), _Group(path)).findings.append(finding)
+            gone = finding.fingerprint if finding.baseline == "absent" else ""  # each by itself
+            groups.setdefault((finding.rule, path, line, gone), _Group(path)).findings.append(finding)
         for group in groups.values():
             group.findings.sort(
-                key=lambda f: (f.suppression is not None, self._kind(f) != "fail", f.sort_key)
+                key=lambda f: (
+                    f.suppression is not None,
+                    f.baseline == "unchanged",
+                    self._kind(f) != "fail",
+                    f.sort_key,
+                )
             )
         return list(groups.values())
 
@@ -181,7 +187,7 @@ class ResultWriter:
         data: Json = {
             "kind": suppression.kind,
             "status": "accepted",
-            "justification": visible(suppression.reason) or "No reason was given.",
+            "justification": _justification(suppression),
         }
         physical = self.physical(suppression.location) if suppression.location is not None else None
         if physical is not None:
@@ -342,6 +348,13 @@ class ResultWriter:
         data["properties"] = {"verdict": verdict.status.value}
         order = (physical["artifactLocation"]["uri"], region["startLine"], region["startColumn"], rule_id)
         return Entry(order, (3, 0, place.path, region["startLine"], region["startColumn"], rule_id), data)
+
+
+def _justification(suppression: Suppression) -> str:
+    reason = visible(suppression.reason) or "No reason was given."
+    if not suppression.until:
+        return reason
+    return f"{reason} (waived by {visible(suppression.owner)} until {suppression.until})"
 
 
 def _column(lines: list[str], line: int, column: int) -> int:

@@ -13,7 +13,7 @@ from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.location import Location
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.rule import RuleInfo
-from zuno_audit.model.verdict import Status, Verdict
+from zuno_audit.model.verdict import Check, Status, Verdict
 from zuno_audit.report.decision import Decision, decide, go_word
 from zuno_audit.report.excerpt import Excerpt, Sources
 from zuno_audit.report.layout import (
@@ -159,14 +159,14 @@ class _Page:
         if not checks:
             yield [pad, word]
         for number, check in enumerate(checks):
-            text = [pad, word, (": ", STYLES[verdict.status]), (visible(check.reason), "")]
+            text = [pad, word, *_after_status(check)]
             links = self.places_inline(verdict) if number == len(checks) - 1 else []
             yield from wrap([*text, *links], self.width, indent + 2)
 
     def all_checks(self, verdict: Verdict, indent: int) -> Iterator[Line]:
         for check in verdict.checks:
-            head = (f"{' ' * indent}{WORDS[check.status]}: ", STYLES[check.status])
-            text: list[Segment] = [head, (visible(check.reason), ""), (f" [{check.rule}]", "dim")]
+            head = (f"{' ' * indent}{WORDS[check.status]}", STYLES[check.status])
+            text: list[Segment] = [head, *_after_status(check), (f" [{check.rule}]", "dim")]
             yield from wrap(text, self.width, indent + 2)
             yield from self.places(check.evidence, indent + 2)
 
@@ -214,7 +214,8 @@ class _Page:
         self, finding: Finding, sources: Sources, rule: RuleInfo | None, told: set[str]
     ) -> Iterator[Line]:
         undecided = " (please check)" if finding.undecided else ""
-        head = f"{finding.level.value}[{finding.rule}]{undecided} "
+        known = " (known)" if finding.baseline == "unchanged" else ""
+        head = f"{finding.level.value}[{finding.rule}]{undecided}{known} "
         yield from wrap(
             [(head, LEVEL_STYLES[finding.level]), (visible(finding.message), "bold")], self.width, 2
         )
@@ -249,9 +250,20 @@ class _Page:
 
     def suppressed(self, finding: Finding) -> list[Line]:
         assert finding.suppression is not None
-        reason = visible(finding.suppression.reason)
-        text = f" {finding.rule}: {reason} ({finding.suppression.kind})"
+        given = finding.suppression
+        words = given.words if given.until else f"{given.reason} ({given.kind})"
+        text = f" {finding.rule}: {visible(words)}"
         return wrap([("suppressed ", "dim"), self.link(finding.location), (text, "dim")], self.width, 2)
+
+    def excused(self) -> str:
+        """How many findings do not count at the gate, and why."""
+        findings = self.result.findings
+        parts = [
+            (sum(f.suppression is not None for f in findings), "suppressed"),
+            (sum(f.baseline == "unchanged" and f.suppression is None for f in findings), "known"),
+            (sum(f.baseline == "absent" for f in findings), "gone since the baseline"),
+        ]
+        return "".join(f", {count} {word}" for count, word in parts if count)
 
     # -- the end
 
@@ -270,8 +282,16 @@ class _Page:
         style = "bold green" if decision.is_go else "bold red"
         counts = _finding_counts(counted_findings(self.result), 0)
         total = f"{plural(decision.tally.total, 'item')}: {decision.tally.words()}; {counts}"
+        total += self.excused()
         go = wrap([(decision.word, style), (": " + decision.why, "bold")], self.width, 2)
         return [[], *go, *wrap([(total, "")], self.width, 2)]
+
+
+def _after_status(check: Check) -> list[Segment]:
+    """What follows the word of a check's status; a reason that begins with the status goes on from there."""
+    reason = check.reason.removeprefix(f"{check.status.value}, ")
+    joint = ": " if reason == check.reason else ", "
+    return [(joint, STYLES[check.status]), (visible(reason), "")]
 
 
 def _is_for_a_person(verdict: Verdict) -> bool:

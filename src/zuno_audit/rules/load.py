@@ -22,6 +22,7 @@ from zuno_audit.rules.text import argument_text
 NOT_PACKS = frozenset({"checklist", "profiles"})
 QUERY_TABLE = "query:"
 _QUANTIFIERS = ("for_each", "exists", "forbid")
+_WITHOUT_TABLE = frozenset({"python", "engine"})
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
 _COUNTS = frozenset({"count", "total"})
 
@@ -102,7 +103,7 @@ def rule_from(document: Document) -> Rule:
     with complaining(document):
         if document.checked is None:
             _check(data, document.path)
-        elif data["kind"] != "python":
+        elif data["kind"] not in _WITHOUT_TABLE:
             _check_quantifier(data)
     return _build(data, document.path)
 
@@ -119,7 +120,7 @@ def _check_names(data: Mapping[str, Any], path: str) -> None:
     if data["id"] != stem:
         raise ShapeError(f"the file name must be the id: {data['id']}.yaml", "id")
     known = frozenset(data.get("parameters", {}))
-    if data["kind"] == "python":
+    if data["kind"] in _WITHOUT_TABLE:
         return
     _check_quantifier(data)
     _check_placeholders(data, known)
@@ -187,7 +188,7 @@ def _check_patterns(data: Mapping[str, Any]) -> None:
 
 
 def _build(data: Mapping[str, Any], path: str) -> Rule:
-    quantifier = next((name for name in _QUANTIFIERS if data.get(name)), "python")
+    quantifier = next((name for name in _QUANTIFIERS if data.get(name)), data["kind"])
     count = data.get("count", {})
     absent = data.get("absent")
     return Rule(

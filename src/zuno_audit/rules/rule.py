@@ -41,7 +41,8 @@ class Rule:
     """A rule that can be run.
 
     `quantifier` is `for_each`, `exists` or `forbid` over `table`, or `python`: then `check` names the
-    function. `parameters` maps names to defaults; None must be given. `at_least`/`at_most` bound the rows.
+    function, or `engine`: then no matcher runs it. `parameters` maps names to defaults; None must be given.
+    `at_least`/`at_most` bound the rows.
     """
 
     info: RuleInfo

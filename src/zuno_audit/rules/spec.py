@@ -111,7 +111,11 @@ class PythonRule(Described, tag_field="kind", tag="python", kw_only=True):
     check: Annotated[str, Meta(pattern=r"^zuno_audit\.checks\.[a-z0-9_]+:[a-z0-9_]+$")]
 
 
-RuleSpec = QueryRule | DataflowRule | DocumentRule | PresenceRule | PythonRule
+class EngineRule(Described, tag_field="kind", tag="engine", kw_only=True):
+    """The engine reports it: a rule about suppressions and waivers."""
+
+
+RuleSpec = QueryRule | DataflowRule | DocumentRule | PresenceRule | PythonRule | EngineRule
 
 
 class Pack(Struct, forbid_unknown_fields=True):

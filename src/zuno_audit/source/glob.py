@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 _MAGIC = frozenset("*?")
@@ -45,3 +47,41 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
             out.append(re.escape(pattern[i]))
             i += 1
     return re.compile("".join(out), re.DOTALL)
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Like a full match of `compile_glob`, for patterns that a stranger wrote: the work is bounded.
+
+    `**` must be a segment of its own; as the last one it also stands for no segment at all.
+    """
+    parts = pattern.split("/")
+    at = _reached((0,), parts)
+    for segment in path.split("/"):
+        at = _reached((step for i in at for step in _steps(i, parts, segment)), parts)
+        if not at:
+            return False
+    return len(parts) in at
+
+
+def _reached(positions: Iterable[int], parts: Sequence[str]) -> set[int]:
+    """These positions in the pattern and those behind every `**` that may stand for nothing."""
+    found = set()
+    for position in positions:
+        found.add(position)
+        while position < len(parts) and parts[position] == "**":
+            position += 1
+            found.add(position)
+    return found
+
+
+def _steps(position: int, parts: Sequence[str], segment: str) -> tuple[int, ...]:
+    if position == len(parts):
+        return ()
+    if parts[position] == "**":
+        return (position,)
+    return (position + 1,) if _segment(parts[position]).match(segment) else ()
+
+
+@lru_cache(maxsize=1024)
+def _segment(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))

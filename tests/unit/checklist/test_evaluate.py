@@ -50,7 +50,7 @@ def status(decided_by: str, done: RuleRun, *, strict: bool = False) -> Status:
         (run(OPEN), Status.MANUAL),
         (run(OPEN, FAULT), Status.FAIL),
         (run(LETTER), Status.PASS),
-        (run(WAIVED), Status.PASS),
+        (run(WAIVED), Status.FAIL),
         (run(size=0), Status.ERROR),
         (run(LETTER, size=0), Status.ERROR),
         (run(FAULT, size=0), Status.FAIL),
@@ -81,9 +81,27 @@ def test_evidence_of_a_failed_check_is_where_the_faults_are() -> None:
     assert [(p.path, p.line, p.note) for p in check.evidence] == [("a.go", 3, "It is broken.")]
 
 
-def test_suppressed_finding_is_among_the_reasons() -> None:
+def test_a_failed_item_stays_failed_and_says_who_answers_for_it() -> None:
     (check,) = judge(control("1.1.1", "files", REF), r=run(WAIVED))["1.1.1"].checks
-    assert check.reason == "5 of 5 hold. 1 suppressed: we know"
+    assert check.status is Status.FAIL
+    assert check.reason == "fail, suppressed: we know. 5 of 5 hold."
+    waiver = Suppression("external", "off in March", until="2027-01-31", owner="platform")
+    (check,) = judge(control("1.1.1", "files", REF), r=run(replace(FAULT, suppression=waiver)))[
+        "1.1.1"
+    ].checks
+    assert check.reason == "fail, waived until 2027-01-31: off in March (platform). 5 of 5 hold."
+
+
+def test_a_reason_says_when_only_some_findings_are_suppressed() -> None:
+    (check,) = judge(control("1.1.1", "files", REF), r=run(FAULT, WAIVED))["1.1.1"].checks
+    assert check.reason == "5 of 5 hold. 1 of 2 findings suppressed: we know."
+
+
+def test_a_suppressed_open_question_still_waits_for_a_person() -> None:
+    waived = replace(OPEN, suppression=Suppression("inSource", "we know"))
+    (check,) = judge(control("1.1.1", "files", REF), r=run(waived))["1.1.1"].checks
+    assert check.status is Status.MANUAL
+    assert check.reason.startswith("manual, suppressed: we know.")
 
 
 def test_missing_run_is_an_error() -> None:

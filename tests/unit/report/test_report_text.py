@@ -89,7 +89,7 @@ def test_quiet_shows_what_fails_and_the_decision_only() -> None:
 def test_the_last_lines_are_the_decision_and_the_counts() -> None:
     tail = " ".join(" ".join(lines(width=120)[-3:]).split())
     assert "NO-GO: 3 of 10 items fail, 1 could not be checked, 1 waits" in tail
-    assert tail.endswith("4 manual, 1 not applicable; 3 errors, 1 warning, 1 note")
+    assert tail.endswith("4 manual, 1 not applicable; 3 errors, 1 warning, 1 note, 1 suppressed")
 
 
 def test_many_findings_are_bounded_and_counted_unless_verbose() -> None:
