@@ -41,6 +41,11 @@ RECOVERS: dict[tuple[str, str], tuple[str, int]] = {
     (MIDDLEWARE_V2 + "/interceptors/recovery", "UnaryServerInterceptor"): ("unary", 2),
     (MIDDLEWARE_V2 + "/interceptors/recovery", "StreamServerInterceptor"): ("stream", 2),
 }
+# Functions that run an interceptor (first argument) for the calls that a matcher (second) accepts.
+SELECTS: dict[tuple[str, str], str] = {
+    (MIDDLEWARE_V2 + "/interceptors/selector", "UnaryServerInterceptor"): "unary",
+    (MIDDLEWARE_V2 + "/interceptors/selector", "StreamServerInterceptor"): "stream",
+}
 RECOVERY_HANDLERS = frozenset({"WithRecoveryHandler", "WithRecoveryHandlerContext"})
 
 # Packages whose options never install an interceptor, apart from those above.

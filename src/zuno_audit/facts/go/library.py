@@ -108,6 +108,11 @@ _NILLABLE = frozenset(
         ("github.com/prometheus/client_golang/prometheus", "Registerer"),
         ("github.com/prometheus/client_golang/prometheus", "Gatherer"),
         ("github.com/ethereum/go-ethereum/accounts/abi", "Arguments"),
+        ("github.com/grpc-ecosystem/go-grpc-middleware/recovery", "RecoveryHandlerFunc"),
+        ("github.com/grpc-ecosystem/go-grpc-middleware/recovery", "RecoveryHandlerFuncContext"),
+        ("github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery", "RecoveryHandlerFunc"),
+        ("github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery", "RecoveryHandlerFuncContext"),
+        ("github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector", "MatchFunc"),
         ("io", "Reader"),
         ("io", "Writer"),
     }

@@ -135,6 +135,8 @@ class RecoveryQuestion:
 
     def _extern(self, ev: Evaluator, v: Extern, kind: str, state: State) -> Recovery:
         entry = lib.RECOVERS.get((v.path, v.name))
+        if (v.path, v.name) in lib.SELECTS and v.args is not None and len(v.args) == 2:
+            return self._selected(ev, v, v.args, kind, state)
         if entry is None:
             if v.path.startswith(lib.PLAIN_INTERCEPTORS):
                 return Recovery("no", f"{v.name} of {v.path} does not recover", _sites(v))
@@ -144,6 +146,32 @@ class RecoveryQuestion:
         if v.args is None:
             return Recovery("no", f"{v.name} is named but not called", _sites(v))
         return self._library_recovery(ev, v, entry[1], state)
+
+    def _selected(
+        self, ev: Evaluator, v: Extern, args: tuple[Value, ...], kind: str, state: State
+    ) -> Recovery:
+        """An interceptor that runs only for the calls that its matcher accepts."""
+        inner = all_of([self.judge(ev, x, kind, state) for x in ev.force(args[0])])
+        if inner.recovers != "yes":
+            return inner
+        answers = {self._matches(ev, x, state) for x in ev.force(args[1])}
+        if answers == {True}:
+            return inner
+        if answers == {None}:
+            return Recovery("unknown", "it is not known for which calls the interceptor runs", _sites(v))
+        return Recovery("no", "the recovering interceptor runs for some calls only", _sites(v))
+
+    def _matches(self, ev: Evaluator, v: Val, state: State) -> bool | None:
+        """True when a matcher accepts every call, False when not, None when that cannot be followed."""
+        if not isinstance(v, Func):
+            return None
+        inner = ev.derive(lazy=False, limits=_SIMULATION)
+        args: list[Value] = [(Opaque("context"),), (Opaque("call"),)]
+        exits = inner.simulate(v, args, state.fork())
+        answers = {inner.truth(results[0]) if results else None for results in exits}
+        if not exits or inner.exhausted:
+            return None
+        return answers == {True}
 
     def _library_recovery(self, ev: Evaluator, v: Extern, code: int, state: State) -> Recovery:
         sites = _sites(v, "recovers (go-grpc-middleware)")
@@ -233,6 +261,7 @@ class _Simulation:
         self.func = func
         self.memory = state.fork()
         self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
+        self.ev.goroutines_finish = True
         self.ev.on_exit = self._exit
         self.ev.on_extern = self._extern
         self.ev.on_leave = self._leave

@@ -77,6 +77,7 @@ class Core:
         self.timers: list[tuple[int, Value]] = []  # deadlines and functions of time.AfterFunc
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
         self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
+        self.goroutines_finish = False  # a simulation waits for the goroutines that it starts
         self.assume = False  # stand-ins for numbers that come from outside
         self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it

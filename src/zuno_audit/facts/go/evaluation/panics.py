@@ -23,6 +23,7 @@ from zuno_audit.facts.go.values import (
     State,
     Value,
     join,
+    union,
 )
 from zuno_audit.languages.go import syntax as s
 
@@ -103,8 +104,8 @@ class Panics(Expressions):
             if state.dead:
                 return
             if panic is not None:
-                flag = state.cells.pop(panic.recovered, None)
-                if flag is not None:
+                flag = state.cells.pop(panic.recovered, (FALSE,))
+                if any(v is not FALSE for v in flag):
                     if any(v is FALSE for v in flag):
                         still = state.fork()
                         yield from self._run_list(frame, None, still, panic, calls[:i], escaped)
@@ -163,10 +164,11 @@ class Panics(Expressions):
         panic = self.frame.panic if self.frame is not None else None
         if panic is None:
             return NIL
-        if any(v is TRUE for v in state.cells.get(panic.recovered, ())):
-            return NIL
+        before = state.cells.get(panic.recovered, (FALSE,))
         state.cells[panic.recovered] = (TRUE,)
-        return panic.value
+        if all(v is TRUE for v in before):
+            return NIL
+        return panic.value if all(v is FALSE for v in before) else union(panic.value, NIL)
 
     def _defer(self, stmt: s.Defer, scope: Scope, state: State) -> State | None:
         call = stmt.call
@@ -195,23 +197,30 @@ class Panics(Expressions):
         args = [self.eval(a, scope, state) for a in call.args]
         if state.dead:
             return None
-        if self.lazy:
+        if self.lazy and not any(isinstance(v, Func) and id(v.node) in self.eager for v in callee):
             return state
-        saved = self.frame
         branch = state.fork()
-        site = self._site(call, scope)
-        try:
-            for v in self.force(callee):
-                self.frame = stack = Frame(scope.frame.func, site, None, None)
-                self._call_one(v, list(args), branch, site, call.ellipsis, 1)
-                if stack.panics and self.on_exit is not None:
-                    self.on_exit(Extern("builtin", "panic in a goroutine", (), site=site), stack.panics[0][1])
-        finally:
-            self.frame = saved
+        self._run_goroutine(callee, args, branch, call.ellipsis, scope.frame, self._site(call, scope))
+        if self.goroutines_finish and not branch.dead:
+            state.cells = branch.cells
+            return state
         joined = join([state, branch])
         if joined is not None:
             state.cells = joined.cells
         return state
+
+    def _run_goroutine(
+        self, callee: Value, args: list[Value], state: State, spread: bool, frame: Frame, site: Site
+    ) -> None:
+        saved = self.frame
+        try:
+            for v in self.force(callee):
+                self.frame = stack = Frame(frame.func, site, None if not self.lazy else saved, None)
+                self._call_one(v, list(args), state, site, spread, 1)
+                if stack.panics and self.on_exit is not None:
+                    self.on_exit(Extern("builtin", "panic in a goroutine", (), site=site), stack.panics[0][1])
+        finally:
+            self.frame = saved
 
     def end_process(self, v: Extern, state: State) -> None:
         """os.Exit and its kin: no deferred call runs, no path goes on."""
