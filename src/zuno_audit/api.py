@@ -11,13 +11,13 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.checklist.catalog import load_checklist
 from zuno_audit.checklist.evaluate import attribute, counts, evaluate
-from zuno_audit.checklist.profile import DEFAULT, load_profile, profile_names
+from zuno_audit.checklist.profile import load_profile, profile_names
+from zuno_audit.config.setup import Setup, built_in_rules, control_references, set_up
 from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
 from zuno_audit.engine.excuse import Excuses, excuse
 from zuno_audit.engine.own_rules import OWN_RULES
@@ -25,9 +25,9 @@ from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
 from zuno_audit.engine.suppress import suppressions_in
 from zuno_audit.engine.waivers import read_waivers
-from zuno_audit.errors import ConfigError, RuleError, UsageError
+from zuno_audit.errors import ConfigError, UsageError
 from zuno_audit.facts.base import FactStore
-from zuno_audit.model.control import Checklist, CheckRef, Control
+from zuno_audit.model.control import Checklist, CheckRef
 from zuno_audit.model.finding import Diagnostic, Finding, Level
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.rule_run import Outcome
@@ -50,8 +50,9 @@ _OTHER_BASELINE = "Make one with zuno-audit baseline create, or run with --no-ba
 class Report:
     """The outcome of an audit. `result` holds the data, the `to_...` methods give it as text."""
 
-    def __init__(self, result: AuditResult) -> None:
+    def __init__(self, result: AuditResult, setup: Setup | None = None) -> None:
         self.result = result
+        self.setup = setup
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -124,6 +125,10 @@ def audit(
     *,
     phases: Iterable[str] | None = None,
     strict: bool = False,
+    profile: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+    no_config: bool = False,
+    trust: bool = False,
     baseline: str | os.PathLike[str] | Baseline | None = None,
     no_baseline: bool = False,
     today: date | None = None,
@@ -132,29 +137,33 @@ def audit(
 ) -> Report:
     """Audits a folder against the checklist.
 
-    `phases` restricts it to some of "1".."9", "S", "G". `strict` lets a difference in wording fail an item.
+    `phases` restricts it to some phases of the checklist. `strict` lets a difference in wording fail an item.
+    `profile` names the checklist, by default what the configuration says, else what the folder looks like.
+    `config` is a configuration file, by default the one at the root of the folder; `no_config` leaves that
+    alone. `trust` allows the rule folders that the configuration names.
     `baseline` is what the findings are compared with: a file, a Baseline, or None for
     `.zuno-audit/baseline.json` of the folder if it is there; `no_baseline` leaves that alone. `today`
     is the day that waivers are held against, by default this one.
     `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one in the folder
     that speaks of our items, if there is one.
     Raises UsageError for an unknown phase, SourceError when the folder cannot be read, RuleError when
-    a rule or checklist file is malformed, ConfigError when the team's checklist cannot serve as one, and when the baseline or the waivers are.
+    a rule or checklist file is malformed, ConfigError when the team's checklist cannot serve as one, and when
+    the configuration, the baseline or the waivers are malformed.
     """
-    rules = rule_files()
-    whole = checklist_of(rules)
-    checklist = select_phases(whole, phases)
     repository = open_repository(Path(root))
+    setup = set_up(repository, profile=profile, config=config, no_config=no_config, trust=trust)
+    rules, whole = setup.rules, setup.checklist
+    checklist = select_phases(whole, phases)
     known = None if no_baseline else baseline_for(repository, baseline)
     waivers = read_waivers(repository, rules.ids(), tuple(c.id for c in whole.controls))
     store = FactStore(repository)
     given = None if checklist_file is None else given_checklist(checklist_file, repository, whole, rules)
     nothing = not holds_go(repository)
     refs = references(checklist)
-    runs = Runs({}, ()) if nothing else run_rules(refs, rules.rule, store, progress)
+    runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress)
     own = {rule_id: rules.rule(rule_id) for rule_id in OWN_RULES}
     excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
-    by_ref = excuse(runs.by_ref, checklist.controls, excuses, rules.ids(), own)
+    by_ref = excuse({**runs.by_ref, **setup.skipped(refs)}, checklist.controls, excuses, rules.ids(), own)
     verdicts = evaluate(checklist, by_ref, strict=strict)
     team = team_checklist(given, verdicts, whole, store, rules)
     read = team.reading(repository)
@@ -168,18 +177,19 @@ def audit(
             checklist=checklist,
             verdicts=verdicts,
             findings=_strictly(findings) if strict else findings,
-            diagnostics=settle_diagnostics((*runs.diagnostics, *team.diagnostics), store),
+            diagnostics=settle_diagnostics((*setup.diagnostics, *runs.diagnostics, *team.diagnostics), store),
             rules=tuple(
                 rules.rule(rule_id).info
                 for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in (*refs, *team.runs))})
             ),
             files=team.files(repository),
-            profile=DEFAULT,
+            profile=setup.profile.name,
             nothing_to_audit=nothing,
             has_baseline=known is not None,
             checklist_file=team.file,
             read_text=read,
-        )
+        ),
+        setup,
     )
 
 
@@ -227,31 +237,9 @@ def unsure_rules(rules: RuleFiles, runs: Runs) -> frozenset[str]:
     return frozenset(failed | (set(rules.ids()) - ran))
 
 
-@lru_cache(maxsize=1)
 def rule_files() -> RuleFiles:
     """The rules that come with zuno-audit. Raises RuleError when two files claim one id."""
-    return RuleFiles([data_root() / "rules"])
-
-
-def checklist_of(rules: RuleFiles, profile: str = DEFAULT) -> Checklist:
-    """The checklist of a profile that comes with zuno-audit.
-
-    Raises UsageError for an unknown profile, RuleError when the checklist names a rule that does not exist.
-    """
-    checklist = _checklist(profile)
-    for control in checklist.controls:
-        for ref in control_references(control):
-            if ref.rule not in rules:
-                raise RuleError(
-                    f"item {control.id} names the rule {ref.rule!r}, which does not exist", path="checklist"
-                )
-    return checklist
-
-
-@lru_cache(maxsize=8)
-def _checklist(profile: str) -> Checklist:
-    library = Library(data_root() / "rules")
-    return load_checklist(library, load_profile(library, profile))
+    return built_in_rules()
 
 
 def rule_index() -> str:
@@ -284,11 +272,6 @@ def select_phases(checklist: Checklist, phases: Iterable[str] | None) -> Checkli
 def references(checklist: Checklist) -> tuple[CheckRef, ...]:
     """Every check of the checklist, each once, in checklist order."""
     return tuple(dict.fromkeys(ref for c in checklist.controls for ref in control_references(c)))
-
-
-def control_references(control: Control) -> tuple[CheckRef, ...]:
-    """The checks of one control, its condition included."""
-    return control.checks if control.applies_when is None else (*control.checks, control.applies_when)
 
 
 def holds_go(repository: Repository) -> bool:

@@ -1,8 +1,8 @@
 """Profiles: a checklist (and with it the rules) together with the parameters that it is read with.
 
 `rules/profiles/<name>.yaml` names the files of the checklist and gives every parameter a default. In the
-checklist `{{ name }}` stands for its value. `recognised_by` says by which paths a repository is known to be one
-that the profile was written for.
+checklist `{{ name }}` stands for its value. `recognised_by` says by which paths a repository is known to be
+one that the profile was written for.
 """
 
 from __future__ import annotations

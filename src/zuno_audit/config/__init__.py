@@ -1,1 +1,1 @@
-"""What a project says about its own audit: `zuno-audit.yml`, and the profile, checklist and rules that follow."""
+"""What a project says about its audit: `zuno-audit.yml`, and the profile, checklist and rules that follow."""

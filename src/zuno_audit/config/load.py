@@ -1,7 +1,7 @@
 """Finds and reads the configuration of the audited repository.
 
-The file belongs to whoever wrote the repository, so it is bounded and can only name things. Every complaint is a
-ConfigError with file, line and cure.
+The file belongs to whoever wrote the repository, so it is bounded and can only name things. A complaint is
+a ConfigError with file, line and cure.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _config(content: dict[str, Any], path: str, text: str) -> Config:
 
 
 def check_names(config: Config, parameters: Collection[str], rules: Collection[str], profile: str) -> None:
-    """Raises ConfigError for a parameter that the profile does not have and for a rule that does not exist."""
+    """Raises ConfigError for a parameter that the profile does not have and for an unknown rule."""
     for name in config.parameters:
         if name not in parameters:
             message = f"profile {profile!r} has no parameter {name!r}"

@@ -12,8 +12,8 @@ from zuno_audit.model.location import Location
 class Outcome(StrEnum):
     """RAN: it saw all of its scope. NOT_APPLICABLE: its own condition does not hold here.
 
-    FAILED: it could not run to its end. OPEN: only the output of a run can decide it. SKIPPED: the project turned
-    it off, so a person must look.
+    FAILED: it could not run to its end. OPEN: only the output of a run can decide it. SKIPPED: the project
+    turned it off, so a person must look.
     """
 
     RAN = "ran"

@@ -15,7 +15,7 @@ from zuno_audit.model.finding import Diagnostic, Level
 from zuno_audit.source.classify import HEAD_BYTES, FileKind, classify, kind_by_path
 from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.gitignore import IgnoreMatch, IgnoreRules
-from zuno_audit.source.glob import compile_glob, is_plain, plain_prefix
+from zuno_audit.source.glob import compile_glob, covers, is_plain, plain_prefix
 from zuno_audit.source.reader import Reader, TooLarge, Unreadable, blob_ids
 
 __all__ = ["CODE_ONLY", "FileKind", "IgnoreMatch", "Repository", "SourceFile", "compile_glob"]
@@ -78,6 +78,25 @@ class Repository:
         """True when git has the file in its index (without git: when the file is there)."""
         file = self.files.get(path)
         return path in self.missing if file is None else file.tracked
+
+    def leave_out(self, pattern: str) -> int:
+        """Takes paths that a pattern covers, and what lies below them, out of the tree; says how many files.
+
+        Only before anything else was asked of it.
+        """
+        pattern = pattern.strip("/")
+
+        def is_out(path: str) -> bool:
+            return covers(pattern, path) or covers(f"{pattern}/**", path)
+
+        gone = [path for path in self.files if is_out(path)]
+        for path in gone:
+            del self.files[path]
+        self.missing = frozenset(path for path in self.missing if not is_out(path))
+        self.problems = [problem for problem in self.problems if not is_out(problem.path)]
+        self._globs.clear()
+        self.__dict__.pop("_sorted_paths", None)
+        return len(gone)
 
     def glob(self, pattern: str) -> Iterator[str]:
         """Paths that match, sorted: `*` and `?` inside a segment, `**` over any number of segments."""
