@@ -12,12 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from zuno_audit.checklist.known import NOT, Wording
 from zuno_audit.checklist.similarity import similarities
 from zuno_audit.checklist.wording import (
-    NOT,
     SIGNS,
     KnownClaims,
-    Wording,
     claims,
     digest,
     is_known,
@@ -29,8 +28,13 @@ from zuno_audit.model.control import Checklist, Control
 ROUNDS = 3  # after which places have told all they know, on every checklist tried
 OWN_ENOUGH = 0.22  # similarity of words from which they speak for an item
 ENOUGH = 0.42  # the same with place
-HINT, PLACE = 0.14, 0.27  # words that are enough with this much place: both neighbours, or one and the section
-BY_PLACE = 0.55  # of the place alone
+HINT, PLACE = (
+    0.14,
+    0.27,
+)  # words that are enough with this much place: both neighbours, or one and the section
+SURE_PLACE = 0.5  # a place that overrules words: below the right box, beside the right neighbour
+SUPPORT = 0.1  # of place without which equally good words are unclear even if the other item is taken
+BY_PLACE = 0.38  # of the place alone: between both neighbours, in the section of the item
 MARGIN = 0.06  # two items closer than this are equally good
 UNDER_PARENT, UNDER_OTHER, UNDER_OWN = 0.3, -0.3, -0.05  # the box above: the item above, another item, none
 NEIGHBOUR, SECTION, OTHER_SECTION, CHILDREN = 0.12, 0.15, -0.1, 0.3
@@ -124,9 +128,7 @@ class _Matcher:
         if not rest:
             return
         used = set(self.taken.values())
-        words = dict(
-            zip(rest, similarities(rest, self.boxes, self.controls, self.wordings), strict=True)
-        )
+        words = dict(zip(rest, similarities(rest, self.boxes, self.controls, self.wordings), strict=True))
         for index in rest:  # a known wording that stands twice, or is known for two items
             for item in self.worded.get(index, ()):
                 words[index][item] = 1.0
@@ -184,9 +186,7 @@ class _Matcher:
         if usual is not None:
             score += SECTION if usual == (control.phase, control.section) else OTHER_SECTION
         if below := self.below.get(index):
-            fitting = sum(
-                self.controls[self.taken[i]].parent == control.id for i in below if i in self.taken
-            )
+            fitting = sum(self.controls[self.taken[i]].parent == control.id for i in below if i in self.taken)
             score += CHILDREN * fitting / len(below)
         return score
 
@@ -195,8 +195,11 @@ class _Matcher:
         scores = total[index]
         if item is None or (index in self.worded and item in self.worded[index]):
             return
-        free = [i for i in scores if i != item and i not in self.taken.values()]
+        used, own = set(self.taken.values()), words.get(item, 0.0)
+        free = [i for i in scores if i != item and i not in used]
         close = [i for i in free if scores[item] - scores[i] < MARGIN and words.get(i, 0.0) >= OWN_ENOUGH]
+        if scores[item] - own < SUPPORT:
+            close += [i for i in words if i != item and i not in close and words[i] > own - MARGIN]
         rivals = [
             i
             for i, others in total.items()
@@ -204,7 +207,9 @@ class _Matcher:
         ]
         if close or rivals:
             del self.taken[index]
-            self.done[index] = BoxMatch("", "unclear", tuple(sorted((item, *close), key=self.order.__getitem__)))
+            self.done[index] = BoxMatch(
+                "", "unclear", tuple(sorted((item, *close), key=self.order.__getitem__))
+            )
         elif words.get(item, 0.0) < HINT:
             self.done[index] = BoxMatch(item, "position", is_reworded=True)
 
@@ -284,5 +289,5 @@ def _is_enough(score: float, words: float, best: float) -> bool:
     place = score - words
     if words < HINT:
         return place >= BY_PLACE
-    fits = words >= best / 2
+    fits = words >= best / 2 or place >= SURE_PLACE
     return fits and ((words >= OWN_ENOUGH and score >= ENOUGH) or place >= PLACE)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
 from math import log, sqrt
 
-from zuno_audit.checklist.wording import Wording, terms
+from zuno_audit.checklist.known import Wording
+from zuno_audit.checklist.wording import terms
 from zuno_audit.model.box import Box
 from zuno_audit.model.control import Control
 

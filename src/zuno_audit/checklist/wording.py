@@ -1,7 +1,7 @@
 """The words of a box as the matcher compares them: its digest, its terms and what it claims.
 
-All of it survives renumbering, other emphasis and mojibake, because only ASCII letters, digits and a few signs
-count. A claim is what a rewording must not change: numbers, names, code, and whether it says "not".
+All of it survives renumbering, other emphasis and mojibake, because only ASCII letters, digits and a few
+signs count. A claim is what a rewording must not change: numbers, names, code, and whether it says "not".
 """
 
 from __future__ import annotations
@@ -9,106 +9,52 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources.abc import Traversable
 
-from zuno_audit.errors import RuleError
+from zuno_audit.checklist.known import Wording
+from zuno_audit.checklist.vocabulary import COUNTS, SAME, STOP, UNITS
 from zuno_audit.model.control import Control
 
-FILE = "checklist/wording.tsv"
 MAX_TERMS = 80  # of one text; the longest box known has 60
-NOT = "not"
 SIGNS = frozenset("<>")
 
 _NUMBERING = re.compile(
     r"\A[^0-9A-Za-z`]*(?:\d+(?:\.\d+)+\.?|\d+[.):]|\([0-9a-z]{1,2}\)|[a-z]\))[ \t]+(?=\S)"
 )
-_ORDINAL = re.compile(r"(?i)\b(test|try|trial|step|stage|phase|task|issue|option|part|item|section|no\.?)[ \t]*#?\d+\b[:.)]?")
+_ORDINAL = re.compile(
+    r"(?i)\b(test|try|trial|step|stage|phase|task|issue|option|part|item|section|no\.?)[ \t]*#?\d+\b[:.)]?"
+)
 _DIGIT = re.compile(r"\d")
 _ATOM = re.compile(r"[a-z0-9]+|[<>=%]")
 _CODE = re.compile(r"(`+)([^`\n]+)\1")
 _WORD = re.compile(r"[A-Za-z][A-Za-z]+")
-_NAME = re.compile(r"[A-Za-z0-9_.*$@:{}~-]*[A-Za-z0-9_*](?:/+[A-Za-z0-9_.*@:{}~-]*)+|[A-Za-z_$.*][A-Za-z0-9_.*-]*[A-Za-z0-9_*]")
+_NAME = re.compile(
+    r"[A-Za-z0-9_.*$@:{}~-]*[A-Za-z0-9_*](?:/+[A-Za-z0-9_.*@:{}~-]*)+"  # a path
+    r"|[A-Za-z_$.*][A-Za-z0-9_.*-]*[A-Za-z0-9_*]"
+)
 _NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_./:-])(\d+(?:\.\d+)?)[ \t-]?(%|ms|[mgk]b|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d"
-    r"|bytes?|bits?)?(?![A-Za-z0-9_])",
+    r"(?<![A-Za-z0-9_./:-])(\d+(?:\.\d+)?)[ \t-]?"
+    r"(%|ms|[mgk]b|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|bytes?|bits?)?(?![A-Za-z0-9_])",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"(?m)(?:^|\s)(?:#|--|//)\s.*$")
 _HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NEGATION = re.compile(
-    r"(?i)(?<![\w-])(?:not|no|never|none|zero|without|nothing|nobody|cannot|except|unless|disabled?|removed|deleted|free of"
-    r"|absent|missing|[a-z]+n['’]t)(?![\w-])"
+    r"(?i)(?<![\w-])(?:not|no|never|none|zero|without|nothing|nobody|cannot|except|unless|disabled?|removed|deleted"
+    r"|free of|absent|missing|[a-z]+n['’]t)(?![\w-])"
 )
-_MORE = re.compile(r"(?i)(?:[>≥]=?|\b(?:above|over|more than|at least|min(?:imum)?|greater than|exceeds?))\s*\d")
+_MORE = re.compile(
+    r"(?i)(?:[>≥]=?|\b(?:above|over|more than|at least|min(?:imum)?|greater than|exceeds?))\s*\d"
+)
 _LESS = re.compile(
-    r"(?i)(?:[<≤]=?|\b(?:below|under|less than|fewer than|at most|max(?:imum)?|smaller than|within|up to))\s*\d"
+    r"(?i)(?:[<≤]=?|\b(?:below|under|less than|fewer than|at most|max(?:imum)?|smaller than|within|up to))"
+    r"\s*\d"
 )
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
-_UNITS = {
-    "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "hr": "h", "day": "d", "byte": "b", "bit": "bit",
-}  # fmt: skip
-_COUNTS = {
-    word: str(number)
-    for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2)
-}
-_STOP = frozenset(
-    """a an and any are as at be been before by can case check checked confirm do does done each ensure every for
-    from has have if in into is it its make may must of off on or our out per please shall should so such sure that
-    the their them then there these they this those to up use used uses using verified verify was we were what when
-    where which will with you your all both via after now check checks""".split()
-)
-_SAME = {
-    "db": "database", "databases": "database", "docs": "document", "doc": "document", "documentation": "document",
-    "documented": "document", "written": "document", "cert": "certificate", "certs": "certificate",
-    "k8s": "kubernetes", "e2e": "endtoend", "compile": "build", "compiles": "build", "compiled": "build",
-    "panics": "panic", "auth": "auth", "authentication": "auth", "login": "signin", "postgresql": "postgres",
-    "mongo": "mongodb", "prom": "prometheus", "env": "env", "repo": "repository", "msg": "message", "msgs": "message",
-    "images": "image", "container": "image", "containers": "image", "vulnerabilities": "vulnerability",
-    "cve": "vulnerability", "cves": "vulnerability", "present": "exist", "exists": "exist", "created": "exist",
-    "there": "exist", "defined": "exist", "configured": "config", "configuration": "config", "settings": "config",
-    "set": "config", "setup": "config", "restored": "restore", "restores": "restore", "backups": "backup",
-    "rollback": "rollback", "revert": "rollback", "healthy": "health", "alerts": "alert", "alarms": "alert",
-    "alarm": "alert", "alerting": "alert", "mint": "mint", "minting": "mint", "nfts": "nft", "token": "token",
-    "errors": "error", "failures": "fail", "failure": "fail", "latency": "response", "times": "time",
-    "dependencies": "dependency", "modules": "dependency", "packages": "package", "credentials": "credential",
-    "secrets": "secret", "keys": "key", "lint": "linter", "linting": "linter", "linters": "linter",
-    "reviewed": "review", "approved": "approve", "approval": "approve", "signed": "sign", "sign-off": "signoff",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What is known of an item's wording: digests of its text and body, whether it negates, what it names."""
-
-    text: str
-    body: str
-    negates: bool
-    names: frozenset[str]
-
-
-def load_wordings(root: Traversable) -> Mapping[str, Wording]:
-    """The known wordings by item, from `rules/checklist/wording.tsv`. Raises RuleError for a malformed file.
-
-    A line is: item, digest of the text, digest of the body (`-` for none), `not` or `-`, names.
-    """
-    found = {}
-    try:
-        text = root.joinpath(FILE).read_text("utf-8")
-    except OSError as error:
-        raise RuleError(f"cannot be read: {error.strerror}", path=FILE) from error
-    for number, line in enumerate(text.splitlines(), 1):
-        if line and not line.startswith("#"):
-            cells = line.split("\t")
-            if len(cells) != 5:
-                raise RuleError("a line is: item, text, body, not, names", path=FILE, line=number)
-            found[cells[0]] = Wording(cells[1], cells[2], cells[3] == NOT, frozenset(cells[4].split()))
-    return found
 
 
 def digest(text: str) -> str:
-    """Twelve hex digits that stay the same whatever the numbering, emphasis, case and encoding; `-` for none."""
+    """Twelve hex digits that numbering, emphasis, case and encoding do not change; `-` for nothing."""
     atoms = _ATOM.findall(unnumbered(text).lower())
     if not atoms:
         return "-"
@@ -143,7 +89,7 @@ def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
         for number, unit in _NUMBER.findall(source):
             found.add(number + _unit(unit))
     found.update(sign for sign, pattern in ((">", _MORE), ("<", _LESS)) if pattern.search(prose))
-    found.update(_COUNTS[word] for word in _WORD.findall(prose.lower()) if word in _COUNTS)
+    found.update(COUNTS[word] for word in _WORD.findall(prose.lower()) if word in COUNTS)
     return frozenset(name for name in found if len(name) > 1 or name.isdigit() or name in SIGNS)
 
 
@@ -160,7 +106,9 @@ def is_known(claim: str, known: frozenset[str]) -> bool:
 
 
 def _plain_name(name: str) -> str:
-    return name.lower().strip("*").rstrip("./-:").removeprefix("./").removeprefix("$").strip("{}~").rstrip(".")
+    return (
+        name.lower().strip("*").rstrip("./-:").removeprefix("./").removeprefix("$").strip("{}~").rstrip(".")
+    )
 
 
 def _is_name(word: str) -> bool:
@@ -179,7 +127,7 @@ def _is_name(word: str) -> bool:
 
 def _unit(text: str) -> str:
     unit = text.lower()
-    return _UNITS.get(unit.removesuffix("s") if len(unit) > 2 else unit, unit) if unit not in ("ms",) else unit
+    return UNITS.get(unit.removesuffix("s") if len(unit) > 2 else unit, unit) if unit not in ("ms",) else unit
 
 
 @lru_cache(maxsize=2048)
@@ -203,12 +151,27 @@ def terms(text: str) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _stem(word: str) -> str:
     """A word without its ending, or nothing for a word that says nothing."""
-    if word in _COUNTS:
-        return _COUNTS[word]
-    if word in _STOP or len(word) < 2:
+    if word in COUNTS:
+        return COUNTS[word]
+    if word in STOP or len(word) < 2:
         return ""
-    word = _SAME.get(word, word)
-    for ending in ("ations", "ation", "ings", "ions", "ing", "ion", "ers", "ies", "ed", "es", "er", "s", "y", "e"):
+    word = SAME.get(word, word)
+    for ending in (
+        "ations",
+        "ation",
+        "ings",
+        "ions",
+        "ing",
+        "ion",
+        "ers",
+        "ies",
+        "ed",
+        "es",
+        "er",
+        "s",
+        "y",
+        "e",
+    ):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
@@ -234,6 +197,7 @@ class KnownClaims:
                     own |= claims(value, is_code=True)
             if item in self._wordings:
                 own |= self._wordings[item].names
-            above = self.of(control.parent) if control.parent in self._controls else frozenset()
+            parent = control.parent or ""
+            above = self.of(parent) if parent in self._controls else frozenset()
             self._found[item] = frozenset(own | above)
         return self._found[item]

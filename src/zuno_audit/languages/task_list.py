@@ -1,4 +1,4 @@
-"""Task lists in Markdown, to the byte: every `- [ ]` with its nesting, its headings and the place of its mark.
+"""Task lists in Markdown, to the byte: every `- [ ]` with its nesting, headings and the place of its mark.
 
 `languages/markdown.py` says what a document means; this reader says where each byte of a box is, so that a
 mark can be changed and nothing else. It follows CommonMark and GitHub's task lists for what people write:
@@ -32,8 +32,10 @@ _RULER = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*\Z")
 _PIN = re.compile(r"<!--[ \t]*zuno:[ \t]*([^>]{1,300}?)[ \t]*-->")
 _STRUCK = re.compile(r"~~.+~~[ \t.]*\Z")
 _NEARLY = re.compile(
-    r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[\](?!\()|\[[ \txX]\](?=[^\s(\[:])|\[[ \t]{2,}\]|\[[ \t]+[xX][ \t]*\]"
-    r"|\[[xX][ \t]+\]|\[[ \t]*\\?\Z|\[[ xX][ \t]+[^\]]*\Z|\[[ \txX]\][ \t]*\Z)|[-*+]\[[ \txX]\][ \t])"
+    r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:"
+    r"\[\](?!\()|\[[ \txX]\](?=[^\s(\[:])|\[[ \t]{2,}\]|\[[ \t]+[xX][ \t]*\]|\[[xX][ \t]+\]"  # marks
+    r"|\[[ \t]*\\?\Z|\[[ xX][ \t]+[^\]]*\Z|\[[ \txX]\][ \t]*\Z"  # never closed, without text
+    r")|[-*+]\[[ \txX]\][ \t])"
 )
 
 
@@ -91,11 +93,9 @@ class _Reader:
 
     def read(self, text: str) -> None:
         start = 3 if text.startswith("\xef\xbb\xbf") else 0
-        number = 0
-        for match in _LINES.finditer(text, start):
+        for number, match in enumerate(_LINES.finditer(text, start), 1):
             if match.end() == match.start():
                 break
-            number += 1
             line = match.group().rstrip("\r\n")
             self._line(number, match.start(), line[:MAX_LINE])
             if len(self.boxes) > MAX_BOXES:
@@ -146,9 +146,7 @@ class _Reader:
         if "-->" in line:
             self.comment = 0
 
-    def _content(
-        self, number: int, offset: int, line: str, indent: int, paragraph: str, quoted: int
-    ) -> None:
+    def _content(self, number: int, offset: int, line: str, indent: int, paragraph: str, quoted: int) -> None:
         if line.lstrip(_BLANKS).startswith("<!--"):
             self._comment(number, line)
         elif self._opens_fence(number, line, indent):

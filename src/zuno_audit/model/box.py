@@ -90,7 +90,7 @@ class BoxVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ChecklistFile:
-    """The checklist of the team, judged. `without_box` are items that no box speaks of, in checklist order."""
+    """The checklist of the team, judged. `without_box` are the items that no box speaks of."""
 
     path: str
     boxes: tuple[BoxVerdict, ...]
