@@ -1,0 +1,30 @@
+"""Every built-in rule on its fixtures: failing cases and near misses, exact to the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zuno_audit.api import rule_files
+from zuno_audit.authoring.cases import FAIL, PASS, Case, cases_of
+from zuno_audit.authoring.trial import try_case
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
+RULES = rule_files()
+CASES = [case for rule_id in RULES.ids() for case in cases_of(rule_id, FIXTURES)]
+
+
+@pytest.mark.parametrize("rule_id", RULES.ids())
+def test_has_a_failing_case_and_a_near_miss(rule_id: str) -> None:
+    kinds = {case.kind for case in CASES if case.rule == rule_id}
+    assert kinds == {FAIL, PASS}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_reports_exactly_the_marked_lines(case: Case) -> None:
+    assert try_case(RULES.rule(case.rule), case).troubles == ()
+
+
+def test_no_fixture_belongs_to_an_unknown_rule() -> None:
+    assert [folder.name for folder in FIXTURES.iterdir() if folder.name not in RULES] == []
