@@ -38,7 +38,7 @@ from zuno_audit.rules.load import RuleFiles
 from zuno_audit.source.info import git_info
 from zuno_audit.source.reader import Unreadable
 from zuno_audit.source.walk import open_repository
-from zuno_audit.team_checklist import given_checklist, team_checklist
+from zuno_audit.team_checklist import Source, chosen_checklist, team_checklist
 from zuno_audit.version import VERSION
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def audit(
     `baseline` is what the findings are compared with: a file, a Baseline, or None for
     `.zuno-audit/baseline.json` of the folder if it is there; `no_baseline` leaves that alone. `today`
     is the day that waivers are held against, by default this one.
-    `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one in the folder
-    that speaks of our items, if there is one.
+    `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one that the
+    configuration names, else the one in the folder that speaks of our items, if there is one.
     Raises UsageError for an unknown phase, SourceError when the folder cannot be read, RuleError when
     a rule or checklist file is malformed, ConfigError when the team's checklist cannot serve as one, and when
     the configuration, the baseline or the waivers are malformed.
@@ -157,7 +157,8 @@ def audit(
     known = None if no_baseline else baseline_for(repository, baseline)
     waivers = read_waivers(repository, rules.ids(), tuple(c.id for c in whole.controls))
     store = FactStore(repository)
-    given = None if checklist_file is None else given_checklist(checklist_file, repository, whole, rules)
+    items = Source(whole, rules, not setup.config.parameters)
+    given = chosen_checklist(checklist_file, setup.config.checklist, repository, items)
     nothing = not holds_go(repository)
     refs = references(checklist)
     runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress)
@@ -165,7 +166,7 @@ def audit(
     excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
     by_ref = excuse({**runs.by_ref, **setup.skipped(refs)}, checklist.controls, excuses, rules.ids(), own)
     verdicts = evaluate(checklist, by_ref, strict=strict)
-    team = team_checklist(given, verdicts, whole, store, rules)
+    team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
     findings = settle({**by_ref, **team.runs}, attribute(verdicts), (c.id for c in checklist.controls), read)
     if known is not None:

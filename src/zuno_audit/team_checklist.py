@@ -38,7 +38,10 @@ LEAST_PROBES = 5  # of them must occur; other checklists of the repositories tri
 MAX_TRIED = 3  # files that are read in earnest
 MAX_DERIVED = 300  # boxes of the team's own that the repository is asked about
 SUFFIXES = (".md", ".markdown")
+SHIPPED = "production"  # the checklist whose wordings are known
 OUTSIDE = "../"  # what the path of a file outside of the tree begins with
+
+_HINT = "Give a Markdown file with `- [ ]` boxes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,52 +81,98 @@ class Judged:
         return lambda wanted: text if wanted == path else repository.text(wanted)
 
 
-def team_checklist(
-    given: TeamChecklist | None,
-    verdicts: Sequence[Verdict],
-    checklist: Checklist,
-    store: FactStore,
-    rules: RuleFiles,
-) -> Judged:
-    """The given checklist, or the one that is found, judged by the verdicts of the items.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The items that boxes may speak of. `checklist` is the whole one, whatever is audited.
 
-    `checklist` is the whole one, whatever was audited.
+    `is_as_shipped` is true when it is read with the parameters it comes with: only then do the known wordings
+    say what the items verify.
     """
+
+    checklist: Checklist
+    rules: RuleFiles
+    is_as_shipped: bool = True
+
+    def wordings(self) -> Mapping[str, Wording]:
+        """The known wordings of these items, where there are any."""
+        if self.checklist.name != SHIPPED or not self.is_as_shipped:
+            return {}
+        from zuno_audit.checklist.known import load_wordings
+        from zuno_audit.resources import data_root
+
+        return load_wordings(data_root() / "rules")
+
+    def understood(self, data: bytes, tasks: TaskList, wordings: Mapping[str, Wording]) -> TeamChecklist:
+        """A file with what its boxes speak of."""
+        from zuno_audit.checklist.match import match
+
+        return TeamChecklist(data, tasks, match(tasks.boxes, self.checklist, wordings, self.rules.ids()))
+
+
+def team_checklist(
+    given: TeamChecklist | None, verdicts: Sequence[Verdict], source: Source, store: FactStore
+) -> Judged:
+    """The given checklist, or the one that is found, judged by the verdicts of the items."""
     team = given
     diagnostics: tuple[Diagnostic, ...] = ()
     if team is None:
-        team, diagnostics = found_checklist(store.repository, checklist, rules)
+        team, diagnostics = found_checklist(store.repository, source)
     if team is None:
         return Judged(diagnostics=diagnostics)
-    judged = judge(team, verdicts, checklist, store, rules)
+    judged = judge(team, verdicts, source, store)
     return replace(judged, diagnostics=(*diagnostics, *judged.diagnostics))
 
 
-def given_checklist(
-    file: str | os.PathLike[str], repository: Repository, checklist: Checklist, rules: RuleFiles
-) -> TeamChecklist:
-    """The checklist of a file that somebody names. Raises ConfigError when it cannot serve as one."""
-    from zuno_audit.languages.task_list import MAX_BYTES, parse_task_list
+def chosen_checklist(
+    file: str | os.PathLike[str] | None, configured: str, repository: Repository, source: Source
+) -> TeamChecklist | None:
+    """The checklist that the caller names, else the one that the repository's configuration names, or None.
 
-    shown = os.fspath(file)
-    target = Path(file)
+    What the configuration names must lie in the repository. Raises ConfigError for a file that cannot serve
+    as a checklist.
+    """
+    if file is not None:
+        shown = os.fspath(file)
+        target = _existing(Path(file), repository)
+        return _serving(_bytes_of(target, shown), shown, _path_in(repository, target), source)
+    if not configured:
+        return None
+    path = configured.removeprefix("./")
+    data = repository.read(path)
+    if data is None:
+        raise ConfigError("the checklist that the configuration names is not there", path=path, hint=_HINT)
+    return _serving(data, path, path, source)
+
+
+def _existing(target: Path, repository: Repository) -> Path:
+    """The file as named from here, or as named from the root of the repository."""
     if not target.exists() and not target.is_absolute() and (repository.root / target).exists():
-        target = repository.root / target
-    hint = "Give a Markdown file with `- [ ]` boxes."
+        return repository.root / target
+    return target
+
+
+def _bytes_of(target: Path, shown: str) -> bytes:
+    from zuno_audit.languages.task_list import MAX_BYTES
+
     try:
         if not target.is_file():
-            raise ConfigError("there is no such checklist file", path=shown, hint=hint)
+            raise ConfigError("there is no such checklist file", path=shown, hint=_HINT)
         with target.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"the checklist cannot be read: {why}", path=shown, hint=hint) from None
-    tasks = parse_task_list(data, _path_in(repository, target))
+        raise ConfigError(f"the checklist cannot be read: {why}", path=shown, hint=_HINT) from None
+
+
+def _serving(data: bytes, shown: str, path: str, source: Source) -> TeamChecklist:
+    from zuno_audit.languages.task_list import parse_task_list
+
+    tasks = parse_task_list(data, path)
     if not tasks.boxes:
         first = tasks.diagnostics[0] if tasks.diagnostics else None
         why = first.message if first else "this checklist has no box"
-        raise ConfigError(why, path=shown, line=first.line if first else 1, hint=hint)
-    return TeamChecklist(data, tasks, _matched(tasks, checklist, _wordings(), rules))
+        raise ConfigError(why, path=shown, line=first.line if first else 1, hint=_HINT)
+    return source.understood(data, tasks, source.wordings())
 
 
 def _path_in(repository: Repository, target: Path) -> str:
@@ -134,7 +183,7 @@ def _path_in(repository: Repository, target: Path) -> str:
 
 
 def found_checklist(
-    repository: Repository, checklist: Checklist, rules: RuleFiles
+    repository: Repository, source: Source
 ) -> tuple[TeamChecklist | None, tuple[Diagnostic, ...]]:
     """The tracked Markdown file most of whose boxes speak of our items, or None; and what was odd."""
     candidates = [
@@ -142,7 +191,7 @@ def found_checklist(
     ]
     if not candidates:
         return None, ()
-    wordings = _wordings()
+    wordings = source.wordings()
     familiar = _most_familiar(repository, candidates, wordings)
     if not familiar:
         return None, ()
@@ -155,7 +204,7 @@ def found_checklist(
         if not tasks.boxes:
             diagnostics += tasks.diagnostics
         elif len(tasks.boxes) >= LEAST_BOXES:
-            team = TeamChecklist(data, tasks, _matched(tasks, checklist, wordings, rules))
+            team = source.understood(data, tasks, wordings)
             if _share(team) >= LEAST_SHARE and (best is None or _familiar(team) > _familiar(best)):
                 best = team
     return best, tuple(diagnostics)
@@ -195,28 +244,12 @@ def _share(team: TeamChecklist) -> float:
     return _familiar(team) / len(team.matches)
 
 
-def _wordings() -> Mapping[str, Wording]:
-    from zuno_audit.checklist.known import load_wordings
-    from zuno_audit.resources import data_root
-
-    return load_wordings(data_root() / "rules")
-
-
-def _matched(
-    tasks: TaskList, checklist: Checklist, wordings: Mapping[str, Wording], rules: RuleFiles
-) -> tuple[BoxMatch, ...]:
-    from zuno_audit.checklist.match import match
-
-    return match(tasks.boxes, checklist, wordings, rules.ids())
-
-
-def judge(
-    team: TeamChecklist, verdicts: Sequence[Verdict], checklist: Checklist, store: FactStore, rules: RuleFiles
-) -> Judged:
-    """The boxes judged by the verdicts of the items. `checklist` is the whole one, whatever was audited."""
-    own, diagnostics = _own_checks(team, store, rules)
-    file = judge_boxes(team.tasks, team.matches, verdicts, own, checklist)
-    titles = {control.id: control.title for control in checklist.controls}
+def judge(team: TeamChecklist, verdicts: Sequence[Verdict], source: Source, store: FactStore) -> Judged:
+    """The boxes judged by the verdicts of the items."""
+    own, diagnostics = _own_checks(team, store, source.rules)
+    judged = judge_boxes(team.tasks, team.matches, verdicts, own, source.checklist)
+    file = replace(judged, data=team.data)
+    titles = {control.id: control.title for control in source.checklist.controls}
     by_rule: dict[str, list[Finding]] = {rule: [] for rule in RULES}
     for finding in box_findings(file, titles):
         by_rule[finding.rule].append(finding)

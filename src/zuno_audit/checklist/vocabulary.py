@@ -5,8 +5,8 @@ from __future__ import annotations
 _STOP = """
 a an and any are as at be been before by can case check checked checks confirm do does done each ensure every
 for from has have if in into is it its make may must of off on or our out per please shall should so such
-sure that the their them then there these they this those to up use used uses using verified verify was we were what
-when where which will with you your all both via after now
+sure that the their them then there these they this those to up use used uses using verified verify
+was we were what when where which will with you your all both via after now
 """
 _SAME = """
 database: db databases

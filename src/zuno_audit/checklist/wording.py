@@ -94,7 +94,7 @@ def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
 
 
 def is_known(claim: str, known: frozenset[str]) -> bool:
-    """True when a claim is among these, or is the end of a path among them, or its number with another unit."""
+    """True when a claim is among these, ends a path among them, or is a number there with another unit."""
     if claim in known:
         return True
     if claim[0].isdigit():

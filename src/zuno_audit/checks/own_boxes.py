@@ -47,7 +47,8 @@ _GONE = (
 )
 _IGNORED = (
     r"(?:(?:is|are|must be|should be|stays?|remains?) (?:all )?(?:git-?ignored|ignored(?: by git)?"
-    rf"|(?:listed |covered )?(?:in|by) {_MARK}ignore|(?:not|never) (?:committed|tracked|checked in)|untracked))"
+    rf"|(?:listed |covered )?(?:in|by) {_MARK}ignore"
+    r"|(?:not|never) (?:committed|tracked|checked in)|untracked))"
 )
 _TRACKED = rf"(?:{_BE} (?:committed|tracked|checked in|under version control|in git))"
 _WHERE = r"(?:\s+(?:in|to|from|into) (?:the )?(?:git|repo|repository|version control))?(?![\w-])"

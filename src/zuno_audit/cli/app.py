@@ -23,6 +23,7 @@ zuno-audit --phase 1 --phase 4           only code and security
 zuno-audit -o sarif=out.sarif -o html=report.html
 zuno-audit -f json --fail-on never > audit.json
 zuno-audit baseline create               from now on, only new findings count
+zuno-audit tick CHECKLIST.md --write     tick what the audit has verified
 zuno-audit inventory -f json ../service  what the analysis knows of a repository
 """
 
@@ -97,6 +98,13 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
 )
 @click.option("--no-baseline", is_flag=True, help="Compare with no baseline.", **SCOPE)
 @click.option(
+    *("--checklist", "checklist_file"),
+    type=click.Path(),
+    metavar="FILE",
+    help="The team's own Markdown checklist [default: the one in PATH, if there is one].",
+    **SCOPE,
+)
+@click.option(
     "--no-cache", is_flag=True, help="Read and write no cache (this version keeps none).", **RUNNING
 )
 @click.option(
@@ -148,6 +156,27 @@ def inventory(session: Session, path: str, format_: str, include_all: bool, verb
     from zuno_audit.cli.inventory import run_inventory
 
     return run_inventory(path, format_, include_all=include_all)
+
+
+@app.command(cls=GroupedCommand)
+@click.argument("file", type=click.Path())
+@click.argument("path", required=False, type=click.Path())
+@click.option("--write", is_flag=True, help="Change FILE; without it a diff is shown.")
+@click.option("--untick", is_flag=True, help="Clear ticked boxes that fail, too.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing beside the diff.")
+@click.option("-v", "--verbose", count=True, help="-vv shows debugging messages.")
+@click.pass_obj
+def tick(session: Session, /, verbose: int, **options: Any) -> int:
+    """Tick the boxes of the checklist FILE that the audit of PATH has verified.
+
+    PATH is by default the work tree that FILE lies in, else this folder. Only the byte between the brackets
+    of a box ever changes. Exit status: 0 done, 1 boxes stay that are ticked and fail, 2 wrong usage, 3 audit
+    incomplete (nothing is written).
+    """
+    session.verbosity = verbose
+    from zuno_audit.cli.tick import TickOptions, run_tick
+
+    return run_tick(TickOptions(**options))
 
 
 @app.group()

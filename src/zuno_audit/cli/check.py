@@ -34,6 +34,7 @@ class CheckOptions:
     fail_on: str
     baseline: str | None
     no_baseline: bool
+    checklist_file: str | None
     no_cache: bool
     jobs: int | None
     quiet: bool
@@ -54,6 +55,7 @@ def run_check(options: CheckOptions) -> int:
             strict=options.strict,
             baseline=options.baseline,
             no_baseline=options.no_baseline,
+            checklist_file=options.checklist_file,
             progress=line,
         )
     failures = _write_files(report, options)

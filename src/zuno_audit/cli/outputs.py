@@ -42,7 +42,11 @@ def write_file(path: Path, text: str) -> None:
 
     Raises ReportError; then the old file is as it was and nothing new is left behind.
     """
-    data = to_bytes(text)
+    write_bytes(path, to_bytes(text))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one step, like `write_file`. Raises ReportError."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)  # /dev/stdout and its like
@@ -50,7 +54,7 @@ def write_file(path: Path, text: str) -> None:
             _replace(path.resolve(), data)
     except OSError as error:
         raise ReportError(
-            f"The report {str(path)!r} cannot be written: {error.strerror or error}.",
+            f"{str(path)!r} cannot be written: {error.strerror or error}.",
             hint="Choose a file in a folder that exists and may be written to.",
         ) from error
 

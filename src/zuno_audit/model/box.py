@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zuno_audit.model.finding import Diagnostic
 from zuno_audit.model.location import Location
@@ -90,11 +90,15 @@ class BoxVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ChecklistFile:
-    """The checklist of the team, judged. `without_box` are the items that no box speaks of."""
+    """The checklist of the team, judged.
+
+    `without_box` are the items that no box speaks of; `data` are the bytes that were read.
+    """
 
     path: str
     boxes: tuple[BoxVerdict, ...]
     without_box: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
 
     @property
     def own(self) -> tuple[BoxVerdict, ...]:
