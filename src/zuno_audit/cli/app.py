@@ -13,7 +13,6 @@ from zuno_audit.cli.outputs import Output, parse_output
 from zuno_audit.report import FORMATS
 from zuno_audit.version import VERSION
 
-PHASES = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "S", "G")
 LEVELS = ("error", "warning", "note", "never")
 
 CHECK_EXAMPLES = """
@@ -73,20 +72,33 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
 @click.option(
     *("--phase", "phases"),
     multiple=True,
-    type=click.Choice(PHASES, case_sensitive=False),
     metavar="1..9|S|G",
     help="Audit only this phase; may be repeated.",
     **SCOPE,
 )
+@click.option(
+    "--profile",
+    metavar="NAME",
+    help="Which checklist: zuno, go-grpc or your own [default: what zuno-audit.yml says, else zuno].",
+    **SCOPE,
+)
+@click.option(
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    help="Configuration [default: zuno-audit.yml at the root of PATH if it is there].",
+    **SCOPE,
+)
+@click.option("--no-config", is_flag=True, help="Read no configuration.", **SCOPE)
+@click.option("--trust", is_flag=True, help="Use the rule folders that PATH's configuration names.", **SCOPE)
 @click.option(
     "--strict", is_flag=True, help="Fail items that hold by meaning but not by the letter.", **SCOPE
 )
 @click.option(
     "--fail-on",
     type=click.Choice(LEVELS),
-    default="error",
-    show_default=True,
-    help="Exit with 1 for findings of this level or worse: new ones, where there is a baseline.",
+    help="Exit with 1 for findings of this level or worse: new ones, where there is a baseline "
+    "[default: what zuno-audit.yml says, else error].",
     **SCOPE,
 )
 @click.option(

@@ -12,6 +12,7 @@ from zuno_audit.cli import exits
 from zuno_audit.cli.outputs import Output, write_file, write_stdout
 from zuno_audit.cli.progress import progress_line
 from zuno_audit.cli.terminal import stdout_color, width
+from zuno_audit.config.load import Config
 from zuno_audit.errors import ReportError, UsageError
 from zuno_audit.model.finding import Level
 from zuno_audit.model.result import AuditResult
@@ -19,6 +20,7 @@ from zuno_audit.model.verdict import Status
 from zuno_audit.report.safe import visible
 
 MAX_DIAGNOSTICS = 20
+DEFAULT_FAIL_ON = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,11 @@ class CheckOptions:
     category: str
     phases: tuple[str, ...]
     strict: bool
-    fail_on: str
+    profile: str | None
+    config: str | None
+    no_config: bool
+    trust: bool
+    fail_on: str | None
     baseline: str | None
     no_baseline: bool
     checklist_file: str | None
@@ -46,6 +52,8 @@ def run_check(options: CheckOptions) -> int:
     """Audit, report and return the exit code. Raises AuditError."""
     if options.baseline is not None and options.no_baseline:
         raise UsageError("--baseline and --no-baseline exclude each other.", hint="Give one of them.")
+    if options.config is not None and options.no_config:
+        raise UsageError("--config and --no-config exclude each other.", hint="Give one of them.")
     if options.verbose >= 2:
         _log_to_stderr()
     with progress_line(is_wanted=not options.quiet) as line:
@@ -53,18 +61,23 @@ def run_check(options: CheckOptions) -> int:
             options.path,
             phases=options.phases or None,
             strict=options.strict,
+            profile=options.profile,
+            config=options.config,
+            no_config=options.no_config,
+            trust=options.trust,
             baseline=options.baseline,
             no_baseline=options.no_baseline,
             checklist_file=options.checklist_file,
             progress=line,
         )
+    configured = report.setup.config if report.setup is not None else Config()
     failures = _write_files(report, options)
     write_stdout(_rendered(report, options.format_, options), is_for_people=options.format_ == "text")
     if not options.quiet:
         _tell(report.result)
     if failures:
         raise failures[0]
-    return exits.code_of(report.result, options.fail_on)
+    return exits.code_of(report.result, options.fail_on or configured.fail_on or DEFAULT_FAIL_ON)
 
 
 def _write_files(report: Report, options: CheckOptions) -> list[ReportError]:
