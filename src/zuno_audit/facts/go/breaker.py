@@ -472,11 +472,11 @@ def _decisive_sites(before: _Outcome, tripping: _Outcome) -> tuple[tuple[Site, s
 
 
 def _durations(
-    comparisons: list[Comparison], now: int, timers: list[tuple[int, Value]]
+    comparisons: list[Comparison], now: int, timers: list[tuple[int, Value, list[Value]]]
 ) -> list[tuple[int, bool, Site | None]]:
     """Candidates for the reset timeout, from the comparisons of a refused call and from timers."""
     found: dict[int, tuple[bool, Site | None]] = {}
-    for deadline, _ in timers:
+    for deadline, _, _ in timers:
         found.setdefault(deadline - now, (True, None))
     for c in comparisons:
         values = [v for v in (c.x, c.y) if isinstance(v, Const)]

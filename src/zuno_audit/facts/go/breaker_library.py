@@ -303,17 +303,17 @@ def _after_func(ev: Evaluator, v: Extern, args: list[Value], state: State, site:
     duration = ev.force(args[0]) if args else ()
     if ev.clock is None or len(duration) != 1 or not isinstance(duration[0], Const):
         return None
-    ev.timers.append((ev.clock + duration[0].value, args[1]))
+    ev.timers.append((ev.clock + int(duration[0].value), args[1], []))
     return [(Extern("time", "AfterFunc", tuple(args), site=site),)]
 
 
 def run_timers(ev: Evaluator, state: State) -> None:
     """Runs the functions whose time has come."""
-    for deadline, function in list(ev.timers):
+    for deadline, function, args in list(ev.timers):
         if ev.clock is not None and ev.clock >= deadline:
             for f in ev.force(function):
                 if isinstance(f, Func):
-                    ev.simulate(f, [], state)
+                    ev.simulate(f, list(args), state)
 
 
 def _models() -> dict[tuple[str, str], Model]:

@@ -20,6 +20,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    key_of,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -64,7 +65,7 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
         initial = ev.zero(type_) if type_ is not None else ev.eval(expr.args[0], scope, state)
         return (ev.allocate(initial, state, site),)
     under = ev.types.underlying(type_) if type_ is not None else None
-    if under is not None and under.kind == "map" or isinstance(expr.args[0], s.MapType):
+    if (under is not None and under.kind == "map") or isinstance(expr.args[0], s.MapType):
         cell = ev.new_cell()
         state.cells[cell] = (MapData({}),)
         frame.escapes = True
@@ -76,7 +77,8 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
         if isinstance(n, int) and 0 <= n <= 256:
             return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site),)
         return (Seq((), True, type_, site),)
-    return (Extern("builtin", "make", (), site=site),)
+    sizes = tuple(ev.eval(a, scope, state) for a in expr.args[1:])
+    return (Extern("builtin", "make", sizes, site=site),)
 
 
 def _is_slice(expr: s.Expr) -> bool:
@@ -148,7 +150,7 @@ def _extreme(ev: Evaluator, name: str, args: list[Value]) -> Value:
 
 def _delete(ev: Evaluator, args: list[Value], state: State) -> None:
     keys = ev.force(args[1])
-    at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+    at = key_of(keys)
     for v in ev.force(args[0]):
         if isinstance(v, Map):
             out: list[Val] = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from zuno_audit.facts.go import sync_library
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
@@ -40,11 +41,7 @@ Model = Callable[["Evaluator", Extern, list[Value], State, Site], "Iterable[Valu
 STATUS = "google.golang.org/grpc/status"
 CODES = "google.golang.org/grpc/codes"
 # google.golang.org/grpc/codes, in the order of their numbers
-CODE_NAMES = (
-    "OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied "
-    "ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss "
-    "Unauthenticated"
-).split()
+CODE_NAMES = ["OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated"]
 ZERO_TIME = -62_135_596_800 * 1_000_000_000  # January 1, year 1, in nanoseconds of Unix time
 
 CONSTANTS: dict[tuple[str, str], tuple[Any, str, str]] = {
@@ -575,6 +572,11 @@ def _models() -> dict[tuple[str, str], Model]:
         ("time", ".Before", 1, lambda t, u: t < u, "bool"),
         ("time", ".Equal", 1, lambda t, u: t == u, "bool"),
         ("time", ".Compare", 1, lambda t, u: (t > u) - (t < u), "int"),
+        ("time", ".Truncate", 1, lambda t, d: t - t % d if d > 0 else t, "time"),
+        ("time", ".UnixMicro", 0, lambda t: t // 1_000, "int"),
+        ("time", ".Microseconds", 0, lambda d: d // 1_000, "int"),
+        ("time", ".Minutes", 0, lambda d: d / (60 * second), "float"),
+        ("time", ".Hours", 0, lambda d: d / (3600 * second), "float"),
         ("time", ".IsZero", 0, lambda t: t == ZERO_TIME, "bool"),
         ("time", ".Unix", 0, lambda t: t // second, "int"),
         ("time", ".UnixNano", 0, lambda t: t, "int"),
@@ -599,6 +601,7 @@ def _models() -> dict[tuple[str, str], Model]:
     ]
     for path, name, operands, function, result in pure:
         models[path, name] = _computed(operands, function, result)
+    models.update(sync_library.MODELS)
     models["fmt", "Sprintf"] = _sprintf
     models["strings", "Join"] = _sprint_join
     models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error

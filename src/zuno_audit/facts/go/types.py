@@ -156,7 +156,7 @@ class Types:
                     return None
                 if length is None:
                     return self.slice(elem)
-                size = length.value if isinstance(length, s.BasicLit) else None
+                size = _array_length(length, package, 0)
                 return self._intern(("[n]", id(elem), size), "array", elem=elem, size=size)
             case s.MapType(key=k, value=v):
                 key, elem = self._resolve(k, file, package, local), self._resolve(v, file, package, local)
@@ -287,7 +287,7 @@ class Types:
                     declared = base.package.method(base.name, name)
                     if declared is not None:
                         return path, declared
-                elif base.kind == "extern" and path:
+                elif base.kind == "extern" and path and name[:1].isupper():
                     return path, base
                 under = self.underlying(base)
                 if under is None:
@@ -351,3 +351,17 @@ def receiver_type_name(function: s.FuncDecl) -> str:
     from zuno_audit.languages.go.lower import embedded_name
 
     return embedded_name(function.receiver.type) if function.receiver is not None else ""
+
+
+def _array_length(expr: s.Expr, package: Package, depth: int) -> int | None:
+    """The length of an array type: a number, or a constant of the package that is one."""
+    if isinstance(expr, s.BasicLit):
+        return expr.value if isinstance(expr.value, int) else None
+    if isinstance(expr, s.Ident) and depth < 4:
+        declared = package.declaration(expr.name)
+        spec = declared.node if declared is not None else None
+        if isinstance(spec, s.ValueSpec) and spec.is_const and len(spec.values) == len(spec.names):
+            for name, value in zip(spec.names, spec.values, strict=True):
+                if name.name == expr.name:
+                    return _array_length(value, package, depth + 1)
+    return None

@@ -65,9 +65,12 @@ class Nil(Val):
 
 
 class Func(Val):
-    """A function of the repository: a declaration or literal with its captured scope and bound receiver."""
+    """A function of the repository: a declaration or literal with its captured scope and bound receiver.
 
-    __slots__ = ("file", "node", "package", "receiver", "scope")
+    `type` is the named function type that it was converted to, which may have methods of its own.
+    """
+
+    __slots__ = ("file", "node", "package", "receiver", "scope", "type")
 
     def __init__(
         self,
@@ -77,9 +80,10 @@ class Func(Val):
         scope: Any = None,
         receiver: Value | None = None,
         site: Site | None = None,
+        type_: Type | None = None,
     ) -> None:
         self.node, self.file, self.package, self.scope, self.receiver = node, file, package, scope, receiver
-        self.site = site
+        self.site, self.type = site, type_
 
     def __repr__(self) -> str:
         return f"Func({getattr(self.node, 'name', 'literal')})"
@@ -317,6 +321,36 @@ def widen(alternatives: Iterable[Val]) -> Value:
     """The first alternatives, and a mark that there are more than are followed."""
     kept = [v for v in alternatives if not isinstance(v, Unknown)][: MAX_ALTERNATIVES - 1]
     return (*kept, Unknown("more alternatives than are followed"))
+
+
+PURE = ("strings", "path", "fmt", "strconv", "text", "slice")  # packages whose functions give equal results twice
+
+
+def key_of(value: Value) -> Any:
+    """What identifies a map key: a constant, or `("?same", ...)` for a text whose content is not known.
+
+    None when two keys that look alike may differ.
+    """
+    if len(value) != 1:
+        return None
+    v = value[0]
+    if isinstance(v, Const):
+        return v.value
+    parts = _identity(v, 0)
+    return None if parts is None else ("?same", parts)
+
+
+def _identity(v: Val, depth: int) -> Any:
+    if isinstance(v, Const):
+        return v.value
+    if isinstance(v, Opaque):
+        return ("opaque", id(v))
+    if depth > 6 or not isinstance(v, Extern) or v.args is None:
+        return None
+    if not v.path.startswith(PURE) and v.name != "Target":
+        return None
+    parts = [_identity(x, depth + 1) for part in (*v.args, *([v.recv] if v.recv else [])) for x in part]
+    return None if None in parts else (v.path, v.name, v.index, *parts)
 
 
 class State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.evaluation.records import (
     Scope,
     given,
@@ -12,10 +13,8 @@ from zuno_audit.facts.go.evaluation.statements import Statements
 from zuno_audit.facts.go.values import (
     TRUE,
     Const,
-    Extern,
     Input,
     Lazy,
-    Opaque,
     Pointer,
     State,
     Unknown,
@@ -242,11 +241,9 @@ class Branches(Statements):
     def _select(self, stmt: s.Select, scope: Scope, state: State) -> State | None:
         loop = self._enter_loop(scope, is_loop=False)
         outcomes: list[State | None] = []
-        for clause in stmt.clauses:
+        for clause in stmt.clauses if self.lazy else self._possible(stmt, scope, state):
             branch = state.fork()
             inner = Scope(scope, scope.frame)
-            if not self.lazy and len(stmt.clauses) > 1 and self._is_never_ready(clause, inner, branch.fork()):
-                continue
             after: State | None = branch
             if clause.comm is not None:
                 after = self.exec(clause.comm, inner, branch)
@@ -254,17 +251,12 @@ class Branches(Statements):
         self._exit_loop(scope)
         return join([*outcomes, *loop.breaks])
 
-    def _is_never_ready(self, clause: s.Clause, scope: Scope, state: State) -> bool:
-        """`<-ctx.Done()` of the context that a simulation planted: nobody cancels it."""
-        comm = clause.comm
-        expr = comm.x if isinstance(comm, s.ExprStmt) else comm.rhs[0] if isinstance(comm, s.Assign) else None
-        if not isinstance(expr, s.Unary) or expr.op != "<-":
-            return False
-        value = self.eval(expr.x, scope, state)
-        v = value[0] if len(value) == 1 else None
-        return (
-            isinstance(v, Extern)
-            and v.name == "Done"
-            and v.recv is not None
-            and any(isinstance(x, Opaque) for x in v.recv)
-        )
+    def _possible(self, stmt: s.Select, scope: Scope, state: State) -> list[s.Clause]:
+        """The cases that may run (specification, "Select statements"): `default` only when no other can."""
+        inner = Scope(scope, scope.frame)
+        answers = [(c, c.comm and channels.is_ready(self, c.comm, inner, state.fork())) for c in stmt.clauses]
+        others = [(c, ready) for c, ready in answers if c.comm is not None]
+        ready_now = any(ready is True for _, ready in others)
+        defaults = [c for c, _ in answers if c.comm is None and not ready_now]
+        possible = [c for c, ready in others if ready is not False]
+        return [*possible, *defaults] if possible or defaults else [c for c, _ in others]

@@ -74,7 +74,7 @@ class Core:
         self.exhausted = False
         self.until: tuple[int, int] | None = None
         self.clock: int | None = None  # virtual time in nanoseconds, for simulations
-        self.timers: list[tuple[int, Value]] = []  # deadlines and functions of time.AfterFunc
+        self.timers: list[tuple[int, Value, list[Value]]] = []  # deadlines, functions and their arguments
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
         self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
         self.goroutines_finish = False  # a simulation waits for the goroutines that it starts

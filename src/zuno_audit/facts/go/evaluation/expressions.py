@@ -31,6 +31,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    key_of,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -129,7 +130,7 @@ class Expressions(Operators):
                 items[at] = self._element(element, elem, scope, state)
             else:
                 items.append(self._element(element, elem, scope, state))
-        if under is not None and under.kind == "array" and under.size and len(items) < under.size <= 64:
+        if under is not None and under.kind == "array" and under.size and len(items) < under.size <= 256:
             items.extend(self.zero(elem) for _ in range(under.size - len(items)))
         return (Seq(tuple(items), False, type_, site),)
 
@@ -178,6 +179,8 @@ class Expressions(Operators):
                 return value
             if v.type is None and (type_.kind == "extern" or self._is_basic(type_)):
                 return (Const(v.value, type_, v.site),)
+        if len(value) == 1 and isinstance(value[0], Func) and type_.kind == "named":
+            return self.convert(value, type_)
         return value
 
     def _is_basic(self, type_: Type) -> bool:
@@ -194,7 +197,7 @@ class Expressions(Operators):
     def index(self, owner: Value, key: Value, state: State, site: Site) -> tuple[Value, Value]:
         """`x[i]` and the second result of the comma-ok form."""
         keys = self.force(key)
-        at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+        at = key_of(keys)
         if isinstance(at, str):
             self.text_tested = True
         out: Value = ()
@@ -244,8 +247,9 @@ class Expressions(Operators):
                 return (Unknown("element of a map", type_=self._elem(v.type)),), (Unknown("key in a map"),)
             if at is not None:
                 if at in data.entries:
-                    return data.entries[at], ((Unknown("key in a map"),) if data.open else (TRUE,))
-                if not data.open:
+                    known = not data.open or isinstance(at, tuple)
+                    return data.entries[at], ((TRUE,) if known else (Unknown("key in a map"),))
+                if not data.open and not _may_be_there(at, data):
                     out, ok = union(out, self.zero(self._elem(v.type))), union(ok, (FALSE,))
                     continue
             elif not data.entries and not data.open:
@@ -388,9 +392,17 @@ class Expressions(Operators):
                 out = union(out, (Seq(v.items, v.open, type_, v.site),))
             elif isinstance(v, Struct) and keep is not None:
                 out = union(out, (Struct(type_, v.fields, v.open, v.site),))
+            elif isinstance(v, Func) and keep is not None and keep.kind == "named":
+                out = union(out, (Func(v.node, v.file, v.package, v.scope, v.receiver, v.site, keep),))
             else:
                 out = union(out, (v,))
         return out
+
+
+def _may_be_there(at: Any, data: MapData) -> bool:
+    """True when a key that is not known may be equal to another of the map."""
+    unknown = isinstance(at, tuple)
+    return any(isinstance(key, tuple) is not unknown for key in data.entries)
 
 
 def _shape(expr: s.CompositeLit) -> str:

@@ -201,7 +201,7 @@ class Loops(Branches):
             if len(data) == 1 and isinstance(data[0], MapData) and len(data[0].entries) <= self.limits.unroll:
                 rounds: list[tuple[Value, Value]] = []
                 for key, value in data[0].entries.items():
-                    known = not (isinstance(key, tuple) and key[:1] == ("?",))
+                    known = not isinstance(key, tuple)
                     rounds.append(((Const(key) if known else Unknown("key of a map"),), value))
                 return rounds, data[0].open
         return [], True

@@ -205,7 +205,7 @@ class Memory(Core):
         if under.kind == "struct":
             return (Struct(type_, {}),)
         if under.kind == "array":
-            if under.size is None or under.size > 64:
+            if under.size is None or under.size > 256:
                 return (Seq((), True, type_),)
             assert under.elem is not None
             return (Seq(tuple(self.zero(under.elem) for _ in range(under.size)), False, type_),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.go import arithmetic
+from zuno_audit.facts.go import arithmetic, channels
 from zuno_audit.facts.go.evaluation.records import (
     Comparison,
     Scope,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     pass
 
 _ORDER = frozenset(("<", "<=", ">", ">="))
+_PARTS = (Const, Extern, Seq, Opaque)  # what a text with known parts is made of
+MAX_COMBINATIONS = 144  # of alternatives of two operands; beyond them the result is not known
 
 
 class Operators(Selectors):
@@ -46,7 +48,7 @@ class Operators(Selectors):
             return self._take_address(expr.x, scope, state)
         value = self.eval(expr.x, scope, state)
         if expr.op == "<-":
-            return self._receive(value, self._site(expr, scope))
+            return self._receive(value, state, self._site(expr, scope))
         out: Value = ()
         for v in self.force(value):
             result = arithmetic.unary(expr.op, v.value) if isinstance(v, Const) else None
@@ -56,7 +58,11 @@ class Operators(Selectors):
                 out = union(out, (Const(result, v.type if isinstance(v, Const) else None),))
         return out
 
-    def _receive(self, value: Value, site: Site) -> Value:
+    def _receive(self, value: Value, state: State, site: Site) -> Value:
+        if not self.lazy:
+            received = channels.receive(self, self.force(value), state)
+            if received is not None:
+                return received
         v = value[0]
         if isinstance(v, Extern):
             return (Extern(v.path, v.name + "<-", (), recv=value, site=site),)
@@ -88,6 +94,8 @@ class Operators(Selectors):
         return self._combine(op, self.force(left), self.force(right), self._site(expr, scope))
 
     def _combine(self, op: str, left: Value, right: Value, site: Site) -> Value:
+        if len(left) * len(right) > MAX_COMBINATIONS:
+            return (Unknown("computed value", site),)
         out: Value = ()
         for x in left:
             for y in right:
@@ -110,7 +118,7 @@ class Operators(Selectors):
         for v in (x, y):
             if isinstance(v, Input):
                 return Input(f"{v.origin} (computed)", v.type, (v.key, op, site.start), site)
-        if op == "+" and isinstance(x, Const | Extern | Seq) and isinstance(y, Const | Extern | Seq):
+        if op == "+" and isinstance(x, _PARTS) and isinstance(y, _PARTS):
             return Extern("text", "+", ((x,), (y,)), site=site)  # a text with parts that are known
         broken = any(isinstance(v, Unknown) and v.broken for v in (x, y))
         return Unknown("computed value", site, broken=broken)

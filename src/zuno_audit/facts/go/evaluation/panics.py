@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.evaluation.expressions import Expressions
@@ -17,9 +17,11 @@ from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
     TRUE,
+    Const,
     Extern,
     Func,
     Nil,
+    Site,
     State,
     Value,
     join,
@@ -199,6 +201,11 @@ class Panics(Expressions):
             return None
         if self.lazy and not any(isinstance(v, Func) and id(v.node) in self.eager for v in callee):
             return state
+        if self.clock is not None:
+            delay = self._delay(callee, args, state, self._site(call, scope))
+            if delay is not None:
+                self.timers.append((self.clock + delay, callee, args))
+                return state
         branch = state.fork()
         self._run_goroutine(callee, args, branch, call.ellipsis, scope.frame, self._site(call, scope))
         if self.goroutines_finish and not branch.dead:
@@ -208,6 +215,34 @@ class Panics(Expressions):
         if joined is not None:
             state.cells = joined.cells
         return state
+
+    def _delay(self, callee: Value, args: list[Value], state: State, site: Site) -> int | None:
+        """How long a goroutine waits in its first statements before it does anything else, in nanoseconds."""
+        func = callee[0] if len(callee) == 1 else None
+        if not isinstance(func, Func) or not func.node.body.stmts:
+            return None
+        stmts = func.node.body.stmts
+        if b"time." not in func.file.data[stmts[0].start : stmts[0].end]:
+            return None
+        waits: list[int] = []
+
+        def wait(
+            ev: object, v: Extern, given: list[Value], memory: State, place: Site
+        ) -> Iterable[Value] | None:
+            duration = self.force(given[0]) if given else ()
+            if len(duration) == 1 and isinstance(duration[0], Const):
+                waits.append(int(duration[0].value))
+            return None
+
+        until, models = self.until, self.models
+        timed = {("time", name): wait for name in ("Sleep", "After", "NewTimer")}
+        self.models = {**models, **timed}
+        self.until = (id(func.node), stmts[0].end)
+        try:
+            self._call_one(func, list(args), state.fork(), site, False, 1)
+        finally:
+            self.until, self.models = until, models
+        return waits[0] if waits else None
 
     def _run_goroutine(
         self, callee: Value, args: list[Value], state: State, spread: bool, frame: Frame, site: Site

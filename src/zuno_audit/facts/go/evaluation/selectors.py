@@ -66,7 +66,7 @@ class Selectors(Packages):
         self, v: Val, name: str, state: State, site: Site, expr: s.Expr | None, scope: Scope | None
     ) -> Value:
         if isinstance(v, Lazy):
-            if v.type is not None:
+            if v.type is not None and self.types.find_field(v.type, name) is None:
                 method = self._method(v.type, name, (v,), state, site)
                 if method is not None:
                     return method

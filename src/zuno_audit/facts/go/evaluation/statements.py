@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.evaluation.calls import Calls
 from zuno_audit.facts.go.evaluation.records import (
     Scope,
@@ -19,6 +20,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    key_of,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -59,8 +61,10 @@ class Statements(Calls):
         return alive(state)
 
     def _send(self, stmt: s.Send, scope: Scope, state: State) -> State | None:
-        self.eval(stmt.chan, scope, state)
-        self.eval(stmt.value, scope, state)
+        channel = self.eval(stmt.chan, scope, state)
+        value = self.eval(stmt.value, scope, state)
+        if not self.lazy and not state.dead:
+            channels.send(self, self.force(channel), value, state)
         return alive(state)
 
     def _assign(self, stmt: s.Assign, scope: Scope, state: State) -> State | None:
@@ -139,7 +143,7 @@ class Statements(Calls):
     def _assign_index(self, lhs: s.Index, value: Value, scope: Scope, state: State) -> None:
         owner = self.force(self.eval(lhs.x, scope, state))
         keys = self.force(self.eval(lhs.indices[0], scope, state))
-        at = keys[0].value if len(keys) == 1 and isinstance(keys[0], Const) else None
+        at = key_of(keys)
         if isinstance(at, str):
             self.text_tested = True
         for v in owner:
