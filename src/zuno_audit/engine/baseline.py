@@ -125,7 +125,7 @@ def compare(findings: Iterable[Finding], baseline: Baseline, unsure: Collection[
 
 
 def _is_in(finding: Finding, known: Collection[str]) -> bool:
-    return finding.fingerprint in known and may_be_known(finding)
+    return finding.fingerprint in known and finding.rule != own_rules.WAIVER_EXPIRED
 
 
 def _absent(known: Known) -> Finding:
