@@ -14,7 +14,7 @@ from zuno_audit.model.box import Box, BoxMatch, BoxVerdict, ChecklistFile, TaskL
 from zuno_audit.model.control import Checklist, CheckRef
 from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.location import Location, Span
-from zuno_audit.model.redaction import redact
+from zuno_audit.model.redaction import redact, redact_source
 from zuno_audit.model.verdict import Check, Status, Verdict
 
 TICKED_BUT_FAILING = "checklist-box-ticked-but-failing"
@@ -146,7 +146,7 @@ def _of_words(judged: BoxVerdict) -> Iterator[_Said]:
         message = f"Several items fit this box equally well ({choice})."
         yield _Said(WITHOUT_RULE, f"{message} A pin settles it: <!-- zuno: {match.candidates[0]} -->.", box)
     elif box.pin and match.how == "none":
-        yield _Said(WITHOUT_RULE, f"The pin {box.pin[:_SHOWN]!r} names neither an item nor a rule.", box)
+        yield _Said(WITHOUT_RULE, f"The pin {_quoted(box.pin)!r} names neither an item nor a rule.", box)
     elif judged.source == "none":
         message = f"No rule looks at what this box says: {_quoted(box.text)}."
         yield _Said(WITHOUT_RULE, message, box)
@@ -155,10 +155,10 @@ def _of_words(judged: BoxVerdict) -> Iterator[_Said]:
 def _missing(file: ChecklistFile, titles: Mapping[str, str]) -> Iterator[Finding]:
     """Items without a box, each at the box after which it would stand."""
     order = {item: index for index, item in enumerate(titles)}
-    places = sorted((order[b.match.control], b.box) for b in file.boxes if b.match.control in order)
+    places = {order[b.match.control]: b.box for b in file.boxes if b.match.control in order}
     for item in file.without_box:
-        before = [box for position, box in places if position < order[item]]
-        box = before[-1] if before else file.boxes[0].box
+        before = max((position for position in places if position < order[item]), default=None)
+        box = file.boxes[0].box if before is None else places[before]
         message = f"No box speaks of item {item}: {titles[item]}."
         yield _finding(file.path, _Said(WITHOUT_BOX, message, box, (item,)))
 
@@ -174,12 +174,13 @@ def _finding(path: str, said: _Said) -> Finding:
         redact(said.message.strip()),
         Location(path, span),
         flow=flow,
-        matched=redact(box.text) if said.rule != WITHOUT_BOX else said.items[0],
+        matched=redact_source(box.text) if said.rule != WITHOUT_BOX else said.items[0],
         checklist=said.items,
     )
 
 
 def _quoted(text: str) -> str:
+    text = redact_source(text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

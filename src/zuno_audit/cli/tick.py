@@ -13,6 +13,7 @@ from zuno_audit.cli import exits
 from zuno_audit.cli.outputs import write_bytes, write_stdout
 from zuno_audit.cli.progress import progress_line
 from zuno_audit.errors import SourceError
+from zuno_audit.model.redaction import redact_source
 from zuno_audit.model.verdict import Status
 from zuno_audit.report.layout import plural
 from zuno_audit.report.safe import visible
@@ -48,7 +49,7 @@ def run_tick(options: TickOptions) -> int:
     if options.write and changes:
         write_bytes(file, apply(data, changes))
     elif changes:
-        shown = [visible(text) for text in diff(checklist.path, data, changes).split("\n")]
+        shown = [visible(redact_source(text)) for text in diff(checklist.path, data, changes).split("\n")]
         write_stdout("\n".join(shown), is_for_people=True)
     return _tell(report, changes, options)
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.location import Location
 from zuno_audit.model.result import AuditResult, RepositoryInfo
+from zuno_audit.report.boxes import shown
 from zuno_audit.report.decision import decide, go_word
 from zuno_audit.report.excerpt import Excerpt, Sources
 from zuno_audit.report.layout import MARKS, WORDS, by_severity, counted_findings, phases, plural
@@ -56,6 +57,7 @@ def context(result: AuditResult) -> dict[str, Any]:
         "findings": counted,
         "finding_counts": finding_counts(counted),
         "suppressed": [f for f in result.findings if f.suppression is not None],
+        "team": shown(result.checklist_file),
         "rules": rules,
         "excerpt": excerpt,
         "href": lambda place: line_url(result.repository, place) if place.path in known else "",

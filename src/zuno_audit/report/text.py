@@ -14,6 +14,7 @@ from zuno_audit.model.location import Location
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.rule import RuleInfo
 from zuno_audit.model.verdict import Check, Status, Verdict
+from zuno_audit.report.boxes import shown
 from zuno_audit.report.decision import Decision, decide, go_word
 from zuno_audit.report.excerpt import Excerpt, Sources
 from zuno_audit.report.layout import (
@@ -73,6 +74,8 @@ class _Page:
         yield from self.notice()
         for phase in phases(self.result):
             yield from self.phase(phase)
+        if not self.quiet:
+            yield from self.team()
         yield from self.findings()
         if not self.quiet:
             yield from self.decision_table(decision)
@@ -187,6 +190,22 @@ class _Page:
         """`path:line`, or the path alone for what is not there."""
         path = visible(place.path)
         return (f"{path}:{place.line}" if place.path in self.files else path, LINK)
+
+    def team(self) -> Iterator[list[Line]]:
+        """What there is to say of the team's own checklist."""
+        team = shown(self.result.checklist_file)
+        if team is None:
+            return
+        yield [[], [("THE TEAM'S CHECKLIST", "bold")]]
+        path: Segment = (visible(team.path), LINK)
+        yield wrap([("  ", ""), path, (f": {team.summary}", "")], self.width, 2)
+        if team.own:
+            yield [[], *wrap([("  ", ""), ("Boxes of your own", "underline")], self.width, 2)]
+        for row in team.own:
+            head = f"  {row.mark} {row.place.line:<5} "
+            text: list[Segment] = [(head, ""), (visible(row.text), "bold"), (f" ({row.status})", "dim")]
+            why = [(f" {visible(row.reason)}", "")] if row.reason else []
+            yield wrap([*text, *why], self.width, 10)
 
     # -- findings
 
