@@ -66,7 +66,8 @@ class Described(
     bad: str = ""
     good: str = ""
     limits: str = ""
-    security_severity: Annotated[str, Meta(pattern=r"^([0-9]|10)\.[0-9]$")] | None = None
+    # a number as text; not on the border of two of GitHub's classes (4.0, 7.0, 9.0)
+    security_severity: Annotated[str, Meta(pattern=r"^(?![479]\.0)([0-9]|10)\.[0-9]$")] | None = None
     cwe: list[int] = []
     tags: list[str] = []
     parameters: dict[str, Scalar | list[Scalar]] = {}

@@ -14,6 +14,9 @@ from zuno_audit.model.result import RepositoryInfo
 from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.repository import Repository
 
+_MODULE = re.compile(
+    r"^module[ \t]+\"?((?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/[\w.-]+/[\w.-]+)", re.MULTILINE
+)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([A-Za-z0-9.-]{2,}):(?![/:]/)/?([^\s:\\]+)")
 
@@ -28,7 +31,7 @@ class Tag:
 
 
 def git_info(repository: Repository) -> RepositoryInfo:
-    """Commit, branch, whether the audited files differ from the commit, and the https form of the origin."""
+    """Commit, branch, whether the audited files differ from the commit, and an https address of the repository."""
     git = repository.git
     if git is None:
         return RepositoryInfo()
@@ -37,8 +40,14 @@ def git_info(repository: Repository) -> RepositoryInfo:
         commit,
         branch,
         is_dirty(repository, commit),
-        https_url(_ask(git, "config", "--get", "remote.origin.url")),
+        https_url(_ask(git, "config", "--get", "remote.origin.url")) or _module_url(repository),
     )
+
+
+def _module_url(repository: Repository) -> str | None:
+    """Without an https origin: the address that the root module's path names, where its host is a known forge."""
+    found = _MODULE.search(repository.text("go.mod") or "")
+    return f"https://{found.group(1)}" if found else None
 
 
 def _head(git: Git) -> tuple[str | None, str | None]:
