@@ -122,7 +122,10 @@ def test_a_waiver_until_a_day(project: Path) -> None:
     done = check(project)
     (finding,) = done.findings
     assert finding["suppressed"] == {
-        **{"kind": "external", "reason": "Soon.", "until": "2999-12-31", "owner": "us"}
+        "kind": "external",
+        "reason": "Soon.",
+        "until": "2999-12-31",
+        "owner": "us",
     }
     item = done.item("4.2.2")
     assert item["status"] == "fail"
