@@ -75,7 +75,7 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
         size = ev.force(ev.eval(expr.args[1], scope, state)) if len(expr.args) > 1 else (Const(0),)
         n = size[0].value if len(size) == 1 and isinstance(size[0], Const) else None
         if isinstance(n, int) and 0 <= n <= 256:
-            return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site),)
+            return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site, (object(), 0)),)
         return (Seq((), True, type_, site),)
     sizes = tuple(ev.eval(a, scope, state) for a in expr.args[1:])
     return (Extern("builtin", "make", sizes, site=site),)

@@ -8,7 +8,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.values import Extern, Func, Input, Nil, Rest, Seq, Unknown, Val, Value
+from zuno_audit.facts.go.values import Extern, Func, Input, Nil, Rest, Seq, Struct, Unknown, Val, Value
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
@@ -75,6 +75,8 @@ def installed(ev: Evaluator, options: list[Value], kind: str) -> Iterator[Instal
 
 
 def _installs_nothing(v: Val, kind: str) -> bool:
+    if isinstance(v, Struct):  # grpc.EmptyServerOption{}, grpc.EmptyDialOption{}
+        return v.type is not None and v.type.kind == "extern" and v.type.path == lib.GRPC
     if not isinstance(v, Extern) or v.args is None:
         return isinstance(v, Nil)
     entry = lib.INSTALLS.get((v.path, v.name))

@@ -116,9 +116,13 @@ class Pointer(Val):
 
 
 class Seq(Val):
-    """A slice, array or list of variadic arguments. `open` means that more elements may follow."""
+    """A slice, array or list of variadic arguments. `open` means that more elements may follow.
 
-    __slots__ = ("items", "open", "type")
+    `backing` is the array behind a slice and the position of its first element there: slices of one array see
+    each other's elements. None for arrays and where nobody else can have a slice of it.
+    """
+
+    __slots__ = ("backing", "items", "open", "type")
 
     def __init__(
         self,
@@ -126,8 +130,10 @@ class Seq(Val):
         open_: bool = False,
         type_: Type | None = None,
         site: Site | None = None,
+        backing: tuple[object, int] | None = None,
     ) -> None:
         self.items, self.open, self.type, self.site = items, open_, type_, site
+        self.backing = backing
 
     def __repr__(self) -> str:
         return f"Seq({self.items}{', ...' if self.open else ''})"

@@ -132,7 +132,8 @@ class Expressions(Operators):
                 items.append(self._element(element, elem, scope, state))
         if under is not None and under.kind == "array" and under.size and len(items) < under.size <= 256:
             items.extend(self.zero(elem) for _ in range(under.size - len(items)))
-        return (Seq(tuple(items), False, type_, site),)
+        backing = None if under is not None and under.kind == "array" else (object(), 0)
+        return (Seq(tuple(items), False, type_, site, backing),)
 
     def _struct(
         self,
@@ -277,10 +278,9 @@ class Expressions(Operators):
                 v = loaded[0] if len(loaded) == 1 else v
             if isinstance(v, Seq) and isinstance(low, int) and (high is None or isinstance(high, int)):
                 items = v.items[low:high]
-                if not v.open or (isinstance(high, int) and high <= len(v.items)):
-                    out = union(out, (Seq(items, False, v.type, v.site),))
-                else:
-                    out = union(out, (Seq(items, True, v.type, v.site),))
+                known = not v.open or (isinstance(high, int) and high <= len(v.items))
+                backing = (v.backing[0], v.backing[1] + low) if v.backing is not None else None
+                out = union(out, (Seq(items, not known, v.type, v.site, backing),))
             elif isinstance(v, Seq):
                 out = union(out, (Seq((), True, v.type, v.site),))
             elif isinstance(v, Const) and isinstance(v.value, str) and isinstance(low, int):

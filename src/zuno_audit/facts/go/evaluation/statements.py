@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.evaluation.calls import Calls
@@ -17,6 +17,7 @@ from zuno_audit.facts.go.values import (
     Pointer,
     Seq,
     State,
+    Struct,
     Unknown,
     Val,
     Value,
@@ -24,9 +25,6 @@ from zuno_audit.facts.go.values import (
     union,
 )
 from zuno_audit.languages.go import syntax as s
-
-if TYPE_CHECKING:
-    pass
 
 
 class Statements(Calls):
@@ -151,19 +149,31 @@ class Statements(Calls):
                 self._assign_map(v, at, value, state, strong=len(owner) == 1)
         if any(isinstance(v, Seq | Pointer) for v in owner):
             base = self._address(lhs.x, scope, state)
-            if base is None:
-                return
-            target = self.force(self.load(base, state))
-            new = tuple(self._with_item(t, at, value) if isinstance(t, Seq) else t for t in target)
-            self.store(base.cell, base.path, new, state)
+            if base is not None:
+                target = self.force(self.load(base, state))
+                new = tuple(self._with_item(t, at, value) if isinstance(t, Seq) else t for t in target)
+                self.store(base.cell, base.path, new, state)
+            if any(not isinstance(v, Const) for v in value):
+                shared = [v.backing for v in owner if isinstance(v, Seq) and v.backing is not None]
+                self._assign_shared(shared, at, value, state)
 
     @staticmethod
     def _with_item(seq: Seq, at: Any, value: Value) -> Val:
-        items = list(seq.items)
-        if isinstance(at, int) and 0 <= at < len(items):
-            items[at] = value
-            return Seq(tuple(items), seq.open, seq.type, seq.site)
-        return Seq(tuple(union(i, value) for i in items), seq.open, seq.type, seq.site)
+        return _with_item(seq, at, value)
+
+    @staticmethod
+    def _assign_shared(backings: list[tuple[object, int]], at: Any, value: Value, state: State) -> None:
+        """Other slices of the array see the new element too (specification, "Slice types").
+
+        For the sake of speed that is not done for numbers and texts.
+        """
+        for array, first in backings:
+            position = first + at if isinstance(at, int) else None
+            strong = len(backings) == 1
+            for cell, held in list(state.cells.items()):
+                new = tuple(_seen_in(v, array, position, value, strong) for v in held)
+                if any(a is not b for a, b in zip(new, held, strict=True)):
+                    state.cells[cell] = new
 
     def _assign_map(self, v: Map, at: Any, value: Value, state: State, strong: bool) -> None:
         out: list[Val] = []
@@ -245,3 +255,29 @@ class Statements(Calls):
 def alive(state: State) -> State | None:
     """The state, or None when no path goes on."""
     return None if state.dead else state
+
+
+def _with_item(seq: Seq, at: Any, value: Value) -> Seq:
+    """A sequence with another element; at a position that is not known, each element may be the new one."""
+    items = list(seq.items)
+    if isinstance(at, int) and 0 <= at < len(items):
+        items[at] = value
+    else:
+        items = [union(i, value) for i in items]
+    return Seq(tuple(items), seq.open, seq.type, seq.site, seq.backing)
+
+
+def _seen_in(v: Val, array: object, position: int | None, value: Value, strong: bool) -> Val:
+    """What an alternative looks like after the element of an array was assigned."""
+    if isinstance(v, Seq) and v.backing is not None and v.backing[0] is array:
+        if position is None:
+            return _with_item(v, None, value)
+        at = position - v.backing[1]
+        if not 0 <= at < len(v.items) or v.items[at] is value:
+            return v
+        return _with_item(v, at, value if strong else union(v.items[at], value))
+    if isinstance(v, Struct):
+        fields = {n: tuple(_seen_in(x, array, position, value, strong) for x in f) for n, f in v.fields.items()}
+        if any(a is not b for n, f in v.fields.items() for a, b in zip(fields[n], f, strict=True)):
+            return Struct(v.type, fields, v.open, v.site)
+    return v
