@@ -59,7 +59,7 @@ class ResultWriter:
         self._indexes = rule_indexes
         self._is_full = is_full
         self._rules = {rule.id: rule for rule in result.rules}
-        self._anchors = Anchors(result.files)
+        self._anchors = Anchors(tuple(path for path in result.files if not path.startswith("../")))
         self._sources = Sources(result)
         self._hashes: dict[str, LineHashes | None] = {}
         self._uris: dict[str, str] = {}
