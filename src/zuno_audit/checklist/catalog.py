@@ -12,12 +12,12 @@ from typing import Any
 
 from zuno_audit.checklist.profile import Parameters, Profile
 from zuno_audit.errors import RuleError
-from zuno_audit.model.control import Checklist, CheckRef, Control
+from zuno_audit.model.control import EVIDENCE, Checklist, CheckRef, Control
 from zuno_audit.rules.document import Document, Library, Path, line_of
 from zuno_audit.rules.text import argument_text
 
 _DECIDERS = ("files", "evidence", "person")
-_CONTROL_KEYS = frozenset({"id", "title", "decided_by", "checks", "ask", "applies_when"})
+_CONTROL_KEYS = frozenset({"id", "title", "decided_by", "checks", "ask", "applies_when", "evidence"})
 _ID = re.compile(r"(?:[A-Z]+-)?([1-9A-Z])(?:\.[0-9]+){1,3}\Z")
 _PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
 _FILLED = ("title", "ask", "checks", "applies_when")  # keys whose text may hold placeholders
@@ -141,6 +141,9 @@ def _control(data: Any, phase: str, section: str, where: Path) -> Control:
         checks=tuple(_reference(ref, (*where, "checks", i)) for i, ref in enumerate(refs)),
         ask=data.get("ask", ""),
         applies_when=None if applies is None else _reference(applies, (*where, "applies_when")),
+        evidence=tuple(
+            _evidence(entry, (*where, "evidence", i)) for i, entry in enumerate(data.get("evidence") or [])
+        ),
     )
 
 
@@ -152,8 +155,23 @@ def _check_control(data: Mapping[str, Any], phase: str, where: Path) -> None:
         raise _Wrong(f"decided_by is one of {', '.join(_DECIDERS)}", *where, "decided_by")
     if (data["decided_by"] == "files") == bool(data.get("ask")):
         raise _Wrong("ask goes with decided_by evidence and person, and only with them", *where)
+    if data.get("evidence") and data["decided_by"] != "evidence":
+        raise _Wrong("evidence goes with decided_by evidence", *where, "evidence")
+    if not isinstance(data.get("evidence") or [], list):
+        raise _Wrong("evidence is a list", *where, "evidence")
     if not isinstance(data.get("checks") or [], list):
         raise _Wrong("checks is a list", *where, "checks")
+
+
+def _evidence(data: Any, where: Path) -> CheckRef:
+    """`{kind: NAME, argument: value...}`. The caller checks whether the kind exists."""
+    if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
+        raise _Wrong("evidence is a kind with its arguments", *where)
+    arguments = {name: value for name, value in data.items() if name != "kind"}
+    if any(value is None for value in arguments.values()):
+        raise _Wrong("an argument of evidence has no value", *where)
+    texts = sorted((name, argument_text(value)) for name, value in arguments.items())
+    return CheckRef(EVIDENCE + data["kind"], tuple(texts))
 
 
 def _reference(data: Any, where: Path) -> CheckRef:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+EVIDENCE = "evidence:"  # what the `rule` of a reference to evidence begins with; its kind follows
+
+
 @dataclass(frozen=True, slots=True)
 class CheckRef:
     """A rule and the arguments it is run with. Equal references share one run."""
@@ -19,7 +22,8 @@ class Control:
 
     `decided_by` says who has the last word: `files`, `evidence` (the output of a run) or `person`; `ask` says
     what is to be run or looked at when it is not files alone. `checks` must all hold. `applies_when` is a check
-    whose empty scope makes the control not-applicable.
+    whose empty scope makes the control not-applicable. `evidence` is what the outputs of runs must show, all of
+    it, so that nobody needs to be asked; empty when no kind of evidence can decide.
     """
 
     id: str
@@ -31,6 +35,7 @@ class Control:
     checks: tuple[CheckRef, ...] = ()
     ask: str = ""
     applies_when: CheckRef | None = None
+    evidence: tuple[CheckRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""SARIF 2.1.0 of any tool."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
+from zuno_audit.evidence.readers.common import as_list, as_object, line_with, object_of, seconds, text_at
+
+_KEYS = re.compile(rb'"\$schema":\s*"[^"]*sarif|"runs":\s*\[')
+_LEVELS = {"error": "error", "warning": "warning", "note": "note", "none": "note"}
+
+
+def recognise(head: bytes) -> bool:
+    """True for a SARIF log."""
+    return head.lstrip()[:1] == b"{" and _KEYS.search(head) is not None
+
+
+def read(data: bytes) -> Reading:
+    """A `scan` for each run and an `issue` for each result that counts. Raises BrokenEvidence."""
+    document = object_of(data)
+    if not isinstance(document.get("runs"), list):
+        raise BrokenEvidence("a SARIF log without runs")
+    found: list[Observation] = []
+    made_at: float | None = None
+    for run in map(as_object, document["runs"]):
+        calls = [as_object(i) for i in as_list(run.get("invocations"))]
+        ends = [seconds(text_at(call, "endTimeUtc")) for call in calls]
+        made_at = max(filter(None, (made_at, *ends)), default=None)
+        found += _run(run, calls, data)
+    return Reading(tuple(found), made_at)
+
+
+def _run(run: dict[str, Any], calls: list[dict[str, Any]], data: bytes) -> list[Observation]:
+    tool = text_at(run, "tool", "driver", "name").lower()
+    if not tool:
+        raise BrokenEvidence("a SARIF run that does not name its tool")
+    is_broken = any(call.get("executionSuccessful") is False for call in calls)
+    scan = Observation("scan", tool, "error" if is_broken else "ok", labels=(("linters", tool),))
+    results = [as_object(r) for r in as_list(run.get("results"))]
+    levels = _default_levels(run)
+    return [scan, *(_issue(r, tool, levels, data) for r in results if _counts(r))]
+
+
+def _default_levels(run: dict[str, Any]) -> dict[str, str]:
+    driver = as_object(as_object(run.get("tool")).get("driver"))
+    rules = [as_object(rule) for rule in as_list(driver.get("rules"))]
+    return {text_at(r, "id"): text_at(r, "defaultConfiguration", "level") for r in rules}
+
+
+def _counts(result: dict[str, Any]) -> bool:
+    kind = result.get("kind", "fail")
+    return kind in ("fail", "open", "review") and not result.get("suppressions")
+
+
+def _issue(result: dict[str, Any], tool: str, levels: dict[str, str], data: bytes) -> Observation:
+    rule = text_at(result, "ruleId")
+    level = text_at(result, "level") or levels.get(rule) or "warning"
+    places = as_list(result.get("locations"))
+    physical = as_object(as_object(places[0]).get("physicalLocation") or {}) if places else {}
+    region = as_object(physical.get("region") or {})
+    where = f"{text_at(physical, 'artifactLocation', 'uri')}:{region.get('startLine', 1)}"
+    text = text_at(result, "message", "text")
+    labels = (("linter", tool), ("where", where), ("text", text))
+    line = line_with(data, f'"{rule}"')
+    return Observation("issue", f"{rule} {where}", _LEVELS.get(level, "warning"), labels=labels, line=line)

@@ -1,0 +1,76 @@
+"""What judging evidence needs to know of the audited tree: its modules, its packages, what they hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from posixpath import dirname
+
+from zuno_audit.source.classify import FileKind
+from zuno_audit.source.modules import GoModule, module_of, modules
+from zuno_audit.source.repository import Repository
+
+_STATEMENTS = re.compile(rb"(?m)^func [^\n]*\{[ \t]*(?:\n|[^\s}])")  # a function that is not empty
+_CONSTRAINT = re.compile(rb"(?m)^//go:build ")
+
+
+class Tree:
+    """Answers about one repository, each found once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+
+    @cached_property
+    def _modules(self) -> tuple[GoModule, ...]:
+        return modules(self.repository)
+
+    def folder_of(self, import_path: str) -> str | None:
+        """The folder of a package of this tree ("" for the root), or None for a package from elsewhere."""
+        path = import_path.removesuffix(".test").removesuffix("_test")
+        owners = [m for m in self._modules if m.path and (path + "/").startswith(m.path + "/")]
+        if not owners:
+            return None
+        owner = max(owners, key=lambda m: len(m.path))
+        inside = path[len(owner.path) :].lstrip("/")
+        return "/".join(part for part in (owner.directory, inside) if part)
+
+    @cached_property
+    def tested_folders(self) -> frozenset[str]:
+        """Folders with test files in the module of the root, or in all modules when the root has none."""
+        return self._folders_of(p for p in self.repository.files if p.endswith("_test.go"))
+
+    @cached_property
+    def code_folders(self) -> frozenset[str]:
+        """Folders of the same modules with functions that every build compiles."""
+        return self._folders_of(
+            path
+            for path in self.repository.grep(
+                b"func ", suffix=".go", kinds={FileKind.CODE, FileKind.GENERATED}
+            )
+            if _is_code(self.repository.read(path) or b"")
+        )
+
+    @cached_property
+    def go_files(self) -> int:
+        """How many hand-written Go files that are no tests these modules hold, without build constraints."""
+        return sum(
+            _CONSTRAINT.search(self.repository.read(path) or b"") is None
+            for path in self.repository.grep(b"package ", suffix=".go", kinds={FileKind.CODE})
+            if self._is_of_root(path)
+        )
+
+    def _folders_of(self, paths: Iterable[str]) -> frozenset[str]:
+        return frozenset(dirname(path) for path in paths if self._is_of_root(path))
+
+    def _is_of_root(self, path: str) -> bool:
+        parts = path.split("/")[:-1]
+        if any(part in ("vendor", "testdata") or part[:1] in ("_", ".") for part in parts):
+            return False
+        owner = module_of(path, self._modules)
+        roots = [m for m in self._modules if m.directory == ""]
+        return owner is not None and (not roots or owner in roots)
+
+
+def _is_code(data: bytes) -> bool:
+    return _CONSTRAINT.search(data) is None and _STATEMENTS.search(data) is not None
