@@ -19,6 +19,7 @@ from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.rules.rule import Rule
 
 Runs = Mapping[CheckRef, RuleRun]
+_SAW_ALL = frozenset({Outcome.RAN, Outcome.NOT_APPLICABLE, Outcome.OPEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ def excuse(
     `known` are the ids of all rules, `own` the rules of the engine.
     """
     return _Excuser(dict(runs), tuple(controls), excuses, known, own).marked_runs()
+
+
+def excuse_more(runs: Runs, excuses: Excuses) -> dict[CheckRef, RuleRun]:
+    """Runs that came later, with their findings marked; of what is of no use `excuse` has told already."""
+    return _Excuser(dict(runs), (), excuses, (), {}).with_marks()
 
 
 @dataclass(slots=True)
@@ -71,6 +77,11 @@ class _Excuser:
             run = RuleRun(rule, (), Outcome.RAN, len(findings), "", (), findings)
             runs[CheckRef(rule)] = _marked(run, marks)
         return runs
+
+    def with_marks(self) -> dict[CheckRef, RuleRun]:
+        items, in_source = self._items(), self._marks_in_source()
+        marks = {finding: self._mark(finding, items[finding], in_source) for finding in items}
+        return {ref: _marked(run, marks) for ref, run in self.runs.items()}
 
     def _items(self) -> dict[Finding, set[str]]:
         """The items whose own checks made each finding."""
@@ -155,10 +166,10 @@ class _Excuser:
         return {ref.rule for c in self.controls if waiver.covers_item(c.id) for ref in c.checks}
 
     def _ran_to_the_end(self, rules: Collection[str]) -> bool:
-        """True when these rules were run and no run failed: what they do not find is not there."""
+        """True when these rules were run and saw all of their scope: what they do not find is not there."""
         outcomes = {(run.rule, run.outcome) for run in self.runs.values() if run.rule in rules}
         was_run = {rule for rule, _ in outcomes} | self.own.keys() >= set(rules)
-        return bool(rules) and was_run and all(outcome is not Outcome.FAILED for _, outcome in outcomes)
+        return bool(rules) and was_run and all(outcome in _SAW_ALL for _, outcome in outcomes)
 
     def _own(self, rule: str, about: Suppression | Waiver, message: str) -> Finding:
         return Finding(rule, self.own[rule].info.level, message, about.location)

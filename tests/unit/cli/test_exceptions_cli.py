@@ -155,7 +155,7 @@ def test_the_day_can_be_given_to_the_library(project: Path) -> None:
     ("file", "text", "words"),
     [
         (WAIVERS, WAIVER.format("soon"), f"{WAIVERS}:5: expiry 'soon' is not a day"),
-        (WAIVERS, "waivers: [", f"{WAIVERS}:1: YAML does not parse"),
+        (WAIVERS, "waivers: [", f"{WAIVERS}:2: YAML does not parse"),
         (BASELINE, "<<<<<<< HEAD\n", f"{BASELINE}:1: not JSON"),
         (BASELINE, '{"schema": "other"}', f"{BASELINE}:1: not a baseline"),
     ],
@@ -163,7 +163,8 @@ def test_the_day_can_be_given_to_the_library(project: Path) -> None:
 def test_a_malformed_file_is_2_and_nothing_is_overwritten(
     file: str, text: str, words: str, project: Path
 ) -> None:
-    write(project, {file: text, "old.json": "old"})
+    known = '{"schema": "zuno-audit/baseline/v1", "findings": []}'
+    write(project, {BASELINE: known, file: text, "old.json": "old"})
     for arguments in (["-o", "json=old.json"], ["baseline", "update"], ["baseline", "prune"]):
         done = zuno_audit(project, *arguments)
         assert done.code == 2 and done.out == ""
