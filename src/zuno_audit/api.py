@@ -8,7 +8,7 @@ Nothing here prints, changes global state or exits, and separate calls may run i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from zuno_audit.checklist.evaluate import attribute, counts, evaluate
 from zuno_audit.checklist.profile import load_profile, profile_names
 from zuno_audit.config.setup import Setup, built_in_rules, control_references, set_up
 from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
-from zuno_audit.engine.excuse import Excuses, excuse
+from zuno_audit.engine.excuse import Excuses, excuse, excuse_more
 from zuno_audit.engine.own_rules import OWN_RULES
 from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
@@ -30,7 +30,7 @@ from zuno_audit.facts.base import FactStore
 from zuno_audit.model.control import Checklist, CheckRef
 from zuno_audit.model.finding import Diagnostic, Finding, Level
 from zuno_audit.model.result import AuditResult
-from zuno_audit.model.rule_run import Outcome
+from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.model.verdict import Verdict
 from zuno_audit.resources import data_root
 from zuno_audit.rules.document import Library
@@ -168,9 +168,10 @@ def audit(
     verdicts = evaluate(checklist, by_ref, strict=strict)
     team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
-    findings = settle({**by_ref, **team.runs}, attribute(verdicts), (c.id for c in checklist.controls), read)
+    every = {**by_ref, **excuse_more(team.runs, excuses)}
+    findings = settle(every, attribute(verdicts), (c.id for c in checklist.controls), read)
     if known is not None:
-        findings = compare(findings, known, unsure_rules(rules, runs))
+        findings = compare(findings, known, unsure_rules(rules, every))
     return Report(
         AuditResult(
             tool_version=VERSION,
@@ -231,10 +232,10 @@ def _bytes_of(file: Path) -> bytes:
         raise ConfigError(f"cannot be read: {why}", path=str(file), hint=_OTHER_BASELINE) from None
 
 
-def unsure_rules(rules: RuleFiles, runs: Runs) -> frozenset[str]:
+def unsure_rules(rules: RuleFiles, runs: Mapping[CheckRef, RuleRun]) -> frozenset[str]:
     """The rules of which nobody can say that what they do not find is not there."""
-    failed = {run.rule for run in runs.by_ref.values() if run.outcome is Outcome.FAILED}
-    ran = {run.rule for run in runs.by_ref.values()} | set(OWN_RULES)
+    failed = {run.rule for run in runs.values() if run.outcome in (Outcome.FAILED, Outcome.SKIPPED)}
+    ran = {run.rule for run in runs.values()} | set(OWN_RULES)
     return frozenset(failed | (set(rules.ids()) - ran))
 
 
