@@ -10,6 +10,7 @@ import click
 from zuno_audit.cli.exits import Session
 from zuno_audit.cli.help import DefaultGroup, GroupedCommand, GroupedOption
 from zuno_audit.cli.outputs import Output, parse_output
+from zuno_audit.cli.rule_commands import explain, rules
 from zuno_audit.report import FORMATS
 from zuno_audit.version import VERSION
 
@@ -238,3 +239,7 @@ def prune(path: str, file: Path | None, quiet: bool) -> int:
     from zuno_audit.cli.baseline import PRUNE, BaselineOptions, run_baseline
 
     return run_baseline(PRUNE, BaselineOptions(path, file, quiet))
+
+
+app.add_command(rules)
+app.add_command(explain)

@@ -33,7 +33,7 @@ def query_table(name: str, root: Traversable | None = None) -> Callable[[FactSto
     `root` is the folder that holds `queries`, by default our own. Raises RuleError when there is
     no such query or it does not compile.
     """
-    text = _query_text(name, root or data_root())
+    text = query_text(name, root)
     literals = tuple(literal.encode() for literal in _CONTAINS.findall(text))
     query = _compiled(name, text)
 
@@ -43,9 +43,10 @@ def query_table(name: str, root: Traversable | None = None) -> Callable[[FactSto
     return provide
 
 
-def _query_text(name: str, root: Traversable) -> str:
+def query_text(name: str, root: Traversable | None = None) -> str:
+    """The text of a query, see `query_table`. Raises RuleError when there is none of this name."""
     language, _, stem = name.partition("/")
-    file = root / "queries" / language / f"{stem}.scm"
+    file = (root or data_root()) / "queries" / language / f"{stem}.scm"
     if language != "go" or not re.fullmatch(r"[a-z0-9_]+", stem) or not file.is_file():
         raise RuleError("there is no such query", path=f"queries/{name}.scm")
     return file.read_text("utf-8")

@@ -52,7 +52,7 @@ def table_of(rule: Rule, store: FactStore) -> Table:
     if rule.table.startswith(QUERY_TABLE):
         from zuno_audit.facts.query import query_table
 
-        return store.get(query_table(rule.table.removeprefix(QUERY_TABLE)))
+        return store.get(query_table(rule.table.removeprefix(QUERY_TABLE), rule.queries))
     return store.table(rule.table)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -19,7 +20,7 @@ from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
 from zuno_audit.rules.shape import ShapeError, check_shape, complaining
 from zuno_audit.rules.text import argument_text
 
-NOT_PACKS = frozenset({"checklist", "profiles"})
+NOT_PACKS = frozenset({"checklist", "profiles", "queries"})
 QUERY_TABLE = "query:"
 _QUANTIFIERS = ("for_each", "exists", "forbid")
 _WITHOUT_TABLE = frozenset({"python", "engine"})
@@ -67,8 +68,13 @@ class RuleFiles:
         """
         if rule_id not in self._rules:
             library, path = self._files[rule_id]
-            self._rules[rule_id] = rule_from(library.read(path))
+            self._rules[rule_id] = replace(rule_from(library.read(path)), folder=library.root)
         return self._rules[rule_id]
+
+    def text(self, rule_id: str) -> str:
+        """The text of a rule's file. Raises KeyError for an unknown id, RuleError for an unreadable file."""
+        library, path = self._files[rule_id]
+        return library.read(path).text
 
     def packs(self) -> dict[str, str]:
         """The description of every pack that has a `pack.yaml`, by name. Raises RuleError."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from zuno_audit.model.rule import RuleInfo
@@ -42,7 +43,8 @@ class Rule:
 
     `quantifier` is `for_each`, `exists` or `forbid` over `table`, or `python`: then `check` names the
     function, or `engine`: then no matcher runs it. `parameters` maps names to defaults; None must be given.
-    `at_least`/`at_most` bound the rows.
+    `at_least`/`at_most` bound the rows. `folder` is the folder of packs that it comes from, if any; its own
+    queries lie there in `queries`.
     """
 
     info: RuleInfo
@@ -63,7 +65,14 @@ class Rule:
     at: str = "row"
     passes: str = ""
     path: str = ""
+    folder: Traversable | None = None
 
     @property
     def id(self) -> str:
         return self.info.id
+
+    @property
+    def queries(self) -> Any:
+        """The folder whose `queries` the rule uses, None for those that come with zuno-audit."""
+        own = self.folder
+        return own if own is not None and (own / "queries").is_dir() else None
