@@ -29,6 +29,7 @@ from zuno_audit.languages.yaml import (
 )
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.location import Location
+from zuno_audit.source.classify import FileKind, kind_by_path
 
 _FILE_NAME = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml", re.IGNORECASE)
 _STRUCTURE = re.compile(r"[:{}\[\]]")
@@ -261,7 +262,7 @@ def _has_compose_name(path: str) -> bool:
 
 
 def _may_be_compose(store: FactStore, path: str) -> bool:
-    if not path.endswith((".yml", ".yaml", ".YML", ".YAML")):
+    if not path.endswith((".yml", ".yaml", ".YML", ".YAML")) or kind_by_path(path) is FileKind.VENDORED:
         return False
     if _has_compose_name(path):
         return True

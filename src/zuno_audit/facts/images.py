@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _GO_COMMAND = re.compile(r"\bgo\s+(?:build|install|mod|run|test|generate|vet|get|tool|list)\b")
 _GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)*[^\s;&|]+@\S+")
+_FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
 _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
 _OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
@@ -53,6 +54,7 @@ class StageState:
     variables: dict[str, str] = field(default_factory=dict)  # of ARG and ENV, where the value is known
     copied: list[Copied] = field(default_factory=list)
     everything_known: bool = True
+    fetches: bool = False  # sources that are not of this repository
 
     def original(self, path: str) -> str | None:
         """The path in the build context of what lies at an absolute path of the stage."""
@@ -283,6 +285,8 @@ def _follow(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, StageS
             elif instruction.name in ("COPY", "ADD"):
                 _take_in(store, image, state, instruction, states)
             elif instruction.name == "RUN":
+                if _FETCHES.search("\n".join((instruction.arguments, *instruction.heredocs))):
+                    state.fetches, state.everything_known = True, False
                 yield (
                     stage,
                     replace(state, copied=list(state.copied), variables=dict(state.variables)),
@@ -389,6 +393,8 @@ def _stage_toolchain(
         return Answer(UNKNOWN, "go.mod does not say which Go version it needs", proof)
     major, minor, patch, _stage = have.groups()
     version = (int(major), int(minor), int(patch) if patch else 10**6)
+    if state.fetches:
+        return Answer(UNKNOWN, "what the image compiles is fetched while it is built", proof)
     if version >= need[:3]:
         return Answer(YES, f"{base.text} has Go {major}.{minor}", proof)
     inline = re.search(r"\bGOTOOLCHAIN=(\S+)", run.arguments)
