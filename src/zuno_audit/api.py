@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.checklist.catalog import load_checklist
-from zuno_audit.checklist.evaluate import attribute, counts, evaluate
+from zuno_audit.checklist.evaluate import attribute, counts, evaluate, unasked
 from zuno_audit.checklist.profile import load_profile, profile_names
 from zuno_audit.config.setup import Setup, built_in_rules, control_references, set_up
 from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
@@ -26,6 +26,7 @@ from zuno_audit.engine.settle import settle, settle_diagnostics
 from zuno_audit.engine.suppress import suppressions_in
 from zuno_audit.engine.waivers import read_waivers
 from zuno_audit.errors import ConfigError, UsageError
+from zuno_audit.evidence.gather import gather
 from zuno_audit.facts.base import FactStore
 from zuno_audit.model.control import Checklist, CheckRef
 from zuno_audit.model.finding import Diagnostic, Finding, Level
@@ -133,6 +134,7 @@ def audit(
     no_baseline: bool = False,
     today: date | None = None,
     checklist_file: str | os.PathLike[str] | None = None,
+    evidence: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Audits a folder against the checklist.
@@ -146,9 +148,10 @@ def audit(
     is the day that waivers are held against, by default this one.
     `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one that the
     configuration names, else the one in the folder that speaks of our items, if there is one.
-    Raises UsageError for an unknown phase, SourceError when the folder cannot be read, RuleError when
-    a rule or checklist file is malformed, ConfigError when the team's checklist cannot serve as one, and when
-    the configuration, the baseline or the waivers are malformed.
+    `evidence` is a folder with the outputs of runs, by default `.zuno-audit/evidence` of the folder.
+    Raises UsageError for an unknown phase or a folder of evidence that is not there, SourceError when the
+    folder cannot be read, RuleError when a rule or checklist file is malformed, ConfigError when the team's
+    checklist cannot serve as one, and when the configuration, the baseline or the waivers are malformed.
     """
     repository = open_repository(Path(root))
     setup = set_up(repository, profile=profile, config=config, no_config=no_config, trust=trust)
@@ -162,10 +165,22 @@ def audit(
     nothing = not holds_go(repository)
     refs = references(checklist)
     runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress)
+    info = git_info(repository)
+    shown = gather(
+        repository,
+        None if evidence is None else Path(evidence),
+        checklist=checklist,
+        items=(c.id for c in whole.controls),
+        commit=info.commit,
+        today=today,
+    )
     own = {rule_id: rules.rule(rule_id) for rule_id in OWN_RULES}
     excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
-    by_ref = excuse({**runs.by_ref, **setup.skipped(refs)}, checklist.controls, excuses, rules.ids(), own)
-    verdicts = evaluate(checklist, by_ref, strict=strict)
+    finished = {**runs.by_ref, **setup.skipped(refs), **({} if nothing else shown.runs)}
+    by_ref = excuse(finished, checklist.controls, excuses, rules.ids(), own)
+    verdicts = evaluate(checklist, by_ref, strict=strict, attestations=() if nothing else shown.attestations)
+    idle = unasked(verdicts)
+    by_ref = {ref: run for ref, run in by_ref.items() if ref not in idle}
     team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
     every = {**by_ref, **excuse_more(team.runs, excuses)}
@@ -175,14 +190,19 @@ def audit(
     return Report(
         AuditResult(
             tool_version=VERSION,
-            repository=git_info(repository),
+            repository=info,
             checklist=checklist,
             verdicts=verdicts,
             findings=_strictly(findings) if strict else findings,
-            diagnostics=settle_diagnostics((*setup.diagnostics, *runs.diagnostics, *team.diagnostics), store),
-            rules=tuple(
-                rules.rule(rule_id).info
-                for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in (*refs, *team.runs))})
+            diagnostics=settle_diagnostics(
+                (*setup.diagnostics, *runs.diagnostics, *team.diagnostics, *shown.diagnostics), store
+            ),
+            rules=(
+                *shown.rules,
+                *(
+                    rules.rule(rule_id).info
+                    for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in (*refs, *team.runs))})
+                ),
             ),
             files=team.files(repository),
             profile=setup.profile.name,

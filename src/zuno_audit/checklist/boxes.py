@@ -80,6 +80,8 @@ def _deciding(verdict: Verdict) -> Check:
 def _why_unsure(match: BoxMatch) -> str:
     if match.how == "position":
         return f"Only its place speaks for item {match.control}, its words do not."
+    if match.how == "elsewhere":
+        return f"It resembles item {match.control}, but does not stand where that item would."
     return f"It says more or other than the checks of item {match.control} look at: {_listed(match.unknown)}."
 
 
@@ -138,6 +140,8 @@ def _of_words(judged: BoxVerdict) -> Iterator[_Said]:
             message += f" It differs in what it claims: {_listed(match.unknown)}."
         elif match.how == "position":
             message += " Only its place speaks for that item."
+        elif match.how == "elsewhere":
+            message += " It does not stand where that item would."
         yield _Said(
             REWORDED, f"{message} A pin settles it: <!-- zuno: {match.control} -->.", box, (match.control,)
         )

@@ -16,11 +16,12 @@ from zuno_audit.checklist.known import NOT, Wording
 from zuno_audit.checklist.similarity import similarities
 from zuno_audit.checklist.wording import (
     SIGNS,
-    KnownClaims,
+    Knowledge,
     claims,
     digest,
     is_known,
     negates,
+    prose_terms,
 )
 from zuno_audit.model.box import Box, BoxMatch
 from zuno_audit.model.control import Checklist, Control
@@ -212,6 +213,8 @@ class _Matcher:
             )
         elif words.get(item, 0.0) < HINT:
             self.done[index] = BoxMatch(item, "position", is_reworded=True)
+        elif scores[item] - own < SUPPORT:
+            self.done[index] = BoxMatch(item, "elsewhere", is_reworded=True)
 
     def _repeated(self) -> None:
         """A known wording that stands a second time speaks of the same item."""
@@ -223,7 +226,7 @@ class _Matcher:
     # -- what a match is worth
 
     def _finished(self) -> tuple[BoxMatch, ...]:
-        known = KnownClaims(self.controls, self.wordings)
+        known = Knowledge(self.checklist, self.wordings)
         found = []
         for index, box in enumerate(self.boxes):
             match = self.done.get(index)
@@ -234,7 +237,7 @@ class _Matcher:
                 if self._is_to_the_letter(index, item):
                     match = BoxMatch(item, "exact")
                 else:
-                    match = self._reworded(box, item, known.of(item))
+                    match = self._reworded(box, item, known)
             assert match is not None
             found.append(match)
         return tuple(found)
@@ -248,16 +251,19 @@ class _Matcher:
             return digest(box.body) in (wording.body, "-")
         return digest(box.body) == "-"
 
-    def _reworded(self, box: Box, item: str, known: frozenset[str]) -> BoxMatch:
-        wording, title = self.wordings.get(item), self.controls[item].title
+    def _reworded(self, box: Box, item: str, knowledge: Knowledge) -> BoxMatch:
+        wording, title, known = self.wordings.get(item), self.controls[item].title, knowledge.claims(item)
         own = claims(box.text) | claims(box.body, is_code=True)
         unknown = [claim for claim in sorted(own) if claim not in SIGNS and not is_known(claim, known)]
-        opposite = next((sign for sign in SIGNS if sign in own), "") if not own & known & SIGNS else ""
+        if own & SIGNS and not own & SIGNS <= known:
+            unknown += sorted(own & SIGNS - known)
         usual = {wording.negates} if wording is not None else set()
-        if opposite and SIGNS & known:
-            unknown.append(opposite)
         if negates(box.text) not in usual | {negates(title)}:
             unknown.append(NOT)
+        words = prose_terms(box.text)
+        new = words - knowledge.terms(item) if words else words
+        if len(new) > 1 + 2 * (len(words) - len(new)) or (words and len(new) == len(words)):
+            unknown += sorted(new)
         return BoxMatch(item, "reworded", unknown=tuple(unknown), is_reworded=True)
 
 

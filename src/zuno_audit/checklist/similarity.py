@@ -14,6 +14,7 @@ from zuno_audit.model.control import Control
 
 CANDIDATES = 8  # items that a box is compared with in earnest
 TITLE, NAMES, PARENT, SECTION = 1.0, 0.8, 0.3, 0.25  # weights of where a term stands
+MAX_POSTINGS = 80  # items that share a term; one of more items tells nothing apart
 BODY_CHARACTERS = 1500  # of what stands below a box
 
 Weights = dict[str, float]
@@ -39,7 +40,10 @@ def similarities(
 def _best(weights: Weights, index: Mapping[str, list[tuple[str, float]]]) -> dict[str, float]:
     scores: dict[str, float] = defaultdict(float)
     for term, weight in weights.items():
-        for item, other in index.get(term, ()):
+        postings = index.get(term, ())
+        if len(postings) > MAX_POSTINGS:
+            continue
+        for item, other in postings:
             scores[item] += weight * other
     best = nsmallest(CANDIDATES, scores.items(), key=lambda pair: (-pair[1], pair[0]))
     return {item: min(score, 1.0) for item, score in best}

@@ -35,6 +35,11 @@ review: reviewed
 approve: approved approval
 signin: login
 """
+_GENERIC = """
+exist exists present there place places file files func function code service services microservice
+microservices work works working look looks ok one new way correct correctly proper properly right real single item project
+ready complete completed success successful successfully but already double still every
+"""
 _UNITS = "s: second sec\nm: minute min\nh: hour hr\nd: day\nb: byte\nbit: bit"
 _COUNTS = "two three four five six seven eight nine ten eleven twelve"
 
@@ -45,6 +50,7 @@ def _pairs(text: str) -> dict[str, str]:
     return {word: meaning for meaning, _, words in lines for word in words.split()}
 
 
+GENERIC = frozenset(_GENERIC.split())  # words that tell nothing of what a statement is about
 STOP = frozenset(_STOP.split())
 SAME = _pairs(_SAME)
 UNITS = _pairs(_UNITS)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from zuno_audit.checklist.known import Wording
-from zuno_audit.checklist.vocabulary import COUNTS, SAME, STOP, UNITS
-from zuno_audit.model.control import Control
+from zuno_audit.checklist.vocabulary import COUNTS, GENERIC, SAME, STOP, UNITS
+from zuno_audit.model.control import Checklist, Control
 
 MAX_TERMS = 80  # of one text; the longest box known has 60
 SIGNS = frozenset("<>")
@@ -24,12 +24,14 @@ _NUMBERING = re.compile(
 _ORDINAL = re.compile(
     r"(?i)\b(test|try|trial|step|stage|phase|task|issue|option|part|item|section|no\.?)[ \t]*#?\d+\b[:.)]?"
 )
+_LETTERS = "abcdefghijklmnopqrstuvwxyz%"  # of units
 _DIGIT = re.compile(r"\d")
 _ATOM = re.compile(r"[a-z0-9]+|[<>=%]")
-_CODE = re.compile(r"(`+)([^`\n]+)\1")
+_CODE = re.compile(r"(?<!`)(`+)([^`\n]+)\1")
 _WORD = re.compile(r"[A-Za-z][A-Za-z]+")
 _NAME = re.compile(
-    r"[A-Za-z0-9_.*$@:{}~-]*[A-Za-z0-9_*](?:/+[A-Za-z0-9_.*@:{}~-]*)+"  # a path
+    r"(?<![A-Za-z0-9_.*$@:{}~/-])[A-Za-z0-9_.*$@:{}~-]{0,100}[A-Za-z0-9_*]"  # a path
+    r"(?:/+[A-Za-z0-9_.*@:{}~-]*)+"
     r"|[A-Za-z_$.*][A-Za-z0-9_.*-]*[A-Za-z0-9_*]"
 )
 _NUMBER = re.compile(
@@ -41,7 +43,7 @@ _COMMENT = re.compile(r"(?m)(?:^|\s)(?:#|--|//)\s.*$")
 _HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NEGATION = re.compile(
     r"(?i)(?<![\w-])(?:not|no|never|none|zero|without|nothing|nobody|cannot|except|unless|disabled?|removed|deleted"
-    r"|free of|absent|missing|[a-z]+n['’]t)(?![\w-])"
+    r"|free of|absent|missing|fail(?:s|ed|ing)?|bypass\w*|crash\w*|skip\w*|[a-z]+n['’]t)(?![\w-])"
 )
 _MORE = re.compile(
     r"(?i)(?:[>≥]=?|\b(?:above|over|more than|at least|min(?:imum)?|greater than|exceeds?))\s*\d"
@@ -98,11 +100,9 @@ def is_known(claim: str, known: frozenset[str]) -> bool:
     if claim in known:
         return True
     if claim[0].isdigit():
-        number = re.match(r"[\d.]+", claim)
-        bare = number.group() if number else claim
-        units = {name for name in known if re.match(rf"{re.escape(bare)}(?![\d.])", name)}
-        return bare in known or (claim == bare and bool(units))
-    return any(name.endswith("/" + claim) for name in known) if "." in claim or "/" in claim else False
+        bare = claim.rstrip(_LETTERS)
+        return bare in known or (bare == claim and any(name.rstrip(_LETTERS) == bare for name in known))
+    return ("." in claim or "/" in claim) and any(name.endswith("/" + claim) for name in known)
 
 
 def _plain_name(name: str) -> str:
@@ -173,31 +173,54 @@ def _stem(word: str) -> str:
         "e",
     ):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
+            stem = word[: -len(ending)]
+            return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "ls" else stem
     return word
 
 
-class KnownClaims:
-    """What the checks of each item know: the names and numbers of its title, its rules' arguments, its `ask`,
-    its known wording, and those of the items above it."""
+def prose_terms(text: str) -> frozenset[str]:
+    """The words of a text outside of code that say something."""
+    return frozenset(
+        stem
+        for word in _WORD.findall(_CODE.sub(" ", unnumbered(text)))
+        for part in _HUMPS.findall(word)
+        if part.lower() not in GENERIC and (stem := _stem(part.lower()))
+    )
 
-    def __init__(self, controls: Mapping[str, Control], wordings: Mapping[str, Wording]) -> None:
-        self._controls = controls
+
+class Knowledge:
+    """What the checks of each item know."""
+
+    def __init__(self, checklist: Checklist, wordings: Mapping[str, Wording]) -> None:
+        self._controls = {control.id: control for control in checklist.controls}
+        self._phases = dict(checklist.phase_titles)
         self._wordings = wordings
-        self._found: dict[str, frozenset[str]] = {}
+        self._claims: dict[str, frozenset[str]] = {}
 
-    def of(self, item: str) -> frozenset[str]:
-        """The claims that are known for an item."""
-        if item not in self._found:
+    def claims(self, item: str) -> frozenset[str]:
+        """The names and numbers of its title, arguments, `ask` and known wording, and those of the
+        items above it."""
+        if item not in self._claims:
             control = self._controls[item]
             own = set(claims(control.title)) | {word.lower() for word in _WORD.findall(control.title)}
             own |= claims(control.ask)
-            for check in control.checks:
-                for _, value in check.arguments:
-                    own |= claims(value, is_code=True)
+            for value in _arguments(control):
+                own |= claims(value, is_code=True)
             if item in self._wordings:
                 own |= self._wordings[item].names
             parent = control.parent or ""
-            above = self.of(parent) if parent in self._controls else frozenset()
-            self._found[item] = frozenset(own | above)
-        return self._found[item]
+            above = self.claims(parent) if parent in self._controls else frozenset()
+            self._claims[item] = frozenset(own | above)
+        return self._claims[item]
+
+    def terms(self, item: str) -> frozenset[str]:
+        """The words of its title, `ask`, arguments, section and phase, and of the items above it."""
+        control = self._controls[item]
+        texts = [control.title, control.ask, control.section, self._phases.get(control.phase, "")]
+        texts += _arguments(control)
+        found = frozenset().union(*map(terms, texts)) | prose_terms(" ".join(sorted(self.claims(item))))
+        return found | self.terms(control.parent) if control.parent in self._controls else found
+
+
+def _arguments(control: Control) -> list[str]:
+    return [f"{check.rule} {value}" for check in control.checks for _, value in check.arguments]

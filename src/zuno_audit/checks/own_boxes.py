@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_TEXT = 600  # characters of a statement that is read
 MAX_PATHS = 12
 _MARK = "§"
-_CODE = re.compile(r"(`+)([^`\n]+)\1")
+_CODE = re.compile(r"(?<!`)(`+)([^`\n]+)\1")
 _LINK = re.compile(r"\[[^\[\]]{0,200}\]\(([^()\s]{1,300})\)")
 _NOISE = re.compile(r"[*_~:;.!✅✓☑—–]|(?<=\s)-(?=\s)")
 _NUMBERING = re.compile(r"\A\W*(?:\d+(?:\.\d+)+|\d+[.):])\s+")

@@ -26,7 +26,7 @@ _QUOTE = re.compile(r"(?: {0,3}>[ \t]?)+")
 _BULLET = re.compile(r"([ \t]*)([-*+]|\d{1,9}[.)])([ \t]+)")
 _MARK = re.compile(r"\[([ \txX])\](?=[ \t]+\S)")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^\r\n]*)")
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*\Z")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|\Z)")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*\Z")
 _RULER = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*\Z")
 _PIN = re.compile(r"<!--[ \t]*zuno:[ \t]*([^>]{1,300}?)[ \t]*-->")
@@ -152,7 +152,7 @@ class _Reader:
         elif self._opens_fence(number, line, indent):
             return
         elif (heading := _HEADING.match(line)) is not None:
-            self._heading(len(heading.group(1)), heading.group(2) or "")
+            self._heading(len(heading.group(1)), line[heading.end() :].strip(_BLANKS + "#"))
         elif paragraph and not self.items and (setext := _SETEXT.match(line)) is not None:
             self._heading(1 if setext.group(1)[0] == "=" else 2, paragraph)
         elif _RULER.match(line):

@@ -51,6 +51,7 @@ class BoxMatch:
     - `exact`     a wording that is known for the item;
     - `reworded`  other words for it;
     - `position`  nothing but its place among the other boxes speaks for the item;
+    - `elsewhere` its words speak for the item, its place does not;
     - `unclear`   several items fit equally well, `candidates` names them;
     - `none`      no item says this.
 
@@ -67,7 +68,7 @@ class BoxMatch:
     @property
     def is_sure(self) -> bool:
         """True when the verdict of the item is the verdict of the box."""
-        return bool(self.control) and self.how != "position" and not self.unknown
+        return bool(self.control) and self.how not in ("position", "elsewhere") and not self.unknown
 
 
 @dataclass(frozen=True, slots=True)
