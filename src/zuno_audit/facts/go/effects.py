@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from zuno_audit.languages.go.parse import GoFile
 
 _CHANGING_METHODS = frozenset(
-    "Add And Broadcast CompareAndDelete CompareAndSwap Decode Delete Do LoadAndDelete LoadOrStore Or Parse "
-    "Push Put Register Reset Scan Set Signal Store Swap Unmarshal Write".split()
+    ["Add", "And", "Broadcast", "CompareAndDelete", "CompareAndSwap", "Decode", "Delete", "Do", "LoadAndDelete", "LoadOrStore", "Or", "Parse", "Push", "Put", "Register", "Reset", "Scan", "Set", "Signal", "Store", "Swap", "Unmarshal", "Write"]
 )
 
 
@@ -207,7 +206,7 @@ class _Scan:
             return declared is None or isinstance(declared.node, s.ValueSpec)
         return any(
             isinstance(a, s.Unary) and a.op == "&" and root_name(a) not in self.fresh for a in call.args
-        ) or (name in _CHANGING_METHODS and any(root_name(a) in self.params for a in call.args))
+        ) or (_changes(name) and any(root_name(a) in self.params for a in call.args))
 
     def _method_changes(self, fun: s.Selector, call: s.Call) -> bool:
         type_ = self._static_type(fun.x)
@@ -215,10 +214,12 @@ class _Scan:
             root = root_name(fun.x)
             if root is not None and root in self.params:
                 return True
-            return any(root_name(a) in self.params for a in call.args) and fun.sel in _CHANGING_METHODS
+            return _changes(fun.sel) and self._hands_out(call)
         base = type_.elem if type_.kind == "pointer" and type_.elem else type_
         if base.kind == "extern":
-            return fun.sel in _CHANGING_METHODS and base.path in ("sync/atomic", "sync")
+            if base.path in ("sync/atomic", "sync"):
+                return fun.sel in _CHANGING_METHODS
+            return _changes(fun.sel) and self._hands_out(call)
         found = self.types.find_method(type_, fun.sel)
         if found is None:
             return self.types.find_field(type_, fun.sel) is not None  # a function in a field
@@ -226,6 +227,14 @@ class _Scan:
         if hasattr(target, "node") and isinstance(target.node, s.FuncDecl) and hasattr(target, "package"):
             return self.effects.writes(target.node, target.file, target.package)  # type: ignore[union-attr,arg-type]
         return getattr(target, "kind", "") != "extern" and any(root_name(a) in self.params for a in call.args)
+
+    def _hands_out(self, call: s.Call) -> bool:
+        """True when an argument gives access to memory of the caller."""
+        for arg in call.args:
+            root = root_name(arg)
+            if root in self.params or (isinstance(arg, s.Unary) and arg.op == "&" and root not in self.fresh):
+                return True
+        return False
 
     def _static_type(self, expr: s.Expr) -> Type | None:
         match expr:
@@ -238,6 +247,12 @@ class _Scan:
                 owner = self._static_type(x)
                 return owner.elem if owner is not None and owner.kind == "pointer" else None
         return None
+
+
+def _changes(name: str) -> bool:
+    from zuno_audit.facts.go import library
+
+    return name in _CHANGING_METHODS or library.writes_arguments(name)
 
 
 def _fresh_names(node: s.FuncDecl | s.FuncLit) -> set[str]:

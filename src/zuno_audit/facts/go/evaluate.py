@@ -108,6 +108,8 @@ class Evaluator(Loops):
     def _call_extern(
         self, v: Extern, args: list[Value], state: State, site: Site, spread: bool, wanted: int
     ) -> list[Value]:
+        from zuno_audit.facts.go import library
+
         if v.args is not None:  # the result of a call from elsewhere is called
             self._escape(args, state, site)
             call = Extern(
@@ -121,6 +123,8 @@ class Evaluator(Loops):
             if results is not None:
                 return list(results)
         self._escape(args, state, site)
+        if library.writes_arguments(v.name):
+            self._overwrite(args, state, f"{v.path.rpartition('/')[2]}.{v.name}")
         snapshot = state.fork()
         call = Extern(v.path, v.name, tuple(args), recv=v.recv, spread=spread, state=snapshot, site=site)
         if self.on_extern is not None:

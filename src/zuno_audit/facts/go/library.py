@@ -8,6 +8,7 @@ Sources: the documentation of the Go standard library and of google.golang.org/g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -126,10 +127,25 @@ _NEVER_NIL = frozenset(
     }
 )
 
+# json.Unmarshal, (*Decoder).Decode, flag.StringVar, envconfig.Process, cleanenv.ReadConfig, rows.Scan, ...
+_FILLS = re.compile(
+    r"Unmarshal|Decode|Scan|^(Must)?Parse|Process|Load|Read|Bind|Populate|Fill|Unpack|Hydrate|MapTo|Into$|VarP?$"
+)
+
 
 def is_type(path: str, name: str) -> bool:
     """True for exported names that are types, so that `pkg.Name(x)` is a conversion."""
     return (path, name) in _SCALARS or (path, name) in _NILLABLE
+
+
+def is_interface(type_: Type) -> bool:
+    """True for types from elsewhere that are interfaces or functions."""
+    return (type_.path, type_.name) in _NILLABLE
+
+
+def writes_arguments(name: str) -> bool:
+    """True for functions that fill what their arguments point at, going by what libraries call them."""
+    return _FILLS.search(name) is not None
 
 
 def extern_zero(type_: Type) -> Val:

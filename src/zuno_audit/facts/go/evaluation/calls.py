@@ -38,7 +38,7 @@ from zuno_audit.facts.go.values import (
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
-    pass
+    from zuno_audit.facts.go.types import Type
 
 
 class Calls(Panics):
@@ -115,11 +115,13 @@ class Calls(Panics):
             return [(Unknown("call of a nil function", site),)] * wanted
         self._escape(args, state, site)
         if isinstance(v, Input):
+            self._forget(args, state, v)
             return [
                 (Input(f"result of {v.origin}", None, (v.key, "()", i), site),) for i in range(max(wanted, 1))
             ]
         if isinstance(v, TypeValue) and args:
             return [args[0]]
+        self._forget([tuple(x for value in args for x in value if isinstance(x, Pointer))], state, deep=False)
         reason = v.reason if isinstance(v, Unknown) else "a function that is not followed"
         broken = isinstance(v, Unknown) and v.broken
         return [(Unknown(reason, site, broken=broken),)] * max(wanted, 1)
@@ -311,23 +313,90 @@ class Calls(Panics):
         if joined is not None:
             state.cells = joined.cells
 
-    def _forget(self, values: list[Value], state: State) -> None:
-        """What code that is not followed can reach by these values is no longer known."""
+    def _forget(
+        self, values: list[Value], state: State, by: Input | None = None, *, deep: bool = True
+    ) -> None:
+        """What code that is not followed can reach by these values is no longer known.
+
+        `by` is what the caller decides: then it decides what is there now as well.
+        """
         seen: set[Cell] = set()
         stack = [v for value in values for v in value]
         while stack:
             v = stack.pop()
             if isinstance(v, Pointer) and v.cell not in seen:
                 seen.add(v.cell)
-                stack.extend(self.read(v.cell, state))
                 old = self.read(v.cell, state)
-                state.cells[v.cell] = tuple(
-                    Struct(o.type, {}, True, o.site)
-                    if isinstance(o, Struct)
-                    else Unknown("changed by code that is not followed")
-                    for o in old
-                )
-            elif isinstance(v, Struct):
+                if deep:
+                    stack.extend(old)
+                state.cells[v.cell] = tuple(self._forgotten(o, v.cell, by) for o in old)
+            elif isinstance(v, Struct) and deep:
                 stack.extend(x for value in v.fields.values() for x in value)
-            elif isinstance(v, Seq):
+            elif isinstance(v, Seq) and deep:
                 stack.extend(x for value in v.items for x in value)
+
+    def _forgotten(self, old: Val, cell: Cell, by: Input | None) -> Val:
+        type_ = getattr(old, "type", None)
+        if isinstance(old, Struct) and by is not None and type_ is not None:
+            fields: dict[str, Value] = {}
+            for field in self.types.fields(type_):
+                origin = f"{by.origin}, which sets {field.name}"
+                kind = self.types.field_type(type_, field.name)
+                fields[field.name] = (Input(origin, kind, (by.key, "sets", cell, field.name), by.site),)
+            return Struct(type_, fields, True, old.site)
+        if isinstance(old, Struct):
+            return Struct(type_, {}, True, old.site)
+        if by is not None:
+            return Input(f"{by.origin}, which sets it", type_, (by.key, "sets", cell), by.site)
+        return Unknown("changed by code that is not followed", type_=type_)
+
+    def _overwrite(self, args: list[Value], state: State, by: str) -> None:
+        """A library fills what it gets a pointer to: a decoder, a flag set, a configuration loader."""
+        for value in args:
+            for v in value:
+                if isinstance(v, Pointer):
+                    new: Value = ()
+                    for old in self.force(self.load(v, state)):
+                        new = union(new, (self._overwritten(old, state, by, 0),))
+                    self.store(v.cell, v.path, new, state)
+
+    def _overwritten(self, old: Val, state: State, by: str, depth: int) -> Val:
+        """The value with everything that can be read from outside no longer known."""
+        type_ = getattr(old, "type", None)
+        if isinstance(old, Pointer) and depth < 6:
+            self._overwrite([(old,)], state, by)
+            return old
+        if isinstance(old, Func | Extern | Opaque):
+            return old
+        if not isinstance(old, Struct) or type_ is None or depth >= 6:
+            return Unknown(f"read by {by}", type_=type_)
+        fields = dict(old.fields)
+        for field in self.types.fields(type_):
+            kind = self.types.field_type(type_, field.name)
+            if not field.name[:1].isupper() or ':"-"' in field.tag or not self._can_be_read(kind):
+                fields.setdefault(field.name, self._field(old, field.name))
+            elif kind is not None and self._is_struct(kind):
+                inner = self._field(old, field.name)
+                fields[field.name] = tuple(self._overwritten(x, state, by, depth + 1) for x in self.force(inner))
+            else:
+                fields[field.name] = (Unknown(f"read by {by}", type_=kind),)
+        return Struct(type_, fields, old.open, old.site)
+
+    def _is_struct(self, type_: Type) -> bool:
+        under = self.types.underlying(type_)
+        return under is not None and under.kind == "struct"
+
+    def _can_be_read(self, type_: Type | None) -> bool:
+        """False for functions, channels, interfaces with methods, and lists and maps of those."""
+        from zuno_audit.facts.go import library
+
+        if type_ is None:
+            return True
+        if type_.kind == "extern":
+            return not library.is_interface(type_)
+        under = self.types.underlying(type_)
+        if under is None:
+            return True
+        if under.kind in ("slice", "array", "map", "pointer"):
+            return self._can_be_read(under.elem)
+        return under.kind not in ("func", "chan") and not self.types.interface_methods(type_)

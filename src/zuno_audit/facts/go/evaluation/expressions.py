@@ -392,7 +392,7 @@ class Expressions(Operators):
                 out = union(out, (Seq(v.items, v.open, type_, v.site),))
             elif isinstance(v, Struct) and keep is not None:
                 out = union(out, (Struct(type_, v.fields, v.open, v.site),))
-            elif isinstance(v, Func) and keep is not None and keep.kind == "named":
+            elif isinstance(v, Func) and keep is not None and under is not None and under.kind == "func":
                 out = union(out, (Func(v.node, v.file, v.package, v.scope, v.receiver, v.site, keep),))
             else:
                 out = union(out, (v,))

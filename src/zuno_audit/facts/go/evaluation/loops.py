@@ -159,6 +159,8 @@ class Loops(Branches):
             inner = self.force(self.load(v, state))
             v = inner[0] if len(inner) == 1 else v
         rounds, open_ = self._rounds(v, state)
+        if isinstance(v, Input):
+            self.undecided_inputs = True
         current: State | None = state
         for key, element in rounds:
             if current is None:
