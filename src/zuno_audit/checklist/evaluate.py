@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from zuno_audit.checklist.attest import attest
+from zuno_audit.model.attestation import Attestation
 from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.model.finding import Finding
 from zuno_audit.model.location import Location
@@ -23,12 +25,18 @@ _NOTHING_DECIDES = "No rule decides this yet; a person must look."
 
 
 def evaluate(
-    checklist: Checklist, runs: Mapping[CheckRef, RuleRun], *, strict: bool = False
+    checklist: Checklist,
+    runs: Mapping[CheckRef, RuleRun],
+    *,
+    strict: bool = False,
+    attestations: Iterable[Attestation] = (),
 ) -> tuple[Verdict, ...]:
     """A verdict for every control, in checklist order.
 
-    A check whose run is missing counts as failed. `strict` lets a difference in wording alone fail an item.
+    A check whose run is missing counts as failed, evidence whose run is missing as not supplied. `strict`
+    lets a difference in wording alone fail an item. `attestations` lift what is open, and nothing else.
     """
+    attested = tuple(attestations)
     children: dict[str, list[str]] = {}
     for control in checklist.controls:
         if control.parent is not None:
@@ -36,18 +44,24 @@ def evaluate(
     verdicts: dict[str, Verdict] = {}
     for control in sorted(checklist.controls, key=lambda c: -c.id.count(".")):
         parts = [verdicts[child] for child in children.get(control.id, ())]
-        verdicts[control.id] = judge(control, runs, parts, strict=strict)
+        verdicts[control.id] = judge(control, runs, parts, strict=strict, attestations=attested)
     return tuple(verdicts[control.id] for control in checklist.controls)
 
 
 def judge(
-    control: Control, runs: Mapping[CheckRef, RuleRun], parts: Iterable[Verdict], *, strict: bool = False
+    control: Control,
+    runs: Mapping[CheckRef, RuleRun],
+    parts: Iterable[Verdict],
+    *,
+    strict: bool = False,
+    attestations: Iterable[Attestation] = (),
 ) -> Verdict:
     """The verdict of one control, given the verdicts of its direct sub-items."""
     own = _own_checks(control, runs, strict)
     parts = tuple(parts)
     if not own and not parts:
         own = [Check(CHECKLIST, Status.MANUAL, _NOTHING_DECIDES)]
+    own = attest(control.id, own, attestations)
     checks = (*own, *_of_parts(parts))
     return Verdict(control, worst(check.status for check in checks), checks)
 
@@ -70,10 +84,17 @@ def _own_checks(control: Control, runs: Mapping[CheckRef, RuleRun], strict: bool
     checks = [check for ref in control.checks for check in check_run(ref, runs.get(ref), strict=strict)]
     if condition is not None:
         checks.append(condition)
-    nature = _nature(control)
-    if nature is not None and not (checks and worst(c.status for c in checks) is Status.NOT_APPLICABLE):
-        checks.append(nature)
-    return checks
+    if checks and worst(c.status for c in checks) is Status.NOT_APPLICABLE:
+        return checks
+    checks += [check for ref in control.evidence if (run := runs.get(ref)) for check in check_run(ref, run)]
+    nature = None if _is_shown(control, runs) else _nature(control)
+    return checks if nature is None else [*checks, nature]
+
+
+def _is_shown(control: Control, runs: Mapping[CheckRef, RuleRun]) -> bool:
+    """True when evidence answers all that the control asks of it, whatever the answer is."""
+    shown = [runs.get(ref) for ref in control.evidence]
+    return bool(shown) and all(run is not None and run.outcome is not Outcome.OPEN for run in shown)
 
 
 def _condition(control: Control, runs: Mapping[CheckRef, RuleRun]) -> Check | None:
@@ -173,9 +194,28 @@ def attribute(verdicts: Iterable[Verdict]) -> dict[CheckRef, tuple[str, ...]]:
     order = {item: index for index, item in enumerate(by_id)}
     touched: dict[CheckRef, set[str]] = {}
     for verdict in verdicts:
-        for ref in verdict.control.checks:
+        for ref in (*verdict.control.checks, *verdict.control.evidence):
             touched.setdefault(ref, set()).update(_ancestry(verdict.control, by_id))
     return {ref: tuple(sorted(items, key=order.__getitem__)) for ref, items in touched.items()}
+
+
+def unasked(verdicts: Iterable[Verdict]) -> frozenset[CheckRef]:
+    """The checks that only items name whose condition does not hold: what they find is nobody's business."""
+    asked: set[CheckRef] = set()
+    idle: set[CheckRef] = set()
+    for verdict in verdicts:
+        condition = verdict.control.applies_when
+        first = verdict.checks[0] if condition is not None and verdict.checks else None
+        is_idle = (
+            first is not None
+            and condition is not None
+            and first.rule == condition.rule
+            and first.status is Status.NOT_APPLICABLE
+        )
+        (idle if is_idle else asked).update(verdict.control.checks)
+        if condition is not None:
+            asked.add(condition)
+    return frozenset(idle - asked)
 
 
 def _ancestry(control: Control, by_id: Mapping[str, Control]) -> Iterable[str]:
