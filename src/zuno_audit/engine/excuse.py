@@ -15,6 +15,7 @@ from zuno_audit.engine.waivers import Waiver
 from zuno_audit.model.control import CheckRef, Control
 from zuno_audit.model.finding import Finding
 from zuno_audit.model.finding import Suppression as Mark
+from zuno_audit.model.redaction import redact
 from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.rules.rule import Rule
 
@@ -172,7 +173,7 @@ class _Excuser:
         return bool(rules) and was_run and all(outcome in _SAW_ALL for _, outcome in outcomes)
 
     def _own(self, rule: str, about: Suppression | Waiver, message: str) -> Finding:
-        return Finding(rule, self.own[rule].info.level, message, about.location)
+        return Finding(rule, self.own[rule].info.level, redact(message), about.location)
 
 
 def _fits(waiver: Waiver, finding: Finding, items: Collection[str]) -> bool:
