@@ -36,9 +36,9 @@ def analysis(store: FactStore) -> Analysis:
 class Construction:
     """One call that makes something, seen from one place.
 
-    `seen_from` is the call of the helper when the construction is seen from a caller (then `helpers` are the
-    functions in between, outermost first); None when it is seen from its own function. `failed` says why
-    nothing could be evaluated.
+    `seen_from` is the call of the helper when the construction is seen from a caller; None when it is seen from
+    its own function. `calls` are all evaluations of it from there, the last of which is `call`. `failed` says
+    why nothing could be evaluated.
     """
 
     site: Site
@@ -47,6 +47,7 @@ class Construction:
     evaluator: Evaluator
     seen_from: Site | None = None
     failed: str = ""
+    calls: tuple[Extern, ...] = ()
 
 
 class Analysis:
@@ -106,7 +107,8 @@ class Analysis:
             place = Site(root.file, site.call.start, site.call.end)
             hits = run.hits.get(site.call.start)
             if hits:
-                yield Construction(place, root, hits[-1][0], run.evaluator)
+                calls = tuple(call for call, _ in hits)
+                yield Construction(place, root, calls[-1], run.evaluator, calls=calls)
             else:
                 yield Construction(place, root, None, run.evaluator, failed=run.why_not())
 
@@ -115,30 +117,23 @@ class Analysis:
     ) -> list[Construction]:
         """The construction as each caller of `helper` makes it."""
         found: list[Construction] = []
-        callers = self.search.callers(helper)
         roots: dict[int, list[CallSite]] = {}
-        for site in callers[:MAX_CALLERS]:
+        for site in self.search.callers(helper)[:MAX_CALLERS]:
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in roots.values():
             root = sites[0].root
             run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
-            run.evaluator.eager.add(id(helper.node))
-            run.evaluator.eager.add(id(construction.root.node))
+            run.evaluator.eager.update((id(helper.node), id(construction.root.node)))
+            run.callers = {site.call.start for site in sites}
             run.until = max(site.call.end for site in sites)
             run.evaluate()
             for site in sites:
-                for call, frames in run.hits.get(construction.site.start, ()):
-                    through = next(
-                        (f for f in frames if f.func.node is helper.node and f.site is not None), None
+                calls = run.calls_through(helper, construction.site, site.call.start)
+                if calls:
+                    place = Site(root.file, site.call.start, site.call.end)
+                    found.append(
+                        Construction(construction.site, root, calls[-1], run.evaluator, place, calls=calls)
                     )
-                    if through is not None and through.site is not None:
-                        same_file = through.site.file is root.file
-                        if same_file and through.site.start == site.call.start:
-                            place = Site(root.file, site.call.start, site.call.end)
-                            found.append(
-                                Construction(construction.site, root, call, run.evaluator, seen_from=place)
-                            )
-                            break
         return found
 
     def location(self, site: Site, note: str = "") -> Location:
@@ -168,6 +163,8 @@ class _Run:
         self.literals: list[tuple[Func, State]] = []
         self.until = max(calls) + 1 if calls and self.path == root.file.path else None
         self.anywhere = False  # calls at any place count
+        self.callers: set[int] = set()  # offsets in the root's file of calls that lead to the wanted ones
+        self.passed: set[int] = set()  # those of them that were evaluated
 
     def evaluate(self) -> None:
         node = self.root.node
@@ -184,6 +181,7 @@ class _Run:
         done: set[int] = set()
         for _ in range(4):
             missing = [c for c in self.calls if c not in self.hits and self.path == self.root.file.path]
+            missing.extend(c for c in self.callers if c not in self.passed)
             inner: tuple[Func, State] | None = None
             for func, state in self.literals:
                 node = func.node
@@ -197,8 +195,20 @@ class _Run:
 
     def _literal(self, func: Func, state: State) -> None:
         node = func.node
-        if func.file.path == self.path and any(node.start <= c < node.end for c in self.calls):
+        wanted = self.calls if func.file.path == self.path else set()
+        if func.file is self.root.file:
+            wanted = wanted | self.callers
+        if any(node.start <= c < node.end for c in wanted):
             self.literals.append((func, state.fork()))
+
+    def calls_through(self, helper: Declaration, made: Site, caller: int) -> tuple[Extern, ...]:
+        """The evaluations of a construction for which `helper` was called at the offset `caller` of the root."""
+        found: list[Extern] = []
+        for call, frames in self.hits.get(made.start, ()):
+            site = next((f.site for f in frames if f.func.node is helper.node and f.site is not None), None)
+            if site is not None and site.file is self.root.file and site.start == caller:
+                found.append(call)
+        return tuple(found)
 
     def _watch_function(self, func: Func, args: list[Value], state: State, site: Site) -> None:
         """A function of the repository itself may be what is looked for: a generated constructor, say."""

@@ -85,7 +85,7 @@ class Search:
             assert isinstance(site.call, s.Call)
             fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
             if isinstance(fun, s.Selector):
-                if isinstance(fun.x, s.Ident) and fun.x.name in aliases:
+                if isinstance(fun.x, s.Ident) and fun.x.name in aliases and not _is_local(fun.x, site):
                     yield site
             elif dotted:
                 yield site
@@ -161,3 +161,14 @@ class Search:
         if is_method:
             return path is None
         return path == package.path
+
+
+def _is_local(name: s.Ident, site: CallSite) -> bool:
+    """True when a variable of the function hides the package of this name."""
+    from zuno_audit.facts.go.bindings import Bindings
+    from zuno_audit.facts.go.effects import local_names
+
+    node = site.root.node
+    if isinstance(node, s.FuncDecl) and name.name not in local_names(node):
+        return False
+    return Bindings(node).variable(name.name, name.start) is not None

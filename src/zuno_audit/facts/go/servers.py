@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import grpc_library as lib
@@ -43,7 +43,7 @@ class _Judgement:
 
     @property
     def depends_on_caller(self) -> bool:
-        return any(r.depends_on_caller and r.recovers == "unknown" for r in (self.unary, self.stream))
+        return self.unary.depends_on_caller or self.stream.depends_on_caller
 
 
 class _Question:
@@ -82,9 +82,7 @@ class _Question:
         if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, path, name, below, set(), 0)
         if below:
-            joined = _Judgement(all_of([j.unary for _, j in below]), all_of([j.stream for _, j in below]))
-            agree = len({(j.unary.recovers, j.stream.recovers) for _, j in below}) == 1
-            own = joined if agree else _differ(own)
+            own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
         users = () if below or own.depends_on_caller else self._users(construction.root)
         self._add(construction, own, users)
         for seen, judgement in below:
@@ -207,16 +205,18 @@ class _Question:
         return _Judgement(self._kind(construction, "unary"), self._kind(construction, "stream"))
 
     def _kind(self, construction: Construction, kind: str) -> Recovery:
-        ev, call = construction.evaluator, construction.call
-        assert call is not None and call.state is not None
+        ev = construction.evaluator
         paths = [
             self._path(ev, one, kind, call.state)
+            for call in construction.calls
+            if call.state is not None
             for options in option_lists(ev, call, 0)
             for one in installed(ev, options, kind)
         ]
-        found = all_of(paths)
-        broken = ev.unparsed()
-        return Recovery("unknown", f"{broken} does not parse", found.sites, broken=True) if broken else found
+        if ev.undecided_inputs and len({r.recovers for r in paths}) > 1:
+            sites = next(r.sites for r in paths if r.recovers != "yes")
+            return Recovery("unknown", "what the caller gives decides it", sites, depends_on_caller=True)
+        return all_of(paths)
 
     def _path(self, ev: object, one: Installed, kind: str, state: object) -> Recovery:
         if one.conflict is not None:
@@ -224,6 +224,8 @@ class _Question:
             sites: tuple[tuple[Site, str], ...] = ((site, "second use"),) if site is not None else ()
             return Recovery("no", f"grpc panics: the {kind} interceptor is set twice", sites)
         found = self.recovery.any_of(ev, one.interceptors, kind, state)  # type: ignore[arg-type]
+        if found.recovers == "yes" and one.depends_on_caller:
+            return replace(found, depends_on_caller=True)
         if found.recovers == "yes" or not one.open:
             return found if one.interceptors else Recovery("no", f"no {kind} interceptor is installed")
         v = one.open[0]
@@ -240,8 +242,9 @@ def _any(unary: Answer, stream: Answer) -> Answer:
     return Answer(best.value, best.because, best.proof, best.failed)
 
 
-def _differ(own: _Judgement) -> _Judgement:
-    because = "it depends on the caller"
-    return _Judgement(
-        Recovery("unknown", because, own.unary.sites), Recovery("unknown", because, own.stream.sites)
-    )
+def _agreed(below: list[Recovery]) -> Recovery:
+    """What all callers have in common, or unknown when they differ."""
+    joined = all_of(below)
+    if len({r.recovers for r in below}) == 1:
+        return joined
+    return Recovery("unknown", "its callers differ", joined.sites, broken=joined.broken)
