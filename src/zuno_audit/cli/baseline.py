@@ -16,7 +16,7 @@ from zuno_audit.cli import exits
 from zuno_audit.cli.outputs import write_file
 from zuno_audit.cli.progress import progress_line
 from zuno_audit.engine.baseline import DEFAULT_FILE, Baseline, present, pruned, updated
-from zuno_audit.errors import ConfigError, UsageError
+from zuno_audit.errors import ConfigError, ReportError, UsageError
 from zuno_audit.report.layout import plural
 from zuno_audit.report.safe import visible
 from zuno_audit.source.walk import open_repository
@@ -49,7 +49,8 @@ def run_baseline(how: str, options: BaselineOptions) -> int:
         click.echo("There is nothing to audit (no Go file and no go.mod); no baseline is written.", err=True)
         return exits.INCOMPLETE
     new = _revised(how, old or Baseline(), report)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if options.file is None:
+        _make_folder(target.parent)
     write_file(target, new.text())
     _tell(how, old or Baseline(), new, report, options)
     return exits.OK if report.is_complete else exits.INCOMPLETE
@@ -64,6 +65,16 @@ def _target(options: BaselineOptions) -> Path:
     if not target.resolve().is_relative_to(root.resolve()):
         raise ConfigError("leads out of the folder", path=DEFAULT_FILE, hint="Name a file with --baseline.")
     return target
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ReportError(
+            f"The folder {folder.name} cannot be made: {error.strerror or error}.",
+            hint="Name a file with --baseline.",
+        ) from error
 
 
 def _read(options: BaselineOptions) -> Baseline:

@@ -239,6 +239,21 @@ def test_nothing_to_audit_writes_no_baseline(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_baseline_that_cannot_be_written_is_2(project: Path) -> None:
+    write(project, {".zuno-audit": "a file"})
+    for arguments in ([], ["--baseline", "missing/known.json"]):
+        done = zuno_audit(project, "baseline", "create", *arguments)
+        assert done.code == 2 and "cannot be" in done.err
+    assert sorted(p.name for p in project.iterdir()) == [".zuno-audit", "go.mod", "main.go"]
+
+
+def test_documents_say_until_when_a_waiver_holds(project: Path) -> None:
+    write(project, {WAIVERS: WAIVER.format("2999-12-31")})
+    report = audit(project, phases=["4"])
+    for text in (report.to_markdown(), report.to_html(), report.to_text()):
+        assert "2999-12-31" in text and "Soon." in text
+
+
 def test_a_baseline_is_not_written_through_a_link_out_of_the_tree(project: Path, tmp_path: Path) -> None:
     outside = tmp_path.parent / f"{tmp_path.name}-outside"
     outside.mkdir()
