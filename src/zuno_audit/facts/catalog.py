@@ -23,6 +23,7 @@ TABLES: dict[str, str] = {
     "document_reference": "zuno_audit.facts.readme:document_reference",
     "env_file": "zuno_audit.facts.dotenv:env_file",
     "env_protection": "zuno_audit.facts.gitignore:env_protection",
+    "env_reading": "zuno_audit.facts.env_named:env_reading",
     "env_var": "zuno_audit.facts.environment:env_var",
     "git_tag": "zuno_audit.facts.tags:git_tag",
     "go_import": "zuno_audit.facts.gomod:go_import_table",
