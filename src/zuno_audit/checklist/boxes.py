@@ -81,7 +81,7 @@ def _why_unsure(match: BoxMatch) -> str:
     if match.how == "position":
         return f"Only its place speaks for item {match.control}, its words do not."
     if match.how == "elsewhere":
-        return f"It resembles item {match.control}, but does not stand where that item would."
+        return f"It resembles item {match.control}, but what stands around it does not."
     return f"It says more or other than the checks of item {match.control} look at: {_listed(match.unknown)}."
 
 
@@ -141,7 +141,7 @@ def _of_words(judged: BoxVerdict) -> Iterator[_Said]:
         elif match.how == "position":
             message += " Only its place speaks for that item."
         elif match.how == "elsewhere":
-            message += " It does not stand where that item would."
+            message += " What stands around it does not speak for that item."
         yield _Said(
             REWORDED, f"{message} A pin settles it: <!-- zuno: {match.control} -->.", box, (match.control,)
         )

@@ -34,6 +34,7 @@ HINT, PLACE = (
     0.27,
 )  # words that are enough with this much place: both neighbours, or one and the section
 SURE_PLACE = 0.5  # a place that overrules words: below the right box, beside the right neighbour
+CLOSE = 0.85  # words for another item that are nearly as good
 SUPPORT = 0.1  # of place without which equally good words are unclear even if the other item is taken
 BY_PLACE = 0.38  # of the place alone: between both neighbours, in the section of the item
 MARGIN = 0.06  # two items closer than this are equally good
@@ -194,13 +195,18 @@ class _Matcher:
     def _judge(self, index: int, total: Scores, words: Mapping[str, float]) -> None:
         item = self.taken.get(index)
         scores = total[index]
-        if item is None or (index in self.worded and item in self.worded[index]):
+        if item is None:
+            return
+        if not self._is_in_place(index, item):
+            self.done[index] = BoxMatch(item, "elsewhere", is_reworded=True)
+            return
+        if item in self.worded.get(index, ()):
             return
         used, own = set(self.taken.values()), words.get(item, 0.0)
         free = [i for i in scores if i != item and i not in used]
         close = [i for i in free if scores[item] - scores[i] < MARGIN and words.get(i, 0.0) >= OWN_ENOUGH]
         if scores[item] - own < SUPPORT:
-            close += [i for i in words if i != item and i not in close and words[i] > own - MARGIN]
+            close += [i for i in words if i != item and i not in close and words[i] > own * CLOSE]
         rivals = [
             i
             for i, others in total.items()
@@ -239,8 +245,17 @@ class _Matcher:
                 else:
                     match = self._reworded(box, item, known)
             assert match is not None
-            found.append(match)
+            above = found[box.parent] if box.parent is not None else None
+            found.append(match if above is None else self._below_other(match, above))
         return tuple(found)
+
+    def _below_other(self, match: BoxMatch, above: BoxMatch) -> BoxMatch:
+        """The match of a box, given that of the box above: what is said there is part of what it says."""
+        if match.how == "pinned" or not match.is_sure or above.is_sure or not above.control:
+            return match
+        if self.controls[match.control].parent is None:
+            return match
+        return BoxMatch(match.control, "elsewhere", is_reworded=True)
 
     def _is_to_the_letter(self, index: int, item: str) -> bool:
         """True when text and body are known; a title of ours may have any body that claims nothing."""

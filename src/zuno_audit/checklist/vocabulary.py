@@ -37,8 +37,9 @@ signin: login
 """
 _GENERIC = """
 exist exists present there place places file files func function code service services microservice
-microservices work works working look looks ok one new way correct correctly proper properly right real single item project
-ready complete completed success successful successfully but already double still every
+microservices work works working look looks ok single one new way correct correctly proper properly right real
+item project ready complete completed success successful successfully but already double still every
+entry entries contain contains cover covers include includes listed hold holds named given
 """
 _UNITS = "s: second sec\nm: minute min\nh: hour hr\nd: day\nb: byte\nbit: bit"
 _COUNTS = "two three four five six seven eight nine ten eleven twelve"

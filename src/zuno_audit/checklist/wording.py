@@ -179,13 +179,18 @@ def _stem(word: str) -> str:
 
 
 def prose_terms(text: str) -> frozenset[str]:
-    """The words of a text outside of code that say something."""
+    """The words of a text, outside of code and names, that say something."""
+    prose = _NAME.sub(_unless_name, _CODE.sub(" ", unnumbered(text)))
     return frozenset(
         stem
-        for word in _WORD.findall(_CODE.sub(" ", unnumbered(text)))
+        for word in _WORD.findall(prose)
         for part in _HUMPS.findall(word)
         if part.lower() not in GENERIC and (stem := _stem(part.lower()))
     )
+
+
+def _unless_name(match: re.Match[str]) -> str:
+    return " " if _is_name(match.group()) else match.group()
 
 
 class Knowledge:
@@ -218,7 +223,8 @@ class Knowledge:
         control = self._controls[item]
         texts = [control.title, control.ask, control.section, self._phases.get(control.phase, "")]
         texts += _arguments(control)
-        found = frozenset().union(*map(terms, texts)) | prose_terms(" ".join(sorted(self.claims(item))))
+        names = " ".join(sorted(self.claims(item)))
+        found = frozenset().union(*map(terms, [*texts, names]))
         return found | self.terms(control.parent) if control.parent in self._controls else found
 
 

@@ -51,7 +51,7 @@ class BoxMatch:
     - `exact`     a wording that is known for the item;
     - `reworded`  other words for it;
     - `position`  nothing but its place among the other boxes speaks for the item;
-    - `elsewhere` its words speak for the item, its place does not;
+    - `elsewhere` its words speak for the item, what stands around it does not;
     - `unclear`   several items fit equally well, `candidates` names them;
     - `none`      no item says this.
 
