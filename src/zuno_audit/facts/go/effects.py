@@ -27,6 +27,7 @@ class Effects:
         self.program, self.types = program, types
         self._writes: dict[int, bool] = {}
         self._captured: dict[int, bool] = {}
+        self._read_into: dict[tuple[str, str], bool] = {}
         self._assignments: dict[tuple[str, str], list[tuple[Declaration, s.Assign]]] = {}
 
     def writes(self, node: s.FuncDecl | s.FuncLit, file: GoFile, package: Package) -> bool:
@@ -74,6 +75,30 @@ class Effects:
                         if any(self._is_global(x, name, alias, owner is package, function) for x in node.lhs):
                             found.append((Declaration(owner, file, function), node))
         return found
+
+    def is_read_into(self, package: Package, name: str) -> bool:
+        """True when a library gets the address of a package-level variable to put something there."""
+        key = (package.path, name)
+        if key not in self._read_into:
+            self._read_into[key] = self._find_reads(package, name)
+        return self._read_into[key]
+
+    def _find_reads(self, package: Package, name: str) -> bool:
+        pattern = re.compile(rb"&\s*(?:\w+\.)?" + name.encode() + rb"\b")
+        for path in self._candidates(package, name):
+            data = self.program.repository.read(path)
+            file = self.program.file(path) if data is not None and pattern.search(data) else None
+            owner = self.program.package_of(path)
+            if file is None or owner is None:
+                continue
+            alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
+            for function in file.functions_with(name.encode()):
+                for call in s.nodes_of(function):
+                    if isinstance(call, s.Call) and _changes(_called(call)):
+                        pointed = [a.x for a in call.args if isinstance(a, s.Unary) and a.op == "&"]
+                        if any(self._is_global(x, name, alias, owner is package, function) for x in pointed):
+                            return True
+        return False
 
     def _candidates(self, package: Package, name: str) -> list[str]:
         if not name[:1].isupper():
@@ -247,6 +272,11 @@ class _Scan:
                 owner = self._static_type(x)
                 return owner.elem if owner is not None and owner.kind == "pointer" else None
         return None
+
+
+def _called(call: s.Call) -> str:
+    fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
+    return fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
 
 
 def _changes(name: str) -> bool:

@@ -64,7 +64,9 @@ class Calls(Panics):
         return self.call_value(callee, args, state, site, spread=expr.ellipsis, wanted=wanted)
 
     def _callee(self, fun: s.Expr, scope: Scope, state: State) -> Value:
+        hook, self.on_reference = self.on_reference, None
         value = self.eval(fun, scope, state)
+        self.on_reference = hook
         return self.force(value) if any(isinstance(v, Lazy) for v in value) else value
 
     def _arguments(self, expr: s.Call, scope: Scope, state: State) -> list[Value]:

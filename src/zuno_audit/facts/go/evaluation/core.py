@@ -68,6 +68,7 @@ class Core:
         self.watched: set[int] = set()  # ids of function nodes; calls that are handed one are evaluated too
         self.on_extern: Watch | None = None
         self.on_literal: Callable[[Func, State], None] | None = None
+        self.on_reference: Callable[[Func, State], None] | None = None  # a function is named but not called
         self.on_func: Callable[[Func, list[Value], State, Site], None] | None = None
         self.on_exit: Callable[[Extern, State], None] | None = None
         self.consulted: dict[str, GoFile] = {}
@@ -102,6 +103,8 @@ class Core:
     if TYPE_CHECKING:
 
         def run_deferred_evaluation(self, record: CallRecord) -> list[list[Value]]: ...
+
+        def _overwritten(self, old: Val, state: State, by: str, depth: int) -> Val: ...
 
         def apart(self, limits: Limits) -> Evaluator: ...
 

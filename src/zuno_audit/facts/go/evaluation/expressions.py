@@ -54,7 +54,10 @@ class Expressions(Operators):
             if type_ is not None:
                 return (TypeValue(type_),)
             return (Unknown("syntax that is not understood", self._site(expr, scope)),)
-        return handler(expr, scope, state)
+        value = handler(expr, scope, state)
+        if self.on_reference is not None and len(value) == 1 and isinstance(value[0], Func):
+            self.on_reference(value[0], state)
+        return value
 
     def _ident(self, expr: s.Ident, scope: Scope, state: State) -> Value:
         name = expr.name

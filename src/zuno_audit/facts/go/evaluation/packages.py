@@ -116,8 +116,10 @@ class Packages(Memory):
         if spec.is_const:
             return value
         for assigned in self.effects.assignments_to_global(package, name):
-            given = self._assigned_value(assigned, name)
+            given = self._assigned_value(assigned, cell, value)
             value = given if _in_init(*assigned) else merge(value, given)
+        if self.effects.is_read_into(package, name):  # flag.BoolVar(&name, ...)
+            return tuple(self._overwritten(v, State(), "a library", 0) for v in self.force(value))
         return value
 
     def _embedded_text(self, spec: s.ValueSpec, file: GoFile, package: Package) -> Const | None:
@@ -149,16 +151,17 @@ class Packages(Memory):
         index = next(i for i, n in enumerate(spec.names) if n.name == name)
         return results[index] if index < len(results) else (Unknown(f"variable {name}"),)
 
-    def _assigned_value(self, assigned: tuple[Declaration, s.Assign], name: str) -> Value:
+    def _assigned_value(self, assigned: tuple[Declaration, s.Assign], cell: Cell, before: Value) -> Value:
         """What an assignment outside the declaration gives to a package-level variable."""
         declared, statement = assigned
+        name = cell[2]
         assert isinstance(declared.node, s.FuncDecl)
         seen: list[Value] = []
         inner = self.apart(Limits(steps=8_000))
         inner._globals_in_progress = self._globals_in_progress
         inner.models = self.models
         inner._cells = self._cells
-        target = ("global", "", "")
+        inner.heap[cell] = before
         original = inner._assign_to
 
         def spy(lhs: s.Expr, value: Value, scope: Scope, state: State) -> None:
@@ -173,7 +176,7 @@ class Packages(Memory):
         if state is not None:
             for cell, value in state.cells.items():
                 self.heap.setdefault(cell, value)
-        self.heap.update({k: v for k, v in inner.heap.items() if k not in self.heap and k != target})
+        self.heap.update({k: v for k, v in inner.heap.items() if k not in self.heap and k != cell})
         out: Value = ()
         for value in seen:
             out = union(out, value)
