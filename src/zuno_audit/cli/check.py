@@ -41,6 +41,7 @@ class CheckOptions:
     baseline: str | None
     no_baseline: bool
     checklist_file: str | None
+    evidence: str | None
     no_cache: bool
     jobs: int | None
     quiet: bool
@@ -68,6 +69,7 @@ def run_check(options: CheckOptions) -> int:
             baseline=options.baseline,
             no_baseline=options.no_baseline,
             checklist_file=options.checklist_file,
+            evidence=options.evidence,
             progress=line,
         )
     configured = report.setup.config if report.setup is not None else Config()
@@ -75,6 +77,7 @@ def run_check(options: CheckOptions) -> int:
     write_stdout(_rendered(report, options.format_, options), is_for_people=options.format_ == "text")
     if not options.quiet:
         _tell(report.result)
+        _hint(report)
     if failures:
         raise failures[0]
     return exits.code_of(report.result, options.fail_on or configured.fail_on or DEFAULT_FAIL_ON)
@@ -127,6 +130,17 @@ def _tell(result: AuditResult) -> None:
         click.echo("The audit is incomplete: there is nothing to audit (no Go file and no go.mod).", err=True)
     elif errors:
         click.echo(f"The audit is incomplete: {errors} of the items could not be checked.", err=True)
+
+
+def _hint(report: Report) -> None:
+    """Say once to a person, as long as the project has no configuration, how to go on."""
+    if report.setup is None or report.setup.config.path or not sys.stderr.isatty():
+        return
+    click.echo(
+        f"Profile {report.result.profile}. `zuno-audit init` writes a zuno-audit.yml for this project, "
+        "`zuno-audit baseline create` lets only new findings count.",
+        err=True,
+    )
 
 
 def _log_to_stderr() -> None:

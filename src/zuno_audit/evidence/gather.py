@@ -58,7 +58,7 @@ def gather(
     if folder is not None and not folder.is_dir():
         raise UsageError(f"The evidence folder {str(folder)!r} does not exist.", hint="Give a folder.")
     now = time.time() if today is None else time.mktime(today.timetuple()) + 43_200
-    shown = _shown(place, repository.root)
+    shown = shown_folder(place, repository.root)
     freshness = Freshness(repository, now, commit, "" if shown == OUTSIDE else shown)
     attested = read_attestations(repository.root, items, freshness)
     there = place.is_dir() and _is_allowed(place, repository.root, folder)
@@ -83,7 +83,7 @@ def check_kinds(refs: Iterable[CheckRef]) -> None:
             raise RuleError(f"evidence of kind {name!r} has no argument {unknown[0]!r}", path="checklist")
 
 
-def _shown(folder: Path, root: Path) -> str:
+def shown_folder(folder: Path, root: Path) -> str:
     """The folder as reports name it: relative to the tree, or `evidence` when it lies outside."""
     resolved = folder.resolve()
     inside = resolved.is_relative_to(root.resolve()) and resolved != root.resolve()

@@ -12,6 +12,7 @@ from zuno_audit.source.modules import GoModule, module_of, modules
 from zuno_audit.source.repository import Repository
 
 _STATEMENTS = re.compile(rb"(?m)^func [^\n]*\{[ \t]*(?:\n|[^\s}])")  # a function that is not empty
+_JOB = re.compile(r"""(?m)^[ \t]*(?:-[ \t]+)?job_name:[ \t]*["']?([^"'#\s]+)""")
 _CONSTRAINT = re.compile(rb"(?m)^//go:build ")
 
 
@@ -59,6 +60,13 @@ class Tree:
             for path in self.repository.grep(b"package ", suffix=".go", kinds={FileKind.CODE})
             if self._is_of_root(path)
         )
+
+    @cached_property
+    def scrape_jobs(self) -> frozenset[str]:
+        """Names of the scrape jobs in the Prometheus configurations of the tree."""
+        paths = self.repository.grep(b"scrape_configs:", b"job_name:")
+        files = (self.repository.text(p) or "" for p in paths if p.endswith((".yml", ".yaml")))
+        return frozenset(name for text in files for name in _JOB.findall(text))
 
     def _folders_of(self, paths: Iterable[str]) -> frozenset[str]:
         return frozenset(dirname(path) for path in paths if self._is_of_root(path))

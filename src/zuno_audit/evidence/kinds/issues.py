@@ -51,7 +51,7 @@ def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Jud
     bad = [one for one in issues if not severities or _is_bad(one, severities)]
     if bad:
         return broken(
-            f"{len(bad)} issues {_of(severities)} are reported.",
+            f"{len(bad)} issues{_of(severities)} are reported.",
             [_fault(one) for one in bad],
             _clean(scans, bad),
         )
@@ -64,7 +64,7 @@ def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Jud
     if not scans:
         return still_open(f"no run of {tool}")
     aside = f"; {len(issues)} of other severities" if issues else ""
-    return holds(f"{tool} reports no issue {_of(severities)}{aside}.", scans)
+    return holds(f"{tool} reports no issue{_of(severities)}{aside}.", scans)
 
 
 def vulnerabilities(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Judgement:
@@ -76,14 +76,14 @@ def vulnerabilities(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tr
     bad = [one for one in ours if one.observation.kind == "issue" and _is_bad(one, severities | {"unknown"})]
     certain = [one for one in bad if one.observation.state != "unknown"]
     if certain:
-        reason = f"{len(certain)} vulnerabilities {_of(severities)} are reported."
+        reason = f"{len(certain)} vulnerabilities{_of(severities)} are reported."
         return broken(reason, [_fault(one) for one in certain], _clean(scans, certain))
     if bad:
         return still_open(f"{len(bad)} vulnerabilities are of unknown severity")
     missing = [pattern for pattern in patterns if not any(_is_of(one, pattern) for one in scans)]
     if missing:
         return still_open(f"no scan of {named(missing)}")
-    return holds(f"{len(scans)} scans report no vulnerability {_of(severities)}.", scans)
+    return holds(f"{len(scans)} scans report no vulnerability{_of(severities)}.", scans)
 
 
 def _why_incomplete(scans: Sequence[Seen], seen: Sequence[Seen], tree: Tree) -> Judgement | None:
@@ -132,13 +132,11 @@ def _is_bad(one: Seen, severities: set[str]) -> bool:
 
 
 def _clean(scans: Sequence[Seen], bad: Sequence[Seen]) -> list[tuple[str, str]]:
-    """Files of the same scans that do not report what others do."""
-    reporting: dict[str, set[str]] = {}
-    for one in bad:
-        reporting.setdefault(one.observation.name, set()).add(one.path)
-    return [
-        (name, scan.path) for name, paths in reporting.items() for scan in scans if scan.path not in paths
-    ]
+    """Scans by the same tool that do not report what others do."""
+    paths = {one.path for one in bad}
+    tools = {scan.observation.name for scan in scans if scan.path in paths}
+    clean = [scan for scan in scans if scan.path not in paths and scan.observation.name in tools]
+    return [(one.observation.name, scan.path) for one in bad for scan in clean]
 
 
 def _said(one: Seen) -> str:
@@ -152,7 +150,7 @@ def _fault(one: Seen) -> Fault:
 
 
 def _of(severities: set[str]) -> str:
-    return f"of severity {' or '.join(sorted(severities))}" if severities else "at all"
+    return f" of severity {' or '.join(sorted(severities))}" if severities else ""
 
 
 def _times(scans: Sequence[Seen]) -> str:

@@ -15,7 +15,7 @@ _SUFFIXES = ("", "_total", "_bucket", "_count", "_sum", "_created")
 def targets(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Judgement:
     """Every target is up (`health: up`, or the sample `up` is 1), and there is one."""
     found = [one for one in seen if one.observation.kind == "target" or _is_up_sample(one.observation)]
-    down = [one for one in found if not _is_up(one.observation)]
+    down = [one for one in found if not _is_up(one.observation) and one.observation.state != "unknown"]
     if down:
         good = ((_name(one.observation), one.path) for one in found if one not in down)
         reason = (
@@ -24,6 +24,12 @@ def targets(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> J
         return broken(reason, [_down(one) for one in down], good)
     if not found:
         return still_open("no list of targets")
+    unknown = [one for one in found if one.observation.state == "unknown"]
+    if unknown:
+        return still_open(f"{named(_name(one.observation) for one in unknown)} was not scraped yet")
+    missing = tree.scrape_jobs - {_job(one.observation) for one in found}
+    if missing:
+        return still_open(f"the list lacks the jobs {named(missing)}, which the tree configures")
     return holds(f"{len(found)} of {len(found)} targets are up.", found)
 
 
@@ -101,6 +107,10 @@ def _name(observation: Observation) -> str:
     if observation.kind == "target":
         return observation.name
     return f"{observation.label('job')} {observation.label('instance')}".strip()
+
+
+def _job(observation: Observation) -> str:
+    return observation.label("scrape_pool") or observation.label("job")
 
 
 def _down(one: Seen) -> Fault:

@@ -40,7 +40,8 @@ def _target(target: dict[str, Any], data: bytes) -> Observation:
     labels = as_object(target.get("labels") or {})
     name = f"{text_at(labels, 'job')} {text_at(labels, 'instance')}".strip()
     line = line_with(data, text_at(target, "scrapeUrl"))
-    return Observation("target", name, text_at(target, "health"), labels=_texts(labels), line=line)
+    pool = (("scrape_pool", text_at(target, "scrapePool")),)
+    return Observation("target", name, text_at(target, "health"), labels=(*_texts(labels), *pool), line=line)
 
 
 def _rules(groups: list[Any], data: bytes) -> list[Observation]:

@@ -9,6 +9,7 @@ from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
 from zuno_audit.evidence.readers.common import as_list, as_object, line_with, object_of, seconds, text_at
 
 _KEYS = re.compile(rb'"\$schema":\s*"[^"]*sarif|"runs":\s*\[')
+_BANDS = (("critical", 9.0), ("high", 7.0), ("medium", 4.0), ("low", 0.1))
 _LEVELS = {"error": "error", "warning": "warning", "note": "note", "none": "note"}
 
 
@@ -43,10 +44,22 @@ def _run(run: dict[str, Any], calls: list[dict[str, Any]], data: bytes) -> list[
     return [scan, *(_issue(r, tool, levels, data) for r in results if _counts(r))]
 
 
-def _default_levels(run: dict[str, Any]) -> dict[str, str]:
+def _default_levels(run: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """By rule: its default level, and the severity that it has as a security rule, where it has one."""
     driver = as_object(as_object(run.get("tool")).get("driver"))
     rules = [as_object(rule) for rule in as_list(driver.get("rules"))]
-    return {text_at(r, "id"): text_at(r, "defaultConfiguration", "level") for r in rules}
+    return {text_at(r, "id"): (text_at(r, "defaultConfiguration", "level"), _severity(r)) for r in rules}
+
+
+def _severity(rule: dict[str, Any]) -> str:
+    """By `security-severity` (in the bands that GitHub uses), or a tag like gosec's HIGH; else empty."""
+    properties = as_object(rule.get("properties") or {})
+    try:
+        number = float(properties.get("security-severity", ""))
+    except (TypeError, ValueError):
+        tags = {str(tag).lower() for tag in as_list(properties.get("tags"))}
+        return next((name for name, _ in _BANDS if name in tags), "")
+    return next((name for name, least in _BANDS if number >= least), "low")
 
 
 def _counts(result: dict[str, Any]) -> bool:
@@ -54,9 +67,10 @@ def _counts(result: dict[str, Any]) -> bool:
     return kind in ("fail", "open", "review") and not result.get("suppressions")
 
 
-def _issue(result: dict[str, Any], tool: str, levels: dict[str, str], data: bytes) -> Observation:
+def _issue(result: dict[str, Any], tool: str, levels: dict[str, tuple[str, str]], data: bytes) -> Observation:
     rule = text_at(result, "ruleId")
-    level = text_at(result, "level") or levels.get(rule) or "warning"
+    rated = levels.get(rule, ("", ""))
+    level = _LEVELS.get(text_at(result, "level") or rated[0], "warning")
     places = as_list(result.get("locations"))
     physical = as_object(as_object(places[0]).get("physicalLocation") or {}) if places else {}
     region = as_object(physical.get("region") or {})
@@ -64,4 +78,4 @@ def _issue(result: dict[str, Any], tool: str, levels: dict[str, str], data: byte
     text = text_at(result, "message", "text")
     labels = (("linter", tool), ("where", where), ("text", text))
     line = line_with(data, f'"{rule}"')
-    return Observation("issue", f"{rule} {where}", _LEVELS.get(level, "warning"), labels=labels, line=line)
+    return Observation("issue", f"{rule} {where}", rated[1] or level, labels=labels, line=line)
