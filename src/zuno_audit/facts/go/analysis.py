@@ -7,7 +7,7 @@ the caller, `Analysis.from_callers` evaluates the callers, one construction for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,8 @@ from zuno_audit.facts.go.effects import Effects
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Program, program
 from zuno_audit.facts.go.search import CallSite, Search
-from zuno_audit.facts.go.types import Types
-from zuno_audit.facts.go.values import Extern, Func, Site, State, Value
+from zuno_audit.facts.go.types import Type, Types
+from zuno_audit.facts.go.values import Extern, Func, Pointer, Site, State, Struct, Value
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.location import Location
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_CALLER_LEVELS = 5
 MAX_CALLERS = 60
+MAX_MAKERS = 20
 
 
 def analysis(store: FactStore) -> Analysis:
@@ -63,14 +64,22 @@ class Analysis:
         """A fresh evaluator."""
         return Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
 
-    def constructions(self, import_path: str, *names: str, references: bool = False) -> list[Construction]:
+    def constructions(
+        self,
+        import_path: str,
+        *names: str,
+        references: bool = False,
+        leave_out: Callable[[str], bool] = lambda path: False,
+    ) -> list[Construction]:
         """Every call of these functions, evaluated from the function that it stands in.
+
+        Files for which `leave_out` holds are not looked at.
 
         With `references` also every place that hands such a function of the repository to somebody who calls it.
         """
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
-        for site in self.search.calls_to(import_path, *names):
+        for site in self.search.calls_to(import_path, *names, leave_out=leave_out):
             roots.setdefault(id(site.root.node), []).append(site)
         if references:
             for name in names:
@@ -136,6 +145,54 @@ class Analysis:
                     )
         return found
 
+    def from_mentions(
+        self, construction: Construction, import_path: str, names: tuple[str, ...]
+    ) -> list[Construction]:
+        """The construction as it is made when its function is handed to somebody who calls it.
+
+        A method value brings its receiver with it; the parameters are for the other side to choose.
+        """
+        found: list[Construction] = []
+        helper = construction.root
+        roots: dict[int, list[CallSite]] = {}
+        for site in self.search.mentions(helper):
+            roots.setdefault(id(site.root.node), []).append(site)
+        for sites in list(roots.values())[:MAX_CALLERS]:
+            root = sites[0].root
+            run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
+            run.evaluator.eager.add(id(helper.node))
+            run.callers = {site.call.start for site in sites}
+            run.until = None
+            calls = run.hand_over(helper)
+            if calls:
+                found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
+        return found
+
+    def from_objects(
+        self, construction: Construction, import_path: str, names: tuple[str, ...]
+    ) -> list[Construction]:
+        """The construction in a method, for every object of its receiver's type that the repository makes.
+
+        For methods that a framework finds by an interface. What is done to the object after the function that
+        makes it has ended is not seen: `settings_elsewhere` tells.
+        """
+        helper = construction.root
+        node = helper.node
+        if not isinstance(node, s.FuncDecl) or node.receiver is None:
+            return []
+        type_ = self.types.resolve(node.receiver.type, helper.file, helper.package)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        if base is None or base.kind != "named" or base.package is None:
+            return []
+        found: list[Construction] = []
+        for root in list(self.search.makers(base.package, base.name))[:MAX_MAKERS]:
+            run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
+            run.until = None
+            calls = run.on_objects(base, Func(node, helper.file, helper.package))
+            if calls:
+                found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
+        return found
+
     def location(self, site: Site, note: str = "") -> Location:
         """The location of a site."""
         return site.file.location(site.start, site.end, note)
@@ -175,6 +232,44 @@ class _Run:
             for name in node.names:
                 self.evaluator.read(("global", package.path, name.name), State())
         self._run_literals()
+
+    def hand_over(self, helper: Declaration) -> tuple[Extern, ...]:
+        """Evaluates the root, then `helper` as it was named there."""
+        named: list[tuple[Func, State]] = []
+
+        def note(func: Func, state: State) -> None:
+            if func.node is helper.node and len(named) < MAX_MAKERS:
+                named.append((func, state.fork()))
+
+        self.evaluator.on_reference = note
+        self.evaluate()
+        self.evaluator.on_reference = None
+        self.hits.clear()
+        for func, state in named:
+            self.evaluator.run(func, state=state)
+        return self._all_calls()
+
+    def on_objects(self, type_: Type, method: Func) -> tuple[Extern, ...]:
+        """Evaluates the root, then a method on every object of a type that is there at its end."""
+        ends: list[State] = []
+
+        def leave(results: list[Value], state: State) -> None:
+            ends.append(_with_results(results, state))
+
+        self.evaluator.on_leave = leave
+        self.evaluate()
+        self.evaluator.on_leave = None
+        self.hits.clear()
+        for state in ends[:MAX_MAKERS]:
+            for cell, value in list(state.cells.items()):
+                if any(isinstance(v, Struct) and v.type is type_ for v in value):
+                    receiver: Value = (Pointer(cell),)
+                    bound = Func(method.node, method.file, method.package, None, receiver)
+                    self.evaluator.run(bound, state=state)
+        return self._all_calls()
+
+    def _all_calls(self) -> tuple[Extern, ...]:
+        return tuple(call for hits in self.hits.values() for call, _ in hits)
 
     def _run_literals(self) -> None:
         """Function literals that hold a wanted call but that nobody called (handed to a framework, say)."""
@@ -244,3 +339,12 @@ class _Run:
         if self.evaluator.exhausted:
             return "the function around it is larger than is followed"
         return ""
+
+
+def _with_results(results: list[Value], state: State) -> State:
+    """Memory at the end of a function, with the structs that it gives by value in cells of their own."""
+    out = state.fork()
+    for index, value in enumerate(results):
+        if any(isinstance(v, Struct) for v in value):
+            out.cells["result", index] = value
+    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ class CallSite(NamedTuple):
     """
 
     root: Declaration
-    call: s.Call | s.Selector
+    call: s.Call | s.Selector | s.Ident
 
 
 class Use(NamedTuple):
@@ -45,9 +46,17 @@ class Search:
         self._calls: dict[int, dict[str, list[s.Call]]] = {}
         self._callers: dict[int, list[CallSite]] = {}
 
-    def calls_to(self, import_path: str, *names: str, tests: bool = False) -> Iterator[CallSite]:
+    def calls_to(
+        self,
+        import_path: str,
+        *names: str,
+        tests: bool = False,
+        leave_out: Callable[[str], bool] = lambda path: False,
+    ) -> Iterator[CallSite]:
         """Calls of functions of a package from elsewhere, by any alias, in source order per file."""
         for path in self.files_with(import_path.encode(), tests=tests):
+            if leave_out(path):
+                continue
             data = self.program.repository.read(path) or b""
             for name in names:
                 if name.encode() in data:
@@ -66,6 +75,69 @@ class Search:
                     if isinstance(node, s.Selector) and node.sel == name and id(node) not in called:
                         if isinstance(node.x, s.Ident) and node.x.name in aliases:
                             yield CallSite(Declaration(package, file, function), node)
+
+    def mentions(self, declared: Declaration) -> Iterator[CallSite]:
+        """Places that name a function or method without calling it there: handed on, stored, deferred."""
+        node, package = declared.node, declared.package
+        assert isinstance(node, s.FuncDecl)
+        paths = set(package.files)
+        if node.name[:1].isupper():
+            paths.update(self.files_with(node.name.encode(), package.name.encode()))
+        for path in sorted(paths):
+            owner, file = self.program.package_of(path), self.program.file(path)
+            if owner is None or file is None or path not in owner.files:
+                continue
+            if node.name.encode() in file.data:
+                yield from self._mentions_in(file, owner, node, owner is package)
+
+    def _mentions_in(
+        self, file: GoFile, owner: Package, node: s.FuncDecl, inside: bool
+    ) -> Iterator[CallSite]:
+        literal = node.name.encode()
+        for root in (*file.functions_with(literal), *file.values_with(literal)):
+            if root is node:
+                continue
+            nodes = s.nodes_of(root) if isinstance(root, s.FuncDecl) else list(s.walk(root))
+            called = {id(n.fun) for n in nodes if isinstance(n, s.Call)}
+            for inner in nodes:
+                if id(inner) in called:
+                    continue
+                is_name = isinstance(inner, s.Ident) and inside and node.receiver is None
+                if (is_name and inner.name == node.name) or (
+                    isinstance(inner, s.Selector) and inner.sel == node.name
+                ):
+                    yield CallSite(Declaration(owner, file, root), inner)
+
+    def makers(self, package: Package, type_name: str) -> Iterator[Declaration]:
+        """Functions and variables that make a value of a named type: `T{...}`, `new(T)`, `var x T`."""
+        pattern = re.compile(rb"\b" + type_name.encode() + rb"(?:\[[^\]\n]*\])?\s*\{|new\(|\bvar\b")
+        paths = set(package.files)
+        if type_name[:1].isupper():
+            paths.update(self.files_with(type_name.encode() + b"{", package.name.encode()))
+        for path in sorted(paths):
+            owner, file = self.program.package_of(path), self.program.file(path)
+            if owner is None or file is None or path not in owner.files or not pattern.search(file.data):
+                continue
+            literal = type_name.encode()
+            for root in (*file.functions_with(literal), *file.values_with(literal)):
+                if self._makes(root, type_name):
+                    yield Declaration(owner, file, root)
+
+    @staticmethod
+    def _makes(root: s.FuncDecl | s.ValueSpec, type_name: str) -> bool:
+        nodes = s.nodes_of(root) if isinstance(root, s.FuncDecl) else list(s.walk(root))
+        for node in nodes:
+            type_: s.Expr | None = None
+            if isinstance(node, s.CompositeLit | s.ValueSpec):
+                type_ = node.type
+            elif isinstance(node, s.Call) and isinstance(node.fun, s.Ident) and node.fun.name == "new":
+                type_ = node.args[0] if node.args else None
+            while isinstance(type_, s.Index | s.Star):
+                type_ = type_.x
+            named = type_.sel if isinstance(type_, s.Selector) else getattr(type_, "name", None)
+            if named == type_name:
+                return True
+        return False
 
     def files_with(self, *literals: bytes, tests: bool = False) -> list[str]:
         """Paths of Go files that hold all literals; test files and other builds only where asked for."""

@@ -81,12 +81,25 @@ class _Question:
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, path, name, below, set(), 0)
+        if not below and own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
+            own = self._handed_over(construction, own, path, name)
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
         users = () if below or own.depends_on_caller else self._users(construction.root)
         self._add(construction, own, users)
         for seen, judgement in below:
             self._add(seen, judgement, self._users(seen.root))
+
+    def _handed_over(self, construction: Construction, own: _Judgement, path: str, name: str) -> _Judgement:
+        """A construction in a function that nobody calls by name: a framework does."""
+        seen = self.analysis.from_mentions(construction, path, (name,))
+        judged = [self._judge(one) for one in seen]
+        if not judged or any(j.depends_on_caller for j in judged):
+            seen = self.analysis.from_objects(construction, path, (name,))
+            judged = [self._judge(one) for one in seen] or judged
+        if not judged:
+            return own
+        return _Judgement(all_of([j.unary for j in judged]), all_of([j.stream for j in judged]))
 
     def _users(self, root: Declaration) -> tuple[str, ...]:
         """The files whose code leads to a function, by the names of the calls, nearest first."""
