@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zuno_audit.checklist.known import NOT, Wording
 from zuno_audit.checklist.similarity import similarities
@@ -72,6 +72,7 @@ class _Matcher:
     done: dict[int, BoxMatch] = field(default_factory=dict)  # boxes about which nothing more is to be asked
     taken: dict[int, str] = field(default_factory=dict)
     below: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    placed: set[int] = field(default_factory=set)  # boxes whose place speaks clearly for their item
     worded: dict[int, list[str]] = field(default_factory=dict)  # the items whose known wording a box has
 
     def matches(self) -> tuple[BoxMatch, ...]:
@@ -156,14 +157,22 @@ class _Matcher:
     def _scores(
         self, index: int, words: Mapping[str, float], places: Places, used: set[str]
     ) -> dict[str, float]:
-        counter = places.get(self.boxes[index].headings)
-        usual = max(counter, key=lambda key: (counter[key], key)) if counter else None
+        usual = self._usual_section(index, places)
         candidates = dict.fromkeys((*words, *self._suggested(index)))
         return {
             item: words.get(item, 0.0) + self._place(index, self.controls[item], usual)
             for item in candidates
             if item not in used
         }
+
+    def _usual_section(self, index: int, places: Places) -> tuple[str, str] | None:
+        """The section that most other boxes below the same headings were taken for."""
+        counter = Counter(places.get(self.boxes[index].headings, ()))
+        if index in self.taken:
+            control = self.controls[self.taken[index]]
+            counter[control.phase, control.section] -= 1
+        best = max(counter, key=lambda key: (counter[key], key)) if counter else None
+        return best if best is not None and counter[best] > 0 else None
 
     def _suggested(self, index: int) -> list[str]:
         """The items that the neighbours of a box and the box above it suggest."""
@@ -219,6 +228,8 @@ class _Matcher:
             )
         elif words.get(item, 0.0) < HINT:
             self.done[index] = BoxMatch(item, "position", is_reworded=True)
+        elif scores[item] - own >= PLACE:
+            self.placed.add(index)
         elif scores[item] - own < SUPPORT:
             self.done[index] = BoxMatch(item, "elsewhere", is_reworded=True)
 
@@ -233,7 +244,7 @@ class _Matcher:
 
     def _finished(self) -> tuple[BoxMatch, ...]:
         known = Knowledge(self.checklist, self.wordings)
-        found = []
+        found: list[BoxMatch] = []
         for index, box in enumerate(self.boxes):
             match = self.done.get(index)
             item = self.taken.get(index)
@@ -243,7 +254,9 @@ class _Matcher:
                 if self._is_to_the_letter(index, item):
                     match = BoxMatch(item, "exact")
                 else:
-                    match = self._reworded(box, item, known)
+                    match = self._reworded(index, item, known)
+            elif match is not None and match.is_reworded:
+                match = replace(match, unknown=self._reworded(index, match.control, known).unknown)
             assert match is not None
             above = found[box.parent] if box.parent is not None else None
             found.append(match if above is None else self._below_other(match, above))
@@ -266,7 +279,8 @@ class _Matcher:
             return digest(box.body) in (wording.body, "-")
         return digest(box.body) == "-"
 
-    def _reworded(self, box: Box, item: str, knowledge: Knowledge) -> BoxMatch:
+    def _reworded(self, index: int, item: str, knowledge: Knowledge) -> BoxMatch:
+        box = self.boxes[index]
         wording, title, known = self.wordings.get(item), self.controls[item].title, knowledge.claims(item)
         own = claims(box.text) | claims(box.body, is_code=True)
         unknown = [claim for claim in sorted(own) if claim not in SIGNS and not is_known(claim, known)]
@@ -277,7 +291,9 @@ class _Matcher:
             unknown.append(NOT)
         words = prose_terms(box.text)
         new = words - knowledge.terms(item) if words else words
-        if len(new) > 1 + 2 * (len(words) - len(new)) or (words and len(new) == len(words)):
+        familiar = len(words) - len(new)
+        allowed = 1 + 2 * familiar if index in self.placed and familiar else familiar
+        if len(new) > allowed:
             unknown += sorted(new)
         return BoxMatch(item, "reworded", unknown=tuple(unknown), is_reworded=True)
 

@@ -96,6 +96,6 @@ def _scaled(weights: Weights, rarity: Weights, minor: float = 0.0) -> Weights:
     Terms of the weight `minor` (what the known code below a box names) speak for a match where they are
     present, and hardly against it where they are not.
     """
-    scaled = {term: weight * rarity.get(term, 1.0) for term, weight in weights.items()}
+    scaled = {term: weight * rarity.get(term, 2.0) for term, weight in weights.items()}
     length = sqrt(sum((w if weights[t] != minor else w / 3) ** 2 for t, w in scaled.items())) or 1.0
     return {term: weight / length for term, weight in scaled.items()}

@@ -25,6 +25,7 @@ _ORDINAL = re.compile(
     r"(?i)\b(test|try|trial|step|stage|phase|task|issue|option|part|item|section|no\.?)[ \t]*#?\d+\b[:.)]?"
 )
 _LETTERS = "abcdefghijklmnopqrstuvwxyz%"  # of units
+_ENDINGS = ("ations", "ation", "ings", "ions", "ing", "ion", "ies", "ed", "es", "s", "y", "e")
 _DIGIT = re.compile(r"\d")
 _ATOM = re.compile(r"[a-z0-9]+|[<>=%]")
 _CODE = re.compile(r"(?<!`)(`+)([^`\n]+)\1")
@@ -156,22 +157,7 @@ def _stem(word: str) -> str:
     if word in STOP or len(word) < 2:
         return ""
     word = SAME.get(word, word)
-    for ending in (
-        "ations",
-        "ation",
-        "ings",
-        "ions",
-        "ing",
-        "ion",
-        "ers",
-        "ies",
-        "ed",
-        "es",
-        "er",
-        "s",
-        "y",
-        "e",
-    ):
+    for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             stem = word[: -len(ending)]
             return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "ls" else stem
