@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from zuno_audit.cli.evidence_commands import attest, collect
 from zuno_audit.cli.exits import Session
 from zuno_audit.cli.help import DefaultGroup, GroupedCommand, GroupedOption
 from zuno_audit.cli.outputs import Output, parse_output
+from zuno_audit.cli.project_commands import completion, init, schema
 from zuno_audit.cli.rule_commands import explain, rules
 from zuno_audit.report import FORMATS
 from zuno_audit.version import VERSION
@@ -115,6 +117,13 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
     type=click.Path(),
     metavar="FILE",
     help="The team's own Markdown checklist [default: the one in PATH, if there is one].",
+    **SCOPE,
+)
+@click.option(
+    "--evidence",
+    type=click.Path(),
+    metavar="DIR",
+    help="Outputs of runs [default: .zuno-audit/evidence of PATH, if it is there].",
     **SCOPE,
 )
 @click.option(
@@ -241,5 +250,10 @@ def prune(path: str, file: Path | None, quiet: bool) -> int:
     return run_baseline(PRUNE, BaselineOptions(path, file, quiet))
 
 
+app.add_command(init)
+app.add_command(schema)
+app.add_command(completion)
 app.add_command(rules)
+app.add_command(collect)
+app.add_command(attest)
 app.add_command(explain)

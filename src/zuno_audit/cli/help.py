@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 OWN_FLAGS = ("--help", "-h", "--version")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -52,9 +53,20 @@ class DefaultGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of arguments that name none."""
-        if not args or (args[0] not in self.commands and args[0] not in OWN_FLAGS):
+        is_completing_first = ctx.resilient_parsing and not args
+        if not is_completing_first and (not args or args[0] not in (*self.commands, *OWN_FLAGS)):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what the default command would complete: its options, or files."""
+        items = super().shell_complete(ctx, incomplete)
+        default = self.commands[self.default]
+        if incomplete.startswith("-"):
+            inner = default.make_context(self.default, [], parent=ctx, resilient_parsing=True)
+            known = {item.value for item in items}
+            return [*items, *(i for i in default.shell_complete(inner, incomplete) if i.value not in known)]
+        return [*items, CompletionItem(incomplete, type="file")]
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage of the default command."""

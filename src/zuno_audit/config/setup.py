@@ -29,13 +29,17 @@ from zuno_audit.source.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One audit, before it runs. `is_recognised` is False when nothing spoke for the profile."""
+    """One audit, before it runs. `is_recognised` is False when nothing spoke for the profile.
+
+    `profiles` are the names that there are.
+    """
 
     profile: Profile
     checklist: Checklist
     rules: RuleFiles
     config: Config
     is_recognised: bool = True
+    profiles: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def rule(self, rule_id: str) -> Rule:
@@ -87,7 +91,8 @@ def set_up(
     )
     checklist = checked(_checklist(_holder(libraries, chosen.name), chosen, parameters), rules)
     left_out = _leave_out(repository, settings)
-    return Setup(chosen, checklist, rules, settings, is_recognised, (*notes, *left_out))
+    names = tuple(name for library in libraries for name in profile_names(library.root))
+    return Setup(chosen, checklist, rules, settings, is_recognised, names, (*notes, *left_out))
 
 
 def checked(checklist: Checklist, rules: RuleFiles) -> Checklist:

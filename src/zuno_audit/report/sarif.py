@@ -132,6 +132,7 @@ class _Log:
             run["taxonomies"] = [self._cwe]
         run["properties"] = {
             "profile": self._profile,
+            **({"auditProfile": self._result.profile} if self._result.profile else {}),
             "verdicts": self._result.summary(),
             "omittedResults": omitted,
         }

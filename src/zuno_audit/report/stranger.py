@@ -12,6 +12,8 @@ from zuno_audit.model.verdict import Status
 
 MIN_MISSING = 4  # fewer missing places are ordinary failures
 SHOWN = 6
+OTHER_PROFILE = "go-grpc"  # the one whose checklist names no place
+_OTHER = f", `--profile {OTHER_PROFILE}` audits any that talks gRPC."
 
 
 def missing_places(result: AuditResult) -> tuple[str, ...]:
@@ -40,7 +42,8 @@ def explanation(result: AuditResult) -> str:
         "This does not look like the repository that the checklist was written for. "
         f"Looked for and not found: {_listed(missing)}. "
         "Items that name these places fail because the places are missing; they say nothing about the rest "
-        "of the code. `zuno-audit inventory` shows what the analysis knows of any Go repository."
+        "of the code. `zuno-audit inventory` shows what the analysis knows of any Go repository"
+        f"{_OTHER if result.profile != OTHER_PROFILE else '.'}"
     )
 
 
