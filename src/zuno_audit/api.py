@@ -158,7 +158,8 @@ def audit(
     rules, whole = setup.rules, setup.checklist
     checklist = select_phases(whole, phases)
     known = None if no_baseline else baseline_for(repository, baseline)
-    waivers = read_waivers(repository, rules.ids(), tuple(c.id for c in whole.controls))
+    names = {*rules.ids(), *(ref.rule for c in whole.controls for ref in c.evidence)}
+    waivers = read_waivers(repository, names, tuple(c.id for c in whole.controls))
     store = FactStore(repository)
     items = Source(whole, rules, not setup.config.parameters)
     given = chosen_checklist(checklist_file, setup.config.checklist, repository, items)
@@ -177,7 +178,7 @@ def audit(
     own = {rule_id: rules.rule(rule_id) for rule_id in OWN_RULES}
     excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
     finished = {**runs.by_ref, **setup.skipped(refs), **({} if nothing else shown.runs)}
-    by_ref = excuse(finished, checklist.controls, excuses, rules.ids(), own)
+    by_ref = excuse(finished, checklist.controls, excuses, names, own)
     verdicts = evaluate(checklist, by_ref, strict=strict, attestations=() if nothing else shown.attestations)
     idle = unasked(verdicts)
     by_ref = {ref: run for ref, run in by_ref.items() if ref not in idle}

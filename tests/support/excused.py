@@ -30,8 +30,9 @@ def excused(
     *,
     outcome: Outcome = Outcome.RAN,
     items: dict[str, tuple[str, ...]] | None = None,
+    evidence: dict[str, tuple[str, ...]] | None = None,
 ) -> tuple[Finding, ...]:
-    """All findings after an audit in which both rules ran; `items` maps item ids to rules."""
+    """All findings after an audit in which both rules ran; `items` and `evidence` map item ids to rules."""
     findings = tuple(findings)
     runs = {
         CheckRef(rule): RuleRun(
@@ -41,9 +42,15 @@ def excused(
     }
     given = items or {"1.1.1": ("some-rule",), "1.1.2": ("other-rule",)}
     controls = [
-        Control(item, None, "1", "s", "t", "files", tuple(CheckRef(r) for r in rules))
+        Control(
+            item, None, "1", "s", "t", "files", _refs(rules), evidence=_refs((evidence or {}).get(item, ()))
+        )
         for item, rules in given.items()
     ]
     own = {rule: rule_files().rule(rule) for rule in own_rules.OWN_RULES}
     done = excuse(runs, controls, Excuses(tuple(suppressions), tuple(waivers), TODAY), KNOWN, own)
     return tuple(f for run in done.values() for f in run.findings)
+
+
+def _refs(rules: Iterable[str]) -> tuple[CheckRef, ...]:
+    return tuple(CheckRef(rule) for rule in rules)

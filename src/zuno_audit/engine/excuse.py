@@ -88,7 +88,7 @@ class _Excuser:
         """The items whose own checks made each finding."""
         checks: dict[CheckRef, set[str]] = {}
         for control in self.controls:
-            for ref in control.checks:
+            for ref in (*control.checks, *control.evidence):
                 checks.setdefault(ref, set()).add(control.id)
         found: dict[Finding, set[str]] = {}
         for ref, run in self.runs.items():

@@ -26,7 +26,7 @@ _ADDRESSED = re.compile(
     r"(?:^|(?://|\#|--|/\*|\*)[ \t]*)zuno-audit:[ \t]*(?P<rest>(?i:ignore)\b.*|\w+[ \t]*\[.*)"
 )
 _WELL_FORMED = re.compile(r"ignore\[(?P<rules>[^\[\]]*)\][ \t]+--[ \t]+(?P<reason>\S.*)")
-_RULE_ID = re.compile(r"[a-z0-9]+(?:[-/][a-z0-9]+)*\Z")
+_RULE_ID = re.compile(r"[a-z0-9]+(?:[-/:][a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True)

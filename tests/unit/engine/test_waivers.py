@@ -161,6 +161,16 @@ def test_a_waiver_can_cover_an_unused_suppression() -> None:
     assert told.rule == own_rules.SUPPRESSION_UNUSED and told.suppression is not None
 
 
+def test_a_finding_of_evidence_belongs_to_the_item_that_asks_for_it() -> None:
+    items = {"1.1.1": ("other-rule",), "1.1.2": ()}
+    (broken,) = excused([finding()], waivers=[waiver(item="1.1.2")], items=items)
+    assert broken.suppression is None
+    (waived,) = excused(
+        [finding()], waivers=[waiver(item="1.1.2")], items=items, evidence={"1.1.2": ("some-rule",)}
+    )
+    assert waived.suppression is not None
+
+
 def test_a_missing_file_can_be_waived() -> None:
     (waived,) = excused([finding(path="docs/RUNBOOK.md")], waivers=[waiver("some-rule", paths="docs/*.md")])
     assert waived.suppression is not None
