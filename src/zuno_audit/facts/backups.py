@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.compose import compose_files
 from zuno_audit.model.location import Location, at_line
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 _TOOLS = {"pg_dump": "pg_dump", "pg_dumpall": "pg_dump", "pg_basebackup": "pg_dump", "mongodump": "mongodump"}
 
 
-@dataclass(frozen=True, slots=True)
-class BackupScript:
+class BackupScript(Struct, frozen=True):
     """A tracked script that starts backup tools. `obstacle` says what keeps it from working, if known."""
 
     location: Location

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import basename, dirname, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.go_packages import GoPackages, go_packages, module_of, module_roots
 from zuno_audit.languages.script import (
@@ -40,8 +41,7 @@ _VALUE_FLAGS = frozenset(
 _MAIN = re.compile(rb"^func\s+main\s*\(\s*\)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildTarget:
+class BuildTarget(Struct, frozen=True):
     """One argument of a `go build`, with the folders it can mean."""
 
     script: str

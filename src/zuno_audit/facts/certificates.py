@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from posixpath import basename, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from zuno_audit.languages.script import dialect_of
 from zuno_audit.languages.shell_run import UNKNOWN as NOT_KNOWN
@@ -31,8 +32,7 @@ _PEM_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\s*\n[A-Za-z0
 _KEY_NAME = re.compile(r".*(?:\.key|\.pem|-key|_key|\.p12|\.pfx|\.jks)")
 
 
-@dataclass(slots=True)
-class Certificate:
+class Certificate(Struct):
     """A certificate that a script signs. `usage` is the text of its extensions."""
 
     path: str
@@ -46,8 +46,7 @@ class Certificate:
         return purpose in self.usage or "extendedkeyusage" not in self.usage.lower()
 
 
-@dataclass(slots=True)
-class Output:
+class Output(Struct):
     """Everything that one script leaves behind."""
 
     keys: dict[str, int] = field(default_factory=dict)  # path -> line

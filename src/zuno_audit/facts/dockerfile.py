@@ -8,7 +8,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import compose_files
@@ -24,8 +25,7 @@ _FILE_NAME = re.compile(
 _OTHER_SUFFIXES = (".md", ".go", ".sh", ".txt", ".dockerignore", ".py", ".yaml", ".yml", ".json")
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image reference in its parts. `tag` and `digest` are empty when not written."""
 
     text: str
@@ -39,8 +39,7 @@ class Image:
         return self.name.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """A COPY or ADD. `stage` is the stage or image of `--from`, None for the build context."""
 
     sources: tuple[str, ...]
@@ -49,8 +48,7 @@ class Copy:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One stage. `image` is None when it cannot be known (an ARG without default)."""
 
     index: int
@@ -86,8 +84,7 @@ class Stage:
         return tuple(word for i in self.all("EXPOSE") for word in i.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True):
     """One file: the arguments before the first FROM and the stages in order."""
 
     path: str
@@ -123,8 +120,7 @@ class Dockerfile:
         return next((found for part in self.lineage(stage) if (found := part.last(name)) is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfiles:
+class Dockerfiles(Struct, frozen=True):
     """All Dockerfiles of the repository."""
 
     files: tuple[Dockerfile, ...]

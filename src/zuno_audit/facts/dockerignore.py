@@ -7,17 +7,17 @@ filepath.Match with `**`; the last pattern that matches a file or a folder above
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from zuno_audit.source.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class IgnorePattern:
+class IgnorePattern(Struct, frozen=True):
     """One line: the expression that a path has to match, and whether it takes the path back in."""
 
     line: int
@@ -26,8 +26,7 @@ class IgnorePattern:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DockerIgnore:
+class DockerIgnore(Struct, frozen=True):
     """The patterns of one file in order; none when there is no file."""
 
     path: str = ""

@@ -8,9 +8,10 @@ those.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from posixpath import splitext
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from zuno_audit.languages.markdown import Markdown, parse_markdown
 from zuno_audit.source.classify import FileKind
@@ -43,13 +44,12 @@ _PLANNING_HEADING = re.compile(
 )
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """A tracked document of the repository. `markdown` is parsed when it is first asked for."""
 
     path: str
     text: str
-    _markdown: Markdown | None = field(default=None, repr=False)
+    _markdown: Markdown | None = field(default=None)
 
     @property
     def markdown(self) -> Markdown:

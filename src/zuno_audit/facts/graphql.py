@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.documents import Document, markdown_documents
@@ -46,8 +47,7 @@ _MENTIONED = re.compile(
 _OPERATION_START = re.compile(r"\s*(?:#[^\n]*\s*)*(?:query|mutation|subscription)\b[^{}]*\{")
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaSet:
+class SchemaSet(Struct, frozen=True):
     """The schema of one server. `home` is the folder of the server's module or service, `origin` what"
     " names it."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import dirname
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.languages.go_outline import GoFunction, GoOutline, outline
@@ -18,8 +19,7 @@ GQLGEN_TRANSPORT = "github.com/99designs/gqlgen/graphql/handler/transport"
 OURS = frozenset({FileKind.CODE})
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """A method and whether its body only says that it is not implemented."""
 
     path: str

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from zuno_audit.facts.build_scripts import builds, go_build_arguments
 from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
@@ -36,8 +38,7 @@ _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fe
 _OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Struct, frozen=True):
     """A file or folder of the build context (relative to it) and where it lies in the stage."""
 
     source: str
@@ -45,8 +46,7 @@ class Copied:
     is_folder: bool
 
 
-@dataclass(slots=True)
-class StageState:
+class StageState(Struct):
     """What is known of a stage while its instructions are followed."""
 
     folder: str = "/"
@@ -67,8 +67,7 @@ class StageState:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageBuild:
+class ImageBuild(Struct, frozen=True):
     """A build with everything that is needed to judge it."""
 
     file: ComposeFile
@@ -408,8 +407,7 @@ def _stage_toolchain(
     return Answer(NO, reason, proof)
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A `go build` inside a builder: the package (context folder, None if unknown) and its place."""
 
     package: str | None

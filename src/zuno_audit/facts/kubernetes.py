@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.dotenv import TEMPLATE_WORDS
@@ -28,8 +29,7 @@ _POD_SPECS = {
 _TEMPLATED = ("spec", "template", "spec")  # Deployment, StatefulSet, DaemonSet, ReplicaSet, Job
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerVariable:
+class ContainerVariable(Struct, frozen=True):
     """A variable of a container: a literal `value`, or the `key` of a `source` (ConfigMap or Secret)."""
 
     name: str
@@ -40,8 +40,7 @@ class ContainerVariable:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container of a pod. `env_from`: (`ConfigMap` or `Secret`, name) pairs that give all their keys."""
 
     name: str
@@ -55,8 +54,7 @@ class Container:
     is_init: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class K8sObject:
+class K8sObject(Struct, frozen=True):
     """One object. `body` is the whole document; `data` are the entries of a ConfigMap or Secret.
 
     `is_template` is true for a file that is to be copied first (`secrets.yaml.example`).
@@ -81,8 +79,7 @@ class K8sObject:
         return self.location.path
 
 
-@dataclass(frozen=True, slots=True)
-class Manifests:
+class Manifests(Struct, frozen=True):
     """All objects of the repository, the files they are in and what could not be read."""
 
     objects: tuple[K8sObject, ...]

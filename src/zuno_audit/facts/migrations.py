@@ -9,8 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.compose_tables import image_repository
@@ -82,8 +84,7 @@ _SECTION_END = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationTool:
+class MigrationTool(Struct, frozen=True):
     """One use of a tool, or a folder of migrations that none uses (`tool` is then None)."""
 
     tool: str | None

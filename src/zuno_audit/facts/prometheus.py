@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.images import image_packages
@@ -34,8 +35,7 @@ _TARGET_LABELS = frozenset(
 )  # Prometheus adds them
 
 
-@dataclass(frozen=True, slots=True)
-class PrometheusFile:
+class PrometheusFile(Struct, frozen=True):
     """A file that Prometheus reads: its scrape jobs, the rule files it names, and its alert groups."""
 
     document: YamlFile
@@ -48,8 +48,7 @@ class PrometheusFile:
         return self.document.path
 
 
-@dataclass(frozen=True, slots=True)
-class PrometheusFiles:
+class PrometheusFiles(Struct, frozen=True):
     """All of them, the paths looked at, and what could not be read."""
 
     files: tuple[PrometheusFile, ...]

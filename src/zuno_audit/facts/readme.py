@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from posixpath import dirname, join, normpath
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.documents import Document, markdown_documents
@@ -50,8 +51,7 @@ _DEPLOYS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """Something a document points to, and whether it is there."""
 
     kind: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.compose import Service
 from zuno_audit.facts.dotenv import default_environment
@@ -131,8 +132,7 @@ def _conditional(file: GoFile, route: Route) -> Answer:
 # ---------------------------------------------------------------- ports
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """A compose service that runs a binary, with the environment it gets (as far as the templates tell)."""
 
     service: Service

@@ -13,7 +13,8 @@ import posixpath
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.dotenv import is_env_file, is_template
@@ -119,8 +120,7 @@ _LOCAL_HOST = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """Something that looks like a secret. `name` says what it is called or which provider's it is."""
 
     name: str

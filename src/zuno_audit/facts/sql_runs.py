@@ -9,8 +9,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.compose import ComposeFile, Service, Volume, compose_files
 from zuno_audit.facts.dotenv import default_environment
@@ -30,8 +31,7 @@ _OTHER_IMAGES = ("mysql", "mariadb", "mongo", "clickhouse", "percona")
 _QUIET_COMMANDS = frozenset({"set", "echo", "printf", "export", ":", "true", "exit", "sleep", "cd"})
 
 
-@dataclass(frozen=True, slots=True)
-class InitFile:
+class InitFile(Struct, frozen=True):
     """A file in the init folder. `path` is its repository path; None when the repository has no such file."""
 
     name: str
@@ -40,8 +40,7 @@ class InitFile:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresService:
+class PostgresService(Struct, frozen=True):
     """A PostgreSQL server of a compose file; names are None when the template gives no value for them."""
 
     file: ComposeFile
@@ -52,8 +51,7 @@ class PostgresService:
     files: tuple[InitFile, ...] = ()
 
 
-@dataclass(slots=True)
-class DatabaseRun:
+class DatabaseRun(Struct):
     """What is there after the servers of a compose file have started for the first time.
 
     `outcomes` holds what happened to each file by path; `stopped` is where the initialisation ends early.

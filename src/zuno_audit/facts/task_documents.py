@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.documents import Document, markdown_documents
@@ -48,8 +49,7 @@ _READY_HEADING = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(Struct, frozen=True):
     """One task: where it stands and whether it is done (None: nothing says so)."""
 
     line: int

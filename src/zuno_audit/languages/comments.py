@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from posixpath import basename, splitext
 from typing import Any, cast
+
+from msgspec import Struct
 
 MAX_BYTES = 1024 * 1024  # larger files are not written by hand
 MAX_COMMENTS = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """One comment. `line` and `column` say where its mark begins (1-based); `text` is without the marks.
 
     `stands_alone`: nothing but white space is before it on its first line.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.location import Location, Span
@@ -39,8 +40,7 @@ _FLAG = re.compile(r"--([a-z][a-z-]*)(?:=(\S+))?\s*")
 _WITH_HEREDOC = ("RUN", "COPY", "ADD")
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One instruction. `arguments` is the joined text behind name and flags, `heredocs` are the bodies."""
 
     name: str
@@ -86,8 +86,7 @@ class Instruction:
         return tuple((name, value if equals else None) for name, equals, value in split)
 
 
-@dataclass(frozen=True, slots=True)
-class DockerfileSource:
+class DockerfileSource(Struct, frozen=True):
     """The instructions of one file in order."""
 
     path: str
@@ -118,8 +117,7 @@ def _escape_character(lines: list[str]) -> str:
     return "\\"
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     path: str
     lines: list[str]
     escape: str

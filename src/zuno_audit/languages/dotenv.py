@@ -7,7 +7,8 @@ comment after an unquoted value, a later assignment of a name wins.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.location import Location, Span
@@ -23,8 +24,7 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 MAX_VALUE_LINES = 60  # of a quoted value: a private key of 4096 bits has 52
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """One line of an env file. `value` is None for a bare name, which takes the value from outside.
 
     `is_literal` is true for single quotes: nothing in the value is a reference.
@@ -36,8 +36,7 @@ class Assignment:
     is_literal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DotenvFile:
+class DotenvFile(Struct, frozen=True):
     """The assignments of one file in order, `# KEY=value` lines (`commented`) and lines that are neither."""
 
     path: str

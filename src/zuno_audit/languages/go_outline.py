@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _OPAQUE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL)
 _NOT_NEWLINE = re.compile(r"[^\n]")
@@ -21,8 +22,7 @@ _TOP_LEVEL = re.compile(r"package|import|func|var|const|type|\)|\}|;")
 _CLOSER = {"(": ")", "{": "}", "[": "]"}
 
 
-@dataclass(frozen=True, slots=True)
-class GoString:
+class GoString(Struct, frozen=True):
     """A string literal: where it starts and ends, and its content (escapes as written)."""
 
     start: int
@@ -30,8 +30,7 @@ class GoString:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class GoFunction:
+class GoFunction(Struct, frozen=True):
     """A function with a body. Offsets: `start` of `func`, `opening` and `closing` of the body's braces."""
 
     name: str
@@ -43,8 +42,7 @@ class GoFunction:
     closing: int
 
 
-@dataclass(slots=True)
-class GoOutline:
+class GoOutline(Struct):
     """One file. `problem` is empty, or says why the text is not Go."""
 
     path: str

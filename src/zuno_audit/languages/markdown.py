@@ -8,7 +8,8 @@ Time is linear.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MAX_LINE = 4000  # characters of a line that are looked at; longer ones are no prose, and patterns stay cheap
 
@@ -31,8 +32,7 @@ _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _TABLE_RULE = re.compile(r"^[\s|:+-]+$")
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """A heading: its level (1 to 6), its text without markup, its line."""
 
     level: int
@@ -40,8 +40,7 @@ class Heading:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Struct, frozen=True):
     """A fenced code block. `line` is the line of its first line of code."""
 
     language: str
@@ -53,8 +52,7 @@ class Fence:
         return "\n".join(self.lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link or an image: its text, its target as written, its line."""
 
     text: str
@@ -62,8 +60,7 @@ class Link:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """An item of a task list."""
 
     is_done: bool
@@ -71,8 +68,7 @@ class Task:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line with its role: blank heading text item task table code comment."""
 
     number: int
@@ -80,13 +76,12 @@ class Line:
     text: str
 
 
-@dataclass(slots=True)
-class Section:
+class Section(Struct):
     """A heading with everything below it, sub-sections included. `trail` holds the headings above it."""
 
     heading: Heading
     trail: tuple[str, ...]
-    document: list[Line] = field(repr=False)
+    document: list[Line]
     end: int  # the line after it
 
     @property
@@ -95,8 +90,7 @@ class Section:
         return tuple(self.document[self.heading.line : self.end - 1])
 
 
-@dataclass(slots=True)
-class Markdown:
+class Markdown(Struct):
     """One document."""
 
     lines: list[Line] = field(default_factory=list)

@@ -7,7 +7,8 @@ It keeps the selectors, not the tree: that is what rules ask about.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MAX_LENGTH = 20_000
 MAX_DEPTH = 200
@@ -63,8 +64,7 @@ _RANGED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """One label matcher."""
 
     label: str
@@ -72,8 +72,7 @@ class Matcher:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """A selection of series. `name` is empty when only labels select."""
 
     name: str
@@ -81,8 +80,7 @@ class Selector:
     has_range: bool = False
 
 
-@dataclass(slots=True)
-class Query:
+class Query(Struct):
     """What an expression asks for. `error` is empty when it parses."""
 
     selectors: list[Selector] = field(default_factory=list)

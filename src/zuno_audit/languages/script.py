@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import dirname, join, normpath
+
+from msgspec import Struct
 
 SCRIPT_DIR = "\x01script\x01"  # the folder of the script, as the script itself computes it
 REPO_ROOT = "\x01root\x01"
@@ -44,8 +45,7 @@ _ASSIGNMENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One simple command. `folder` starts with a marker (START, SCRIPT_DIR, REPO_ROOT); None if unknown."""
 
     line: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_REFERENCES = 500  # of one text; more is not configuration
 MAX_LENGTH = 2000  # characters between the braces of one reference
@@ -14,8 +15,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """One reference. `operator` is "", `-`, `:-`, `?`, `:?`, `+` or `:+`; `argument` is what follows it."""
 
     name: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 UNKNOWN = "\x02"  # stands for a value that the script gets from outside
 MAX_COMMANDS = 4000
@@ -27,8 +28,7 @@ _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 _OPENERS = {"if": "fi", "for": "done", "while": "done", "until": "done", "case": "esac", "{": "}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(Struct, frozen=True):
     """One simple command: its words, where its output goes, and the text it gets on standard input."""
 
     line: int
@@ -37,16 +37,14 @@ class Executed:
     text: str = ""
 
 
-@dataclass(slots=True)
-class ShellRun:
+class ShellRun(Struct):
     """What a script executes. `complete` is false when a limit was hit."""
 
     commands: list[Executed] = field(default_factory=list)
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(Struct, frozen=True):
     line: int
     text: str
     heredoc: str = ""

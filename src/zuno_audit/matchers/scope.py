@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from zuno_audit.errors import RuleError
 from zuno_audit.matchers.predicates import Truth, bound, conjunction, holds
@@ -14,8 +15,7 @@ from zuno_audit.model.entity import Answer, Entity, Problem, Table
 from zuno_audit.rules.rule import Condition, Predicate, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """A row in scope.
 
     `is_certain` is false when the row is only perhaps in scope; `clauses` has one truth per `require`;
@@ -37,8 +37,7 @@ class Judged:
         return self.is_certain and self.truth is Truth.TRUE
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What a rule looks at with its arguments.
 
     `files` counts the files of the table in scope (only for `forbid`); `problems` are those that touch it: at

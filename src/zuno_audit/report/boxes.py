@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.model.box import BoxVerdict, ChecklistFile
 from zuno_audit.model.location import Location, Span
@@ -18,8 +19,7 @@ NOT_AUDITED = "not audited"
 _MARKUP = re.compile(r"\*\*|~~|`")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One box as it is shown. `depth` is how many boxes it is nested in."""
 
     depth: int
@@ -34,8 +34,7 @@ class Row:
     headings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A checklist as it is shown."""
 
     path: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from zuno_audit.model.result import AuditResult
 from zuno_audit.report.layout import Tally, phases, plural, tally
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseDecision:
+class PhaseDecision(Struct, frozen=True):
     """The decision for one phase."""
 
     phase: str
@@ -19,8 +18,7 @@ class PhaseDecision:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The decision for all phases that were audited. `why` is a sentence."""
 
     is_go: bool

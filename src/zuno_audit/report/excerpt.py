@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from zuno_audit.model.location import Location, Span
 from zuno_audit.model.result import AuditResult
@@ -14,8 +14,7 @@ SECRET_CWE = frozenset({200, 209, 259, 312, 321, 522, 526, 532, 538, 540, 547, 7
 SECRET_TAGS = frozenset({"secret", "secrets", "credentials"})
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(Struct, frozen=True):
     """One line of source and the 0-based range of columns that the finding is about."""
 
     line: int

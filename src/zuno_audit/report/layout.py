@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from zuno_audit.model.finding import Finding
 from zuno_audit.model.location import Location
@@ -30,8 +31,7 @@ WORDS = {
 NAMED_PHASES = {"S": "Sign-off", "G": "Go-live"}
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """How many items have each status."""
 
     passed: int = 0
@@ -77,16 +77,14 @@ def tally(verdicts: Iterable[Verdict]) -> Tally:
     return Tally(*(counts[status] for status in Status))
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading of the checklist and its verdicts."""
 
     title: str
     verdicts: tuple[Verdict, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A phase of the checklist. `name` is how people say it: `Phase 1`, `Sign-off`."""
 
     id: str

@@ -7,7 +7,8 @@ marks that reorder what a reader sees, and secrets.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.model import redaction
 
@@ -40,8 +41,7 @@ def visible(text: str) -> str:
 Edit = tuple[int, int, int]  # start, end, length of the replacement
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
+class Redacted(Struct, frozen=True):
     """A line without its secrets, and the edits that made it, one stage after the other."""
 
     text: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from zuno_audit.model.finding import Finding, Level, Suppression
 from zuno_audit.model.location import Location, Span, at_line
@@ -34,8 +35,7 @@ KIND_OF_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A result and what it is sorted by: `order` in the file, `rank` when there are too many."""
 
     order: tuple[str, int, int, str]
@@ -43,8 +43,7 @@ class Entry:
     data: Json
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """Findings of one rule on one line: one alert on GitHub, so one result here."""
 
     path: str

@@ -6,8 +6,9 @@ Nothing depends on colour: every mark has its word. The text fits into `width` c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.location import Location
@@ -57,8 +58,7 @@ def render(
     return coloured(lines) if color else plain(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """The report while it is written: blocks of lines, top to bottom."""
 
     result: AuditResult

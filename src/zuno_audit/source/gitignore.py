@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.source.reader import Reader, Unreadable
 
@@ -20,8 +21,7 @@ MAX_REGEX_STARS = 2  # with two stars, matching is at worst quadratic in the pat
 _SPECIAL = frozenset(b"*?[\\")
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreMatch:
+class IgnoreMatch(Struct, frozen=True):
     """The pattern that decides about a path: in which file (relative to the root), at which line, its text.
 
     `negated` means that the pattern takes the path back: it is not ignored.
@@ -33,8 +33,7 @@ class IgnoreMatch:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One line of an ignore file. `body` is what is matched: without `!`, leading and trailing slash."""
 
     line: int
@@ -131,8 +130,7 @@ _ANY = frozenset(range(256))
 _NOT_SLASH = _ANY - {0x2F}
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     """Bytes of one kind, once or (`repeated`) any number of times; `skip` tokens may be left out here."""
 
     accepts: frozenset[int]
@@ -314,8 +312,7 @@ def _named_class(pattern: bytes, i: int, accepted: set[int]) -> tuple[int, int]:
 # --- the ignore files of one tree ---
 
 
-@dataclass(frozen=True, slots=True)
-class _IgnoreFile:
+class _IgnoreFile(Struct, frozen=True):
     """An ignore file; `folder` is what it speaks about, "" or with a final `/`. Last pattern first."""
 
     source: str

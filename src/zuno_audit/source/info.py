@@ -7,22 +7,23 @@ What differs is found without `git status` or `git diff`: these may run the filt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from zuno_audit.model.result import RepositoryInfo
 from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.repository import Repository
 
 _MODULE = re.compile(
-    r"^module[ \t]+\"?((?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/[\w.-]+/[\w.-]+)", re.MULTILINE
+    r"^module[ \t]+\"?((?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/[\w.-]+/[\w.-]+)",
+    re.MULTILINE,
 )
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SCP_LIKE = re.compile(r"(?:[^@/:]+@)?([A-Za-z0-9.-]{2,}):(?![/:]/)/?([^\s:\\]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Struct, frozen=True):
     """A tag. `target` is the commit it leads to; only annotated tags carry a tagger and a date."""
 
     name: str

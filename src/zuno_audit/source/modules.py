@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.source.classify import FileKind, is_left_out_by_go
@@ -28,8 +29,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One required (or excluded) module."""
 
     path: str
@@ -38,8 +38,7 @@ class Requirement:
     indirect: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """One `replace`. `version` is empty when it is for all versions, `new_version` when `new` is a folder."""
 
     path: str
@@ -54,8 +53,7 @@ class Replacement:
         return self.new in (".", "..") or self.new.startswith(("./", "../", "/"))
 
 
-@dataclass(frozen=True, slots=True)
-class GoModule:
+class GoModule(Struct, frozen=True):
     """One go.mod. `directory` is "" for the root; `go` and `toolchain` are empty when it does not say.
 
     `line`, `go_line`, `toolchain_line` are where the directives stand, 0 for those that are not there.
@@ -84,8 +82,7 @@ class GoModule:
         return f"{self.path}/{inside}" if inside else self.path
 
 
-@dataclass(frozen=True, slots=True)
-class GoWorkspace:
+class GoWorkspace(Struct, frozen=True):
     """One go.work. `uses` are folders relative to the root of the audit, each with its line."""
 
     file: str
@@ -96,8 +93,7 @@ class GoWorkspace:
     replaces: tuple[Replacement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Directive:
+class _Directive(Struct, frozen=True):
     verb: str
     arguments: tuple[str, ...]
     comment: str

@@ -6,8 +6,9 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from zuno_audit.errors import SourceError
 from zuno_audit.model.entity import Problem
@@ -70,8 +71,7 @@ def _checked(root: Path) -> Path:
     return folder
 
 
-@dataclass(slots=True)
-class _Listing:
+class _Listing(Struct):
     files: list[SourceFile] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

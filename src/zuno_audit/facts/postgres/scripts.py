@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.postgres.catalog import DatabaseError, Undecided
 from zuno_audit.facts.postgres.server import Server
@@ -45,8 +46,7 @@ _CONNECT = re.compile(r'\\c(?:onnect)?\s+(?:-reuse-previous=\w+\s+)?("[^"]+"|[\w
 _STOP = re.compile(r"\\set\s+ON_ERROR_STOP\s*(\S*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Where a file stops and why."""
 
     path: str
@@ -54,8 +54,7 @@ class Failure:
     message: str
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What happened to a file.
 
     `failure` is the error at which it surely stops; `doubts` are the statements that may stop it, with the
