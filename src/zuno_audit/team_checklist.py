@@ -275,9 +275,9 @@ def _own_checks(
 
 
 def _derived(team: TeamChecklist, repository: Repository) -> dict[int, Check]:
-    """The checks that follow from the words of boxes, by index."""
+    """The checks that follow from the words of boxes, by index: where no item is sure."""
     pairs = enumerate(zip(team.tasks.boxes, team.matches, strict=True))
-    own = [(i, box) for i, (box, match) in pairs if match.how == "none" and not (box.pin or box.is_struck)]
+    own = [(i, box) for i, (box, match) in pairs if not (match.is_sure or box.pin or box.is_struck)]
     if not own:
         return {}
     from zuno_audit.checks.own_boxes import derived_check

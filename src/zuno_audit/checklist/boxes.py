@@ -43,6 +43,7 @@ def judge_boxes(
     those of some phases.
     """
     by_id = {verdict.control.id: verdict for verdict in verdicts}
+    matches = [BoxMatch() if i in own and m.how != "pinned" else m for i, m in enumerate(matches)]
     judged = [
         _judged(box, match, by_id, own.get(index))
         for index, (box, match) in enumerate(zip(tasks.boxes, matches, strict=True))

@@ -31,7 +31,8 @@ _LINK = re.compile(r"\[[^\[\]]{0,200}\]\(([^()\s]{1,300})\)")
 _NOISE = re.compile(r"[*_~:;.!✅✓☑—–]|(?<=\s)-(?=\s)")
 _NUMBERING = re.compile(r"\A\W*(?:\d+(?:\.\d+)+|\d+[.):])\s+")
 _LEAD = (
-    r"(?:(?:(?:check|verify|confirm) (?:if|whether)|please|always|verify|check|ensure|confirm|make sure|assert|that"
+    r"(?:(?:(?:check|verify|confirm) (?:if|whether)|please|always|verify|check|ensure|confirm|make sure"
+    r"|assert|that"
     r"|the|a|an|both|all|our"
     r"|files?|folders?|directory|directories|scripts?|documents?)"
     r"\s+)*"
