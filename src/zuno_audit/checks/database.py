@@ -132,7 +132,7 @@ class _Wanted:
     def _covers(self, row: Entity) -> bool:
         columns = row.get("columns").value
         if not self.keys:
-            return True
+            return not self.name or self.is_named(row)
         if not isinstance(columns, tuple) or (self.unique and len(columns) != len(self.keys)):
             return False
         first = set(columns[: len(self.keys)])

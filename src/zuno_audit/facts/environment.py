@@ -64,6 +64,7 @@ _FROM_THE_SYSTEM = frozenset(
     | {"GOOS", "GOARCH", "GOROOT", "TERM", "NO_COLOR", "APPDATA", "USERPROFILE", "LOGNAME"}
 )
 _NAME_IN_TEXT = re.compile(rb"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+_NAME_AS_CODE = re.compile(rb"`([A-Z][A-Z0-9]{2,})`")  # a name without `_` may be any word elsewhere
 
 
 def go_reads(store: FactStore) -> tuple[EnvRead, ...]:
@@ -158,6 +159,8 @@ class Environment:
                 for number, line in enumerate(data.split(b"\n"), 1):
                     for match in _NAME_IN_TEXT.finditer(line) if b"_" in line else ():
                         yield match.group().decode(), at_line(path, number)
+                    for match in _NAME_AS_CODE.finditer(line) if b"`" in line else ():
+                        yield match.group(1).decode(), at_line(path, number)
 
     # --- compose
 

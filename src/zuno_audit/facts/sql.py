@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.postgres.catalog import Relation, Schema
     from zuno_audit.model.entity import Problem
 
-_LEFT_OUT = re.compile(r"(?:^|/)(?:vendor|node_modules|testdata|tests?|fixtures?|examples?|sqlc?|queries)/")
+_LEFT_OUT = re.compile(r"(?:^|/)(?:vendor|node_modules|testdata|tests?|fixtures?|examples?|sqlc|queries)/")
 _REVERSE = re.compile(r"(?:^|[._-])down\.sql$")
 _DDL = re.compile(rb"\b(?:create|alter)\b", re.IGNORECASE)
 _TIME_TYPES = ("date", "timestamp with time zone", "timestamp without time zone")
