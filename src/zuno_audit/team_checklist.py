@@ -7,7 +7,7 @@ they speak of and judges them, `checks` looks at the repository for boxes that n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LEAST_BOXES = 20  # of a file that is taken for the checklist unasked
 LEAST_SHARE = 0.5  # of its boxes must speak of our items
 PROBES = 4  # one known name in so many is looked for before a file is read in earnest
+FIRST_PROBES = 12  # without any of these no other is looked for
 LEAST_PROBES = 5  # of them must occur; other checklists of the repositories tried have none or one
 MAX_TRIED = 3  # files that are read in earnest
 MAX_DERIVED = 300  # boxes of the team's own that the repository is asked about
@@ -86,12 +87,14 @@ class Source:
     """The items that boxes may speak of. `checklist` is the whole one, whatever is audited.
 
     `is_as_shipped` is true when it is read with the parameters it comes with: only then do the known wordings
-    say what the items verify.
+    say what the items verify. `levels` and `off` are what the configuration says of the rules about boxes.
     """
 
     checklist: Checklist
     rules: RuleFiles
     is_as_shipped: bool = True
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    off: Collection[str] = ()
 
     def wordings(self) -> Mapping[str, Wording]:
         """The known wordings of these items, where there are any."""
@@ -230,6 +233,8 @@ def _most_familiar(
     for path in paths:
         data = repository.read(path) or b""
         lowered = data.lower()
+        if not any(probe in lowered for probe in probes[:FIRST_PROBES]):
+            continue
         count = sum(probe in lowered for probe in probes)
         if count >= LEAST_PROBES:
             found.append((-count, path, data))
@@ -252,7 +257,9 @@ def judge(team: TeamChecklist, verdicts: Sequence[Verdict], source: Source, stor
     titles = {control.id: control.title for control in source.checklist.controls}
     by_rule: dict[str, list[Finding]] = {rule: [] for rule in RULES}
     for finding in box_findings(file, titles):
-        by_rule[finding.rule].append(finding)
+        if finding.rule not in source.off:
+            level = source.levels.get(finding.rule, finding.level)
+            by_rule[finding.rule].append(replace(finding, level=level))
     runs = {
         CheckRef(rule): RuleRun(rule, (), Outcome.RAN, len(file.boxes), "", (), tuple(findings))
         for rule, findings in by_rule.items()
