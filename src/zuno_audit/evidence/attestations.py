@@ -50,8 +50,11 @@ class _Bad(Exception):
         self.key = key
 
 
-def read_attestations(root: Path, items: Iterable[str], freshness: Freshness) -> Attestations:
-    """The attestations of a tree. `items` are all ids of the checklist. Never raises for a bad file."""
+def read_attestations(root: Path, items: Iterable[str], freshness: Freshness, now: float) -> Attestations:
+    """The attestations of a tree, as they are worth at `now`. Never raises for a bad file.
+
+    `items` are all ids of the checklist.
+    """
     path = root / DEFAULT_FILE
     if not path.is_file():
         return Attestations()
@@ -63,7 +66,7 @@ def read_attestations(root: Path, items: Iterable[str], freshness: Freshness) ->
         return _unreadable(str(error).removeprefix(f"{DEFAULT_FILE}:{error.line}: "), error.line or 1)
     except (OSError, UnicodeDecodeError, _Bad) as error:
         return _unreadable("not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error), 1)
-    reader = _Reader(text, frozenset(items), freshness)
+    reader = _Reader(text, frozenset(items), freshness, now)
     entries = tuple(reader.entry(index, entry) for index, entry in enumerate(listed))
     return Attestations(entries, tuple(d for e in entries if (d := _diagnostic(e)) is not None))
 
@@ -81,7 +84,7 @@ def _listed(content: Any) -> list[Any]:
         return []
     if not isinstance(content, dict) or set(content) != {"attestations"}:
         raise _Bad("one key `attestations` with a list is expected")
-    listed = content["attestations"]
+    listed = [] if content["attestations"] is None else content["attestations"]
     if not isinstance(listed, list):
         raise _Bad("`attestations` is not a list")
     return listed
@@ -106,8 +109,9 @@ def _diagnostic(entry: Attestation) -> Diagnostic | None:
 class _Reader:
     """Reads entries of one file."""
 
-    def __init__(self, text: str, items: frozenset[str], freshness: Freshness) -> None:
+    def __init__(self, text: str, items: frozenset[str], freshness: Freshness, now: float) -> None:
         self.text = text
+        self.now = now
         self.items = items
         self.freshness = freshness
 
@@ -140,11 +144,11 @@ class _Reader:
         if item not in self.items:
             raise _Bad(f"the checklist has no item {item!r}", "item")
         when, expires = _moment(data, "when"), _moment(data, "expires", end_of_day=True)
-        if when.timestamp() > self.freshness.now + 86_400:
+        if when.timestamp() > self.now + 86_400:
             raise _Bad("`when` lies in the future", "when")
         line = self._line(index)
         state, why = AttestationState.VALID, ""
-        if expires.timestamp() < self.freshness.now:
+        if expires.timestamp() < self.now:
             state, why = AttestationState.EXPIRED, f"it expired on {data['expires']}"
             line = self._line(index, "expires")
         elif data.get("covers") and (change := self._changed(data, when)):

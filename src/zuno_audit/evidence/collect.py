@@ -27,6 +27,7 @@ _UNABLE = re.compile(
     r"Cannot connect to the Docker daemon|unknown command: docker compose|is not a docker command"
     r"|permission denied while trying to connect|curl: \((?:6|7|28|35)\) |service \"[^\"]*\" is not running"
 )
+NO_DOCKER = 125  # what docker itself says when it could not do anything
 TIMED_OUT = 124  # what timeout(1) says
 _OUTPUT = "{output}"  # in a command: the file that the program writes itself
 
@@ -223,10 +224,12 @@ def collect(
         words = [word.replace(_OUTPUT, str(also)) for word in command.words]
         started = datetime.now(UTC)
         status, complaint = _run(planned, words, root, folder / command.name, seconds)
-        if status and (unable := _UNABLE.search(complaint)):
+        unable = _UNABLE.search(complaint) if status else None
+        if unable is not None or (status == NO_DOCKER and command.program == "docker"):
+            at = unable.start() if unable is not None else 0
             (folder / command.name).unlink()
             (folder / (command.name + SUFFIX)).unlink(missing_ok=True)
-            return Collected(command, status, _line_around(complaint, unable.start()), is_kept=False)
+            return Collected(command, status, _line_around(complaint, at), is_kept=False)
         meta = {
             "commit": commit,
             "dirty": is_dirty,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from pathlib import Path
 
 from zuno_audit.errors import RuleError, UsageError
@@ -21,6 +22,8 @@ from zuno_audit.model.finding import Diagnostic
 from zuno_audit.model.rule import RuleInfo
 from zuno_audit.model.rule_run import RuleRun
 from zuno_audit.source.repository import Repository
+
+NOON = time_of_day(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,11 @@ def gather(
     place = repository.root / DEFAULT_FOLDER if folder is None else folder
     if folder is not None and not folder.is_dir():
         raise UsageError(f"The evidence folder {str(folder)!r} does not exist.", hint="Give a folder.")
-    now = time.time() if today is None else time.mktime(today.timetuple()) + 43_200
+    now = time.time()
+    day = now if today is None else datetime.combine(today, NOON, UTC).timestamp()
     shown = shown_folder(place, repository.root)
     freshness = Freshness(repository, now, commit, "" if shown == OUTSIDE else shown)
-    attested = read_attestations(repository.root, items, freshness)
+    attested = read_attestations(repository.root, items, freshness, day)
     there = place.is_dir() and _is_allowed(place, repository.root, folder)
     found = read_folder(place, shown, freshness) if there else EvidenceFolder(shown)
     judged = judge(refs, found, Tree(repository))
