@@ -41,6 +41,28 @@ microservices work works working look looks ok single one new way correct correc
 item project ready complete completed success successful successfully but already double still every
 entry entries contain contains cover covers include includes listed hold holds named given
 """
+_CLAIMING = """
+some: one single some most few several half either only partly partially mostly
+string: string strings
+integer: integer integers int ints
+float: float floats decimal decimals
+byte: byte bytes
+json: json
+yaml: yaml
+xml: xml
+csv: csv
+tested: tested rehearsed exercised tried drilled
+approved: approved accepted
+trained: trained taught
+printed: printed
+translated: translated
+encrypted: encrypted
+archived: archived
+deployed: deployed
+scheduled: scheduled planned
+drafted: drafted draft
+optional: optional optionally
+"""
 _UNITS = "s: second sec\nm: minute min\nh: hour hr\nd: day\nb: byte\nbit: bit"
 _COUNTS = "two three four five six seven eight nine ten eleven twelve"
 
@@ -54,5 +76,6 @@ def _pairs(text: str) -> dict[str, str]:
 GENERIC = frozenset(_GENERIC.split())  # words that tell nothing of what a statement is about
 STOP = frozenset(_STOP.split())
 SAME = _pairs(_SAME)
+CLAIMING = _pairs(_CLAIMING)  # words that a rewording must not bring in
 UNITS = _pairs(_UNITS)
 COUNTS = {word: str(number) for number, word in enumerate(_COUNTS.split(), 2)}

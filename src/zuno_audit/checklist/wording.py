@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from zuno_audit.checklist.known import Wording
-from zuno_audit.checklist.vocabulary import COUNTS, GENERIC, SAME, STOP, UNITS
+from zuno_audit.checklist.vocabulary import CLAIMING, COUNTS, GENERIC, SAME, STOP, UNITS
 from zuno_audit.model.control import Checklist, Control
 
 MAX_TERMS = 80  # of one text; the longest box known has 60
@@ -40,6 +40,8 @@ _NUMBER = re.compile(
     r"(%|ms|[mgk]b|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|bytes?|bits?)?(?![A-Za-z0-9_])",
     re.IGNORECASE,
 )
+_SETTING = re.compile(r"([A-Za-z_]\w*(?:[A-Z_]\w*))[\"']?[ \t]*[:=]?[ \t]*(\d+)")  # a name with its number
+_EVERY_ONE = re.compile(r"(?i)\b(?:every|each)(?: single)? one\b")
 _COMMENT = re.compile(r"(?m)(?:^|\s)(?:#|--|//)\s.*$")
 _HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NEGATION = re.compile(
@@ -91,6 +93,10 @@ def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
     for source in (code, prose):
         for number, unit in _NUMBER.findall(source):
             found.add(number + _unit(unit))
+    for source in (code, prose):
+        found.update(f"{_plain_name(m.group(1))}={m.group(2)}" for m in _SETTING.finditer(source))
+    words = _WORD.findall(_EVERY_ONE.sub(" ", prose).lower())
+    found.update(CLAIMING[word] for word in words if word in CLAIMING)
     found.update(sign for sign, pattern in ((">", _MORE), ("<", _LESS)) if pattern.search(prose))
     found.update(COUNTS[word] for word in _WORD.findall(prose.lower()) if word in COUNTS)
     return frozenset(name for name in found if len(name) > 1 or name.isdigit() or name in SIGNS)

@@ -91,6 +91,9 @@ def one_box_replaced(item: str, text: str) -> BoxMatch:
         ("2.1.4.2", "gosec reports security warnings", "not"),
         ("1.3.4", "A recovered panic reaches the caller with `codes.Unknown`", "codes.unknown"),
         ("1.1.3", "Every client's breaker is set to MaxFailures 9, ResetTimeout 60s", "9"),
+        ("1.1.3", "Every client's breaker is set to MaxFailures 3, ResetTimeout 60s", "maxfailures=3"),
+        ("1.3.2", "One of these servers installs a recovering stream interceptor", "some"),
+        ("G.1.5", "A rollback plan is tested", "tested"),
         ("1.3.1.1", "services/auth-service/cmd/main.go has graceful shutdown", "graceful"),
     ],
 )
