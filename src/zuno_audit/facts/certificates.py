@@ -29,6 +29,7 @@ _MAKES_CERTIFICATES = re.compile(
     rb"\bopenssl\b.*\b(?:x509|req)\b|\bcfssl\b|\bmkcert\b|\bcertstrap\b|\bx509\b", re.DOTALL
 )
 _PEM_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=\s:,-]{32}")
+_MASK = re.compile(r"0?[0-7]?77")  # nothing for group and others
 _KEY_NAME = re.compile(r".*(?:\.key|\.pem|-key|_key|\.p12|\.pfx|\.jks)")
 
 
@@ -42,8 +43,16 @@ class Certificate(Struct):
     usage_known: bool = True
 
     def serves(self, purpose: str) -> bool:
-        """True when the certificate may be used as serverAuth or clientAuth; without a list as both."""
-        return purpose in self.usage or "extendedkeyusage" not in self.usage.lower()
+        """True when the certificate is for serverAuth or clientAuth.
+
+        Without a list of uses it may be used as both: then one that is called after the other side alone is
+        for that side, whatever it could do.
+        """
+        if purpose in self.usage or "extendedkeyusage" in self.usage.lower():
+            return purpose in self.usage
+        name = basename(self.path).lower()
+        own, other = ("server", "client") if purpose == "serverAuth" else ("client", "server")
+        return own in name or other not in name
 
 
 class Output(Struct):
@@ -69,6 +78,7 @@ def certificate_output(text: str) -> Output:
     """What a shell script that calls openssl leaves behind."""
     run = run_shell(text)
     out = Output(complete=run.complete)
+    mask: tuple[str, int] | None = None  # a umask under which new files are their owner's alone
     for command in run.commands:
         words = command.words
         for path in command.writes:
@@ -76,9 +86,13 @@ def certificate_output(text: str) -> Output:
             out.texts[path] = out.texts.get(path, "") + content + "\n"
         name = basename(words[0])
         if name == "openssl" and len(words) > 1:
+            before = set(out.keys)
             _openssl(out, command)
+            out.modes |= {key: ("600", mask[1]) for key in out.keys if mask and key not in before}
         elif name == "chmod":
             _chmod(out, command)
+        elif name == "umask" and len(words) == 2:
+            mask = (words[1], command.line) if _MASK.fullmatch(words[1]) else None
         elif name in ("cp", "mv") and len(words) >= 3:
             _copy(out, words, move=name == "mv")
         elif name == "rm":
