@@ -14,7 +14,7 @@ from zuno_audit.errors import UsageError
 from zuno_audit.evidence.collect import Planned, collect, plan
 from zuno_audit.evidence.freshness import Freshness
 from zuno_audit.evidence.gather import shown_folder
-from zuno_audit.evidence.store import DEFAULT_FOLDER, OUTSIDE
+from zuno_audit.evidence.places import DEFAULT_FOLDER, OUTSIDE
 from zuno_audit.report.safe import visible
 from zuno_audit.source.info import git_info
 from zuno_audit.source.repository import Repository

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zuno_audit.errors import ConfigError, ReportError, UsageError
-from zuno_audit.evidence.attestations import DEFAULT_FILE, MAX_BYTES
+from zuno_audit.evidence.attestations import MAX_BYTES
+from zuno_audit.evidence.places import ATTESTATIONS
 from zuno_audit.rules.document import parse_document
 
 _HEAD = "attestations:\n"
@@ -38,18 +39,18 @@ def append(root: Path, entry: Entry, items: Iterable[str]) -> Path:
     for name in ("who", "statement"):
         if not getattr(entry, name).strip():
             raise UsageError(f"An attestation needs --{name}.")
-    path = root / DEFAULT_FILE
+    path = root / ATTESTATIONS
     if path.is_symlink() or not path.parent.resolve().is_relative_to(root.resolve()):
-        raise ConfigError("a link, which is not followed", path=DEFAULT_FILE)
+        raise ConfigError("a link, which is not followed", path=ATTESTATIONS)
     text = _with(_existing(path), entry)
-    parse_document(text, DEFAULT_FILE)
+    parse_document(text, ATTESTATIONS)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp")
         temporary.write_text(text, "utf-8")
         temporary.replace(path)
     except OSError as error:
-        raise ReportError(f"{DEFAULT_FILE} cannot be written: {error.strerror or error}.") from error
+        raise ReportError(f"{ATTESTATIONS} cannot be written: {error.strerror or error}.") from error
     return path
 
 
@@ -58,16 +59,16 @@ def _existing(path: Path) -> str:
         if not path.exists():
             return _HEAD
         if path.stat().st_size > MAX_BYTES:
-            raise ConfigError("the file is too large", path=DEFAULT_FILE)
+            raise ConfigError("the file is too large", path=ATTESTATIONS)
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError):
-        raise ConfigError("it cannot be read as text", path=DEFAULT_FILE) from None
-    content = parse_document(text, DEFAULT_FILE)
+        raise ConfigError("it cannot be read as text", path=ATTESTATIONS) from None
+    content = parse_document(text, ATTESTATIONS)
     if content is None or content == {"attestations": []} or content == {"attestations": None}:
         comments = "".join(line + "\n" for line in text.split("\n") if line.startswith("#"))
         return comments + _HEAD
     if set(content) != {"attestations"} or not isinstance(content["attestations"], list):
-        raise ConfigError("one key `attestations` with a list is expected", path=DEFAULT_FILE)
+        raise ConfigError("one key `attestations` with a list is expected", path=ATTESTATIONS)
     return text if text.endswith("\n") else text + "\n"
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from zuno_audit.errors import RuleError
 from zuno_audit.evidence.freshness import Freshness
+from zuno_audit.evidence.places import ATTESTATIONS
 from zuno_audit.model.attestation import Attestation, AttestationState
 from zuno_audit.model.finding import Diagnostic, Level
 from zuno_audit.model.redaction import redact
@@ -28,7 +29,6 @@ from zuno_audit.rules.document import line_of, parse_document
 from zuno_audit.source.git import GitError
 from zuno_audit.source.glob import compile_glob
 
-DEFAULT_FILE = ".zuno-audit/attestations.yml"
 MAX_BYTES = 2 * 1024 * 1024
 ANY_ITEM = "*"  # of an attestation whose item cannot be known: it matters to every item that is open
 _KEYS = frozenset({"item", "who", "when", "statement", "expires", "covers", "commit"})
@@ -55,15 +55,15 @@ def read_attestations(root: Path, items: Iterable[str], freshness: Freshness, no
 
     `items` are all ids of the checklist.
     """
-    path = root / DEFAULT_FILE
+    path = root / ATTESTATIONS
     if not path.is_file():
         return Attestations()
     try:
         text = _text(root, path)
-        content = parse_document(text, DEFAULT_FILE)
+        content = parse_document(text, ATTESTATIONS)
         listed = _listed(content)
     except RuleError as error:
-        return _unreadable(str(error).removeprefix(f"{DEFAULT_FILE}:{error.line}: "), error.line or 1)
+        return _unreadable(str(error).removeprefix(f"{ATTESTATIONS}:{error.line}: "), error.line or 1)
     except (OSError, UnicodeDecodeError, _Bad) as error:
         return _unreadable("not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error), 1)
     reader = _Reader(text, frozenset(items), freshness, now)
@@ -92,8 +92,8 @@ def _listed(content: Any) -> list[Any]:
 
 def _unreadable(message: str, line: int) -> Attestations:
     why = redact(f"the attestations cannot be read: {message}")
-    entry = Attestation(ANY_ITEM, "", "", "", DEFAULT_FILE, line, AttestationState.BROKEN, why)
-    return Attestations((entry,), (Diagnostic(Level.ERROR, DEFAULT_FILE, line, f"Here {why}."),))
+    entry = Attestation(ANY_ITEM, "", "", "", ATTESTATIONS, line, AttestationState.BROKEN, why)
+    return Attestations((entry,), (Diagnostic(Level.ERROR, ATTESTATIONS, line, f"Here {why}."),))
 
 
 def _diagnostic(entry: Attestation) -> Diagnostic | None:
@@ -126,10 +126,10 @@ class _Reader:
             line = self._line(index, error.key) if error.key else line
             named_wrongly = error.key == "item" and isinstance(data, dict) and "item" in data
             state = AttestationState.NAMELESS if named_wrongly else AttestationState.BROKEN
-            return Attestation(item, "", "", "", DEFAULT_FILE, line, state, redact(str(error)))
+            return Attestation(item, "", "", "", ATTESTATIONS, line, state, redact(str(error)))
 
     def _line(self, index: int, *keys: str) -> int:
-        return line_of(self.text, DEFAULT_FILE, ("attestations", index, *keys))
+        return line_of(self.text, ATTESTATIONS, ("attestations", index, *keys))
 
     def _checked(self, index: int, data: Any) -> Attestation:
         if not isinstance(data, dict):
@@ -154,7 +154,7 @@ class _Reader:
         elif data.get("covers") and (change := self._changed(data, when)):
             state, why, line = AttestationState.VOID, change, self._line(index, "covers")
         return Attestation(
-            item, redact(who), f"{when:%Y-%m-%d}", redact(statement), DEFAULT_FILE, line, state, redact(why)
+            item, redact(who), f"{when:%Y-%m-%d}", redact(statement), ATTESTATIONS, line, state, redact(why)
         )
 
     def _changed(self, data: Mapping[str, Any], when: datetime) -> str:

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from zuno_audit.evidence.observation import Meta
+from zuno_audit.evidence.places import OWN_FOLDER
 from zuno_audit.source.info import changed_since, last_commit_time
 from zuno_audit.source.repository import Repository
 
-OWN_FOLDER = ".zuno-audit/"
 TOLERANCE = 300.0  # seconds by which clocks of two machines may differ
 
 

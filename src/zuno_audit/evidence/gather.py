@@ -10,12 +10,7 @@ from datetime import time as time_of_day
 from pathlib import Path
 
 from zuno_audit.errors import RuleError, UsageError
-from zuno_audit.evidence.attestations import read_attestations
-from zuno_audit.evidence.freshness import Freshness
-from zuno_audit.evidence.judge import judge, rule_infos
-from zuno_audit.evidence.kinds import KINDS
-from zuno_audit.evidence.store import DEFAULT_FOLDER, OUTSIDE, EvidenceFolder, read_folder
-from zuno_audit.evidence.tree import Tree
+from zuno_audit.evidence.places import ATTESTATIONS, DEFAULT_FOLDER, OUTSIDE
 from zuno_audit.model.attestation import Attestation
 from zuno_audit.model.control import EVIDENCE, Checklist, CheckRef
 from zuno_audit.model.finding import Diagnostic
@@ -28,16 +23,16 @@ NOON = time_of_day(12)
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Runs of evidence, attestations, and what is to be told about both."""
+    """Runs of evidence, attestations, and what is to be told about both.
+
+    `rules` is what reports need to know of the kinds of evidence that say anything.
+    """
 
     runs: Mapping[CheckRef, RuleRun]
     attestations: tuple[Attestation, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
-    @property
-    def rules(self) -> tuple[RuleInfo, ...]:
-        """What reports need to know of the kinds of evidence that say anything."""
-        return rule_infos(self.runs)
+    rules: tuple[RuleInfo, ...] = ()
 
 
 def gather(
@@ -55,20 +50,41 @@ def gather(
     `commit` is HEAD, `today` the day that expiry is held against (by default now).
     Raises UsageError for a folder that is not there, RuleError for a checklist that asks for an unknown kind.
     """
-    refs = evidence_references(checklist)
-    check_kinds(refs)
     place = repository.root / DEFAULT_FOLDER if folder is None else folder
     if folder is not None and not folder.is_dir():
         raise UsageError(f"The evidence folder {str(folder)!r} does not exist.", hint="Give a folder.")
+    there = place.is_dir() and _is_allowed(place, repository.root, folder)
+    if not there and not (repository.root / ATTESTATIONS).exists():
+        return Gathered({})
+    return _gathered(repository, place if there else None, checklist, items, commit, today)
+
+
+def _gathered(
+    repository: Repository,
+    place: Path | None,
+    checklist: Checklist,
+    items: Iterable[str],
+    commit: str | None,
+    today: date | None,
+) -> Gathered:
+    """Like `gather`, for a tree that has either; what it needs is imported only now."""
+    from zuno_audit.evidence.attestations import read_attestations
+    from zuno_audit.evidence.freshness import Freshness
+    from zuno_audit.evidence.judge import judge, rule_infos
+    from zuno_audit.evidence.store import EvidenceFolder, read_folder
+    from zuno_audit.evidence.tree import Tree
+
+    refs = evidence_references(checklist)
+    check_kinds(refs)
     now = time.time()
     day = now if today is None else datetime.combine(today, NOON, UTC).timestamp()
-    shown = shown_folder(place, repository.root)
+    shown = shown_folder(place or repository.root / DEFAULT_FOLDER, repository.root)
     freshness = Freshness(repository, now, commit, "" if shown == OUTSIDE else shown)
     attested = read_attestations(repository.root, items, freshness, day)
-    there = place.is_dir() and _is_allowed(place, repository.root, folder)
-    found = read_folder(place, shown, freshness) if there else EvidenceFolder(shown)
+    found = EvidenceFolder(shown) if place is None else read_folder(place, shown, freshness)
     judged = judge(refs, found, Tree(repository))
-    return Gathered(judged.runs, attested.entries, (*judged.diagnostics, *attested.diagnostics))
+    diagnostics = (*judged.diagnostics, *attested.diagnostics)
+    return Gathered(judged.runs, attested.entries, diagnostics, rule_infos(judged.runs))
 
 
 def evidence_references(checklist: Checklist) -> tuple[CheckRef, ...]:
@@ -78,6 +94,8 @@ def evidence_references(checklist: Checklist) -> tuple[CheckRef, ...]:
 
 def check_kinds(refs: Iterable[CheckRef]) -> None:
     """Raises RuleError for a kind that does not exist or an argument that it does not have."""
+    from zuno_audit.evidence.kinds import KINDS
+
     for ref in refs:
         name = ref.rule.removeprefix(EVIDENCE)
         if name not in KINDS:

@@ -15,12 +15,10 @@ from zuno_audit.evidence.sidecar import SUFFIX, read_meta
 from zuno_audit.model.finding import Diagnostic, Level
 from zuno_audit.model.redaction import redact
 
-DEFAULT_FOLDER = ".zuno-audit/evidence"
 MAX_FILES = 500
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_BYTES = 256 * 1024 * 1024  # of all files together
 MAX_DEPTH = 4
-OUTSIDE = "evidence"  # how paths are shown when the folder lies outside of the audited tree
 UNKNOWN_FORMAT = ""
 _EMPTY_TIDY = "tidy"
 

@@ -123,9 +123,8 @@ def test_large_images_fail(folder: Path, head: str, judge: Judge) -> None:
 def test_nothing_supplied_leaves_the_question(judge: Judge) -> None:
     verdict = judge("7").verdict("7.1.1")
     assert verdict.status is Status.NEEDS_EVIDENCE
-    assert [c.reason for c in verdict.checks if c.rule == "checklist"][
-        0
-    ] == "Query information_schema.schemata of the deployed database."
+    asked = next(check.reason for check in verdict.checks if check.rule == "checklist")
+    assert asked == "Query information_schema.schemata of the deployed database."
 
 
 def test_good_evidence_does_not_outweigh_files(folder: Path, head: str, judge: Judge) -> None:
