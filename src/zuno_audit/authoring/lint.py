@@ -186,7 +186,7 @@ def _arguments(rule: Rule, arguments: tuple[tuple[str, str], ...], path: str) ->
 
 def _checklist(checklist: Checklist, rules: dict[str, Rule]) -> Iterator[Remark]:
     for control in checklist.controls:
-        refs = (*control.checks, *([control.applies_when] if control.applies_when else []))
+        refs = (*control.checks, *control.also, *([control.applies_when] if control.applies_when else []))
         for ref in refs:
             if ref.rule in rules:
                 yield from _arguments(rules[ref.rule], ref.arguments, f"checklist item {control.id}")

@@ -44,6 +44,7 @@ def item_page(control: Control, rules: Sequence[Rule]) -> str:
     sections = [
         ("How it is decided", _DECIDED_BY[control.decided_by]),
         ("What verifies it", "\n".join(_verified_by(control.checks, by_id))),
+        ("What a second engine adds, with --semgrep", "\n".join(_verified_by(control.also, by_id))),
         ("What else is needed", control.ask),
     ]
     if control.applies_when is not None:
@@ -79,7 +80,7 @@ def checklist_page(checklist: Checklist) -> str:
 
 
 def _row(control: Control) -> str:
-    names = dict.fromkeys(ref.rule for ref in control.checks)
+    names = dict.fromkeys(ref.rule for ref in (*control.checks, *control.also))
     links = ", ".join(f"[{name}](rules/{name}.md)" for name in names) or "its sub-items, or a person"
     return f"| {control.id} | {_cell(control.title)} | {control.decided_by} | {links} |"
 
@@ -121,7 +122,7 @@ def _suppressing(rule: Rule) -> Iterator[str]:
 
 def _items(rule: Rule, checklist: Checklist) -> Iterator[str]:
     for control in checklist.controls:
-        if any(ref.rule == rule.id for ref in control.checks):
+        if any(ref.rule == rule.id for ref in (*control.checks, *control.also)):
             yield f"- {control.id}: {control.title}"
 
 

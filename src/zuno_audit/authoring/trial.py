@@ -17,6 +17,8 @@ from zuno_audit.authoring.marks import Place
 from zuno_audit.engine.run import run_rules
 from zuno_audit.errors import UsageError
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.semgrep.wanted import NOT_INSTALLED
+from zuno_audit.matchers.dispatch import semgrep_file
 from zuno_audit.model.control import CheckRef
 from zuno_audit.model.finding import Finding
 from zuno_audit.rules.load import RuleFiles
@@ -40,14 +42,18 @@ _GIT = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of a case: `troubles` are sentences, none when the rule did what the case says."""
+    """What became of a case: `troubles` are sentences, none when the rule did what the case says.
+
+    `skipped` says why the case was not tried: the rule needs an engine that is not installed.
+    """
 
     case: Case
     troubles: tuple[str, ...]
+    skipped: str = ""
 
     @property
     def is_good(self) -> bool:
-        return not self.troubles
+        return not self.troubles and not self.skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ def try_case(rule: Rule, case: Case) -> Trial:
         root = Path(folder).resolve()
         materialise(case, root)
         seen = _audited(rule, root) if rule.quantifier == ENGINE else _run(rule, case, root)
+    if seen.reason == NOT_INSTALLED:
+        return Trial(case, (), seen.reason)
     return Trial(case, tuple(_troubles(case, seen)))
 
 
@@ -109,9 +117,14 @@ def _git(root: Path, *arguments: str) -> None:
 
 def _run(rule: Rule, case: Case, root: Path) -> _Seen:
     ref = CheckRef(rule.id, case.arguments)
-    runs = run_rules([ref], lambda _: rule, FactStore(open_repository(root)))
+    runs = run_rules([ref], lambda _: rule, _store(rule, root))
     run = runs.by_ref[ref]
     return _Seen(run.findings, run.outcome.value, run.reason)
+
+
+def _store(rule: Rule, root: Path) -> FactStore:
+    wanted = (semgrep_file(rule),) if rule.kind == "semgrep" else None
+    return FactStore(open_repository(root), wanted)
 
 
 def _audited(rule: Rule, root: Path) -> _Seen:
@@ -140,7 +153,7 @@ def _troubles(case: Case, seen: _Seen) -> Iterator[str]:
 
 
 def _wrong_kind(case: Case) -> Iterator[str]:
-    if case.kind == FAIL and not case.expected and not case.todo:
+    if case.kind == FAIL and case.outcome == "ran" and not case.expected and not case.todo:
         yield "nothing is marked, so that this is no failing case"
     if case.kind == PASS and case.expected:
         yield "a passing case has a line marked ruleid"

@@ -95,7 +95,10 @@ def run_explain(which: RuleSet, name: str) -> int:
         control = next((c for c in checklist.controls if c.id == name.upper()), None)
         if control is None:
             raise _unknown(rules, name, [c.id for c in checklist.controls])
-        text = item_page(control, [built_in_rules().rule(r) for r in {ref.rule for ref in control.checks}])
+        text = item_page(
+            control,
+            [built_in_rules().rule(r) for r in {ref.rule for ref in (*control.checks, *control.also)}],
+        )
     write_stdout(text, is_for_people=True)
     return exits.OK
 
@@ -123,17 +126,22 @@ def run_test(which: RuleSet, only: tuple[str, ...]) -> int:
 
     rules, fixtures = which.rules(), which.where_fixtures_are()
     chosen = tuple(_known(rules, rule_id) for rule_id in only)
-    tried, bad = 0, 0
+    trials = []
     for trial in try_rules(rules, fixtures, chosen):
-        tried += 1
-        bad += not trial.is_good
+        trials.append(trial)
         if not trial.is_good:
-            lines = [f"FAIL {trial.case.name}", *(f"    {trouble}" for trouble in trial.troubles)]
+            word = "SKIP" if trial.skipped else "FAIL"
+            lines = [
+                f"{word} {trial.case.name}",
+                *(f"    {t}" for t in (*trial.troubles, trial.skipped) if t),
+            ]
             write_stdout("\n".join([*map(visible, lines), ""]), is_for_people=True)
-    if not tried:
+    if not trials:
         raise UsageError("These rules have no fixtures.", hint=f"Put some into {fixtures}/RULE/fail/CASE/.")
-    write_stdout(f"{tried - bad} of {tried} cases are as marked.\n", is_for_people=True)
-    return exits.FINDINGS if bad else exits.OK
+    good, skipped = sum(t.is_good for t in trials), sum(bool(t.skipped) for t in trials)
+    more = f", {skipped} not tried" if skipped else ""
+    write_stdout(f"{good} of {len(trials)} cases are as marked{more}.\n", is_for_people=True)
+    return exits.OK if good + skipped == len(trials) else exits.FINDINGS
 
 
 def run_new(which: RuleSet, rule_id: str, pack: str, table: str) -> int:
