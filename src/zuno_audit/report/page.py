@@ -44,6 +44,7 @@ def context(result: AuditResult) -> dict[str, Any]:
     rules = {rule.id: rule for rule in result.rules}
     counted = by_severity(counted_findings(result))
     known = frozenset(result.files)
+    inside = frozenset(path for path in known if not path.startswith("../"))
 
     def excerpt(finding: Finding) -> Excerpt | None:
         return sources.excerpt(finding.location, rules.get(finding.rule), 160)
@@ -60,7 +61,7 @@ def context(result: AuditResult) -> dict[str, Any]:
         "team": shown(result.checklist_file),
         "rules": rules,
         "excerpt": excerpt,
-        "href": lambda place: line_url(result.repository, place) if place.path in known else "",
+        "href": lambda place: line_url(result.repository, place) if place.path in inside else "",
         "is_there": lambda place: place.path in known,
         "marks": MARKS,
         "words": WORDS,

@@ -155,6 +155,12 @@ def test_the_same_box_twice_speaks_of_the_same_item() -> None:
     assert items_of(text) == ["4.2.4", "", "4.2.4"]
 
 
+def test_known_wordings_belong_to_items_and_differ() -> None:
+    known = load_wordings(data_root() / "rules")
+    assert list(known) == list(ONE)
+    assert len({wording.text for wording in known.values()}) == len(ONE)
+
+
 SHARED = Path(__file__).parents[4] / "shared" / "checklist"
 
 
