@@ -28,6 +28,8 @@ from zuno_audit.engine.waivers import read_waivers
 from zuno_audit.errors import ConfigError, UsageError
 from zuno_audit.evidence.gather import gather
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.semgrep.wanted import SemgrepFile
+from zuno_audit.matchers.dispatch import semgrep_file
 from zuno_audit.model.control import Checklist, CheckRef
 from zuno_audit.model.finding import Diagnostic, Finding, Level
 from zuno_audit.model.result import AuditResult
@@ -135,6 +137,7 @@ def audit(
     today: date | None = None,
     checklist_file: str | os.PathLike[str] | None = None,
     evidence: str | os.PathLike[str] | None = None,
+    semgrep: bool | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Audits a folder against the checklist.
@@ -149,6 +152,7 @@ def audit(
     `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one that the
     configuration names, else the one in the folder that speaks of our items, if there is one.
     `evidence` is a folder with the outputs of runs, by default `.zuno-audit/evidence` of the folder.
+    `semgrep` runs the rules that need it as well, by default as the configuration says, else not.
     Raises UsageError for an unknown phase or a folder of evidence that is not there, SourceError when the
     folder cannot be read, RuleError when a rule or checklist file is malformed, ConfigError when the team's
     checklist cannot serve as one, and when the configuration, the baseline or the waivers are malformed.
@@ -160,11 +164,13 @@ def audit(
     known = None if no_baseline else baseline_for(repository, baseline)
     names = {*rules.ids(), *(ref.rule for c in whole.controls for ref in c.evidence)}
     waivers = read_waivers(repository, names, tuple(c.id for c in whole.controls))
-    store = FactStore(repository)
-    items = Source(whole, rules, not setup.config.parameters)
-    given = chosen_checklist(checklist_file, setup.config.checklist, repository, items)
-    nothing = not holds_go(repository)
     refs = references(checklist)
+    asks_semgrep = setup.config.semgrep if semgrep is None else semgrep
+    store = FactStore(repository, semgrep_files(setup, refs) if asks_semgrep else None)
+    settings = setup.config
+    items = Source(whole, rules, not settings.parameters, settings.levels, settings.off)
+    given = chosen_checklist(checklist_file, settings.checklist, repository, items)
+    nothing = not holds_go(repository)
     runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress)
     info = git_info(repository)
     shown = gather(
@@ -255,7 +261,12 @@ def _bytes_of(file: Path) -> bytes:
 
 def unsure_rules(rules: RuleFiles, runs: Mapping[CheckRef, RuleRun]) -> frozenset[str]:
     """The rules of which nobody can say that what they do not find is not there."""
-    failed = {run.rule for run in runs.values() if run.outcome in (Outcome.FAILED, Outcome.SKIPPED)}
+    failed = {
+        run.rule
+        for run in runs.values()
+        if run.outcome in (Outcome.FAILED, Outcome.SKIPPED)
+        or (run.outcome is Outcome.OPEN and run.scope_size == 0)
+    }
     ran = {run.rule for run in runs.values()} | set(OWN_RULES)
     return frozenset(failed | (set(rules.ids()) - ran))
 
@@ -295,6 +306,12 @@ def select_phases(checklist: Checklist, phases: Iterable[str] | None) -> Checkli
 def references(checklist: Checklist) -> tuple[CheckRef, ...]:
     """Every check of the checklist, each once, in checklist order."""
     return tuple(dict.fromkeys(ref for c in checklist.controls for ref in control_references(c)))
+
+
+def semgrep_files(setup: Setup, refs: Iterable[CheckRef]) -> tuple[SemgrepFile, ...]:
+    """The files of semgrep rules that these checks need, each once. Raises RuleError."""
+    rules = (setup.rule(ref.rule) for ref in setup.wanted(refs))
+    return tuple(dict.fromkeys(semgrep_file(rule) for rule in rules if rule.kind == "semgrep"))
 
 
 def holds_go(repository: Repository) -> bool:

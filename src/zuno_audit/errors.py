@@ -6,6 +6,7 @@
         RuleError              a rule, query or checklist file is wrong: path, line, what, cure
       SourceError              the tree to audit cannot be read at all (exit 2)
       ReportError              a report cannot be written (exit 2)
+      EngineError              a second engine failed; the rules that need it could not run
 
 Errors hold facts; `cli` alone turns them into exit codes and hints.
 """
@@ -45,3 +46,7 @@ class SourceError(AuditError):
 
 class ReportError(AuditError):
     """A report could not be written."""
+
+
+class EngineError(AuditError):
+    """A second engine could not do its work."""

@@ -17,10 +17,10 @@ from zuno_audit.rules.document import Document, Library, Path, line_of
 from zuno_audit.rules.text import argument_text
 
 _DECIDERS = ("files", "evidence", "person")
-_CONTROL_KEYS = frozenset({"id", "title", "decided_by", "checks", "ask", "applies_when", "evidence"})
+_CONTROL_KEYS = frozenset({"id", "title", "decided_by", "checks", "ask", "applies_when", "evidence", "also"})
 _ID = re.compile(r"(?:[A-Z]+-)?([1-9A-Z])(?:\.[0-9]+){1,3}\Z")
 _PLACEHOLDER = re.compile(r"\{\{ *(\w+) *\}\}")
-_FILLED = ("title", "ask", "checks", "applies_when")  # keys whose text may hold placeholders
+_FILLED = ("title", "ask", "checks", "applies_when", "also")  # keys whose text may hold placeholders
 
 
 def load_checklist(library: Library, profile: Profile, parameters: Parameters | None = None) -> Checklist:
@@ -144,6 +144,7 @@ def _control(data: Any, phase: str, section: str, where: Path) -> Control:
         evidence=tuple(
             _evidence(entry, (*where, "evidence", i)) for i, entry in enumerate(data.get("evidence") or [])
         ),
+        also=tuple(_reference(ref, (*where, "also", i)) for i, ref in enumerate(data.get("also") or [])),
     )
 
 
@@ -157,10 +158,11 @@ def _check_control(data: Mapping[str, Any], phase: str, where: Path) -> None:
         raise _Wrong("ask goes with decided_by evidence and person, and only with them", *where)
     if data.get("evidence") and data["decided_by"] != "evidence":
         raise _Wrong("evidence goes with decided_by evidence", *where, "evidence")
-    if not isinstance(data.get("evidence") or [], list):
-        raise _Wrong("evidence is a list", *where, "evidence")
-    if not isinstance(data.get("checks") or [], list):
-        raise _Wrong("checks is a list", *where, "checks")
+    if data.get("also") and data["decided_by"] == "files" and not data.get("checks"):
+        raise _Wrong("also comes on top of what decides: name checks, evidence or a person", *where, "also")
+    for key in ("evidence", "checks", "also"):
+        if not isinstance(data.get(key) or [], list):
+            raise _Wrong(f"{key} is a list", *where, key)
 
 
 def _evidence(data: Any, where: Path) -> CheckRef:

@@ -88,7 +88,21 @@ def _own_checks(control: Control, runs: Mapping[CheckRef, RuleRun], strict: bool
         return checks
     checks += [check for ref in control.evidence if (run := runs.get(ref)) for check in check_run(ref, run)]
     nature = None if _is_shown(control, runs) else _nature(control)
-    return checks if nature is None else [*checks, nature]
+    return [*checks, *([] if nature is None else [nature]), *_second_looks(control, runs, nature)]
+
+
+def _second_looks(
+    control: Control, runs: Mapping[CheckRef, RuleRun], nature: Check | None
+) -> Iterable[Check]:
+    """What a second engine says. That it was not run is said only while a run is awaited anyway."""
+    awaited = nature is not None and nature.status is Status.NEEDS_EVIDENCE
+    for ref in control.also:
+        run = runs.get(ref)
+        if run is not None and run.outcome is Outcome.SKIPPED:
+            continue
+        for check in check_run(ref, run):
+            if awaited or check.status is not Status.NEEDS_EVIDENCE:
+                yield check
 
 
 def _is_shown(control: Control, runs: Mapping[CheckRef, RuleRun]) -> bool:
@@ -194,7 +208,7 @@ def attribute(verdicts: Iterable[Verdict]) -> dict[CheckRef, tuple[str, ...]]:
     order = {item: index for index, item in enumerate(by_id)}
     touched: dict[CheckRef, set[str]] = {}
     for verdict in verdicts:
-        for ref in (*verdict.control.checks, *verdict.control.evidence):
+        for ref in (*verdict.control.checks, *verdict.control.evidence, *verdict.control.also):
             touched.setdefault(ref, set()).update(_ancestry(verdict.control, by_id))
     return {ref: tuple(sorted(items, key=order.__getitem__)) for ref, items in touched.items()}
 
@@ -212,7 +226,7 @@ def unasked(verdicts: Iterable[Verdict]) -> frozenset[CheckRef]:
             and first.rule == condition.rule
             and first.status is Status.NOT_APPLICABLE
         )
-        (idle if is_idle else asked).update(verdict.control.checks)
+        (idle if is_idle else asked).update((*verdict.control.checks, *verdict.control.also))
         if condition is not None:
             asked.add(condition)
     return frozenset(idle - asked)

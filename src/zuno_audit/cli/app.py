@@ -127,6 +127,12 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
     **SCOPE,
 )
 @click.option(
+    "--semgrep/--no-semgrep",
+    default=None,
+    help="Run the rules that need semgrep, too [default: what zuno-audit.yml says, else not].",
+    **RUNNING,
+)
+@click.option(
     "--no-cache", is_flag=True, help="Read and write no cache (this version keeps none).", **RUNNING
 )
 @click.option(

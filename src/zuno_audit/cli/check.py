@@ -42,6 +42,7 @@ class CheckOptions:
     no_baseline: bool
     checklist_file: str | None
     evidence: str | None
+    semgrep: bool | None
     no_cache: bool
     jobs: int | None
     quiet: bool
@@ -70,6 +71,7 @@ def run_check(options: CheckOptions) -> int:
             no_baseline=options.no_baseline,
             checklist_file=options.checklist_file,
             evidence=options.evidence,
+            semgrep=options.semgrep,
             progress=line,
         )
     configured = report.setup.config if report.setup is not None else Config()

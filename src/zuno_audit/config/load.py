@@ -22,6 +22,7 @@ from zuno_audit.source.repository import Repository
 NAMES = ("zuno-audit.yml", ".zuno-audit.yml", ".github/zuno-audit.yml")
 MISNAMED = ("zuno-audit.yaml", ".zuno-audit.yaml", ".github/zuno-audit.yaml")
 MAX_BYTES = 256 * 1024  # a long configuration has a few hundred lines
+MAX_VALUE = 2000  # characters of a parameter, lists joined
 OFF = "off"
 _HINT = "`zuno-audit schema config` prints the schema, `zuno-audit init` writes an example."
 
@@ -44,6 +45,7 @@ class Config:
     evidence: str = ""
     checklist: str = ""
     rule_folders: tuple[str, ...] = ()
+    semgrep: bool = False
     text: str = field(default="", repr=False)
 
     def line(self, *where: str | int) -> int:
@@ -125,10 +127,24 @@ def _check(content: Any) -> None:
         if setting["level"] == OFF and not setting.get("reason", "").strip():
             message = "a rule that is off needs a reason"
             raise ShapeError(message, "rules", rule, hint="Write `reason:` beside `level: off`.")
+    for name, value in content.get("parameters", {}).items():
+        _check_text(argument_text(value), "parameters", name)
+    for index, pattern in enumerate(content.get("exclude", ())):
+        _check_text(pattern, "exclude", index)
     for index, folder in enumerate(content.get("rule-folders", ())):
         if folder.startswith("/") or ".." in folder.split("/") or "\\" in folder:
             message = "a folder inside of the repository is expected here"
             raise ShapeError(message, "rule-folders", index)
+
+
+def _check_text(text: str, *where: str | int) -> None:
+    """What may become a pattern is bounded, and `**` is a segment of its own: then matching is quick."""
+    if len(text) > MAX_VALUE:
+        raise ShapeError(f"longer than {MAX_VALUE} characters", *where)
+    for segment in text.replace(",", "/").split("/"):
+        if "**" in segment and segment.strip() != "**":
+            message = f"`**` stands beside other text in {segment.strip()!r}"
+            raise ShapeError(message, *where, hint="Write `**` as a segment of its own: `a/**/b`.")
 
 
 def _config(content: dict[str, Any], path: str, text: str) -> Config:
@@ -144,6 +160,7 @@ def _config(content: dict[str, Any], path: str, text: str) -> Config:
         evidence=content.get("evidence", ""),
         checklist=content.get("checklist", ""),
         rule_folders=tuple(content.get("rule-folders", ())),
+        semgrep=content.get("semgrep", False),
         text=text,
     )
 

@@ -106,8 +106,9 @@ def checked(checklist: Checklist, rules: RuleFiles) -> Checklist:
 
 
 def control_references(control: Control) -> tuple[CheckRef, ...]:
-    """The checks of one control, its condition included."""
-    return control.checks if control.applies_when is None else (*control.checks, control.applies_when)
+    """The checks of one control, its condition and its second looks included."""
+    condition = () if control.applies_when is None else (control.applies_when,)
+    return (*control.checks, *condition, *control.also)
 
 
 @lru_cache(maxsize=1)

@@ -88,7 +88,7 @@ class _Excuser:
         """The items whose own checks made each finding."""
         checks: dict[CheckRef, set[str]] = {}
         for control in self.controls:
-            for ref in (*control.checks, *control.evidence):
+            for ref in (*control.checks, *control.evidence, *control.also):
                 checks.setdefault(ref, set()).add(control.id)
         found: dict[Finding, set[str]] = {}
         for ref, run in self.runs.items():
@@ -164,16 +164,21 @@ class _Excuser:
     def _rules_of(self, waiver: Waiver) -> set[str]:
         if waiver.rule:
             return {waiver.rule}
-        return {ref.rule for c in self.controls if waiver.covers_item(c.id) for ref in c.checks}
+        return {ref.rule for c in self.controls if waiver.covers_item(c.id) for ref in (*c.checks, *c.also)}
 
     def _ran_to_the_end(self, rules: Collection[str]) -> bool:
         """True when these rules were run and saw all of their scope: what they do not find is not there."""
-        outcomes = {(run.rule, run.outcome) for run in self.runs.values() if run.rule in rules}
-        was_run = {rule for rule, _ in outcomes} | self.own.keys() >= set(rules)
-        return bool(rules) and was_run and all(outcome in _SAW_ALL for _, outcome in outcomes)
+        runs = [run for run in self.runs.values() if run.rule in rules]
+        was_run = {run.rule for run in runs} | self.own.keys() >= set(rules)
+        return bool(rules) and was_run and all(map(_saw_all, runs))
 
     def _own(self, rule: str, about: Suppression | Waiver, message: str) -> Finding:
         return Finding(rule, self.own[rule].info.level, redact(message), about.location)
+
+
+def _saw_all(run: RuleRun) -> bool:
+    """False also for an open run that looked at nothing, like that of an engine that was not started."""
+    return run.outcome in _SAW_ALL and not (run.outcome is Outcome.OPEN and run.scope_size == 0)
 
 
 def _fits(waiver: Waiver, finding: Finding, items: Collection[str]) -> bool:

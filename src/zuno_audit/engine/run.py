@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from zuno_audit.errors import AuditError
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.semgrep.wanted import NotRun
 from zuno_audit.matchers.dispatch import resolve_arguments, run_rule
 from zuno_audit.model.control import CheckRef
 from zuno_audit.model.finding import Diagnostic, Finding, Level
@@ -60,9 +61,15 @@ def run_rules(
 def run_isolated(
     rule: Rule, arguments: Mapping[str, str], store: FactStore
 ) -> tuple[RuleRun, tuple[Diagnostic, ...]]:
-    """A run of one rule whatever happens inside it: a crash becomes a FAILED run and a diagnostic."""
+    """A run of one rule whatever happens inside it: a crash becomes a FAILED run and a diagnostic.
+
+    A rule whose engine was not run is OPEN; a diagnostic says so where that engine was asked for.
+    """
     try:
         return run_rule(rule, store, arguments), ()
+    except NotRun as why:
+        told = (Diagnostic(Level.WARNING, ".", 1, f"semgrep: {why}"),) if store.semgrep is not None else ()
+        return RuleRun(rule.id, (), Outcome.OPEN, 0, str(why)), told
     except AuditError as error:
         message = f"Rule {rule.id} could not run: {error}"
     except Exception as error:  # noqa: BLE001 - the one place that keeps a crash from ending the audit

@@ -16,16 +16,21 @@ from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.entity import Problem, Table
 
 if TYPE_CHECKING:
+    from zuno_audit.facts.semgrep.wanted import SemgrepFile
     from zuno_audit.source.repository import Repository
 
 T = TypeVar("T")
 
 
 class FactStore:
-    """What is true of one repository, computed on demand."""
+    """What is true of one repository, computed on demand.
 
-    def __init__(self, repository: Repository) -> None:
+    `semgrep` are the files of semgrep rules that the audit wants, None when that engine is not to be run.
+    """
+
+    def __init__(self, repository: Repository, semgrep: tuple[SemgrepFile, ...] | None = None) -> None:
         self.repository = repository
+        self.semgrep = semgrep
         self._facts: dict[Callable[[FactStore], Any], Any] = {}
         self._crashes: dict[Callable[[FactStore], Any], Exception] = {}
 
@@ -53,6 +58,9 @@ class FactStore:
         """
         module, _, name = TABLES[kind].partition(":")
         provider: Callable[[FactStore], Table] = getattr(import_module(module), name)
-        table = self.get(provider)
+        return self.whole(self.get(provider))
+
+    def whole(self, table: Table) -> Table:
+        """A table with the files like its own that could not be read among its problems."""
         unread = [p for p in self.repository.unread_like(table.files) if p not in table.problems]
         return replace(table, problems=(*table.problems, *unread)) if unread else table

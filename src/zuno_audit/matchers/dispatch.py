@@ -8,13 +8,15 @@ from importlib import import_module
 
 from zuno_audit.errors import RuleError
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.semgrep.wanted import SemgrepFile
 from zuno_audit.matchers.quantifier import run_over
 from zuno_audit.matchers.template import render
 from zuno_audit.model.control import CheckRef
 from zuno_audit.model.entity import Table
 from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.rule_run import RuleRun
-from zuno_audit.rules.load import QUERY_TABLE
+from zuno_audit.resources import data_root
+from zuno_audit.rules.load import QUERY_TABLE, SEMGREP_TABLE
 from zuno_audit.rules.rule import Rule
 
 
@@ -53,7 +55,17 @@ def table_of(rule: Rule, store: FactStore) -> Table:
         from zuno_audit.facts.query import query_table
 
         return store.get(query_table(rule.table.removeprefix(QUERY_TABLE), rule.queries))
+    if rule.table.startswith(SEMGREP_TABLE):
+        from zuno_audit.facts.semgrep.table import semgrep_table
+
+        return store.whole(store.get(semgrep_table(semgrep_file(rule))))
     return store.table(rule.table)
+
+
+def semgrep_file(rule: Rule) -> SemgrepFile:
+    """The file of semgrep rules that a rule of kind semgrep goes with."""
+    folder = rule.folder if rule.folder is not None else data_root() / "rules"
+    return SemgrepFile(rule.table.removeprefix(SEMGREP_TABLE), folder)
 
 
 def _run_python(rule: Rule, store: FactStore, arguments: Mapping[str, str]) -> RuleRun:

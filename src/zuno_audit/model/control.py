@@ -23,7 +23,8 @@ class Control:
     `decided_by` says who has the last word: `files`, `evidence` (the output of a run) or `person`; `ask` says
     what is to be run or looked at when it is not files alone. `checks` must all hold. `applies_when` is a check
     whose empty scope makes the control not-applicable. `evidence` is what the outputs of runs must show, all of
-    it, so that nobody needs to be asked; empty when no kind of evidence can decide.
+    it, so that nobody needs to be asked; empty when no kind of evidence can decide. `also` are checks of a second
+    engine: what they find fails the control, and nothing that they do not find speaks for it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Control:
     ask: str = ""
     applies_when: CheckRef | None = None
     evidence: tuple[CheckRef, ...] = ()
+    also: tuple[CheckRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

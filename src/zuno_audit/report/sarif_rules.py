@@ -58,7 +58,7 @@ def items_by_rule(checklist: Checklist) -> dict[str, list[int]]:
     """Rule id -> indexes of the controls that it helps to decide, in checklist order."""
     found: dict[str, list[int]] = defaultdict(list)
     for index, control in enumerate(checklist.controls):
-        for rule in dict.fromkeys(ref.rule for ref in control.checks):
+        for rule in dict.fromkeys(ref.rule for ref in (*control.checks, *control.also)):
             found[rule].append(index)
     return found
 

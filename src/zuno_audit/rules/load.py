@@ -20,8 +20,9 @@ from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
 from zuno_audit.rules.shape import ShapeError, check_shape, complaining
 from zuno_audit.rules.text import argument_text
 
-NOT_PACKS = frozenset({"checklist", "profiles", "queries"})
+NOT_PACKS = frozenset({"checklist", "profiles", "queries", "semgrep"})
 QUERY_TABLE = "query:"
+SEMGREP_TABLE = "semgrep:"
 _QUANTIFIERS = ("for_each", "exists", "forbid")
 _WITHOUT_TABLE = frozenset({"python", "engine"})
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
@@ -144,7 +145,9 @@ def _check_quantifier(data: Mapping[str, Any]) -> None:
     table = data[quantifier]
     if (data["kind"] == "query") != table.startswith(QUERY_TABLE):
         raise ShapeError("kind query goes with a table `query:LANGUAGE/NAME`, and only with one", quantifier)
-    if not table.startswith(QUERY_TABLE) and table not in TABLES:
+    if (data["kind"] == "semgrep") != table.startswith(SEMGREP_TABLE):
+        raise ShapeError("kind semgrep goes with a table `semgrep:NAME`, and only with one", quantifier)
+    if not table.startswith((QUERY_TABLE, SEMGREP_TABLE)) and table not in TABLES:
         raise ShapeError(f"unknown table {table!r}; known: {', '.join(sorted(TABLES))}", quantifier)
     if quantifier == "forbid":
         if not data.get("message"):

@@ -106,6 +106,10 @@ class PresenceRule(Quantified, tag_field="kind", tag="presence"):
     """Rows are files or other things that must be there."""
 
 
+class SemgrepRule(Quantified, tag_field="kind", tag="semgrep"):
+    """Rows are the results of semgrep with a file of its rules. Only run with --semgrep."""
+
+
 class PythonRule(Described, tag_field="kind", tag="python", kw_only=True):
     """A function decides. Only where the quantifiers cannot say it."""
 
@@ -116,7 +120,7 @@ class EngineRule(Described, tag_field="kind", tag="engine", kw_only=True):
     """The engine reports it: a rule about suppressions and waivers."""
 
 
-RuleSpec = QueryRule | DataflowRule | DocumentRule | PresenceRule | PythonRule | EngineRule
+RuleSpec = QueryRule | DataflowRule | DocumentRule | PresenceRule | SemgrepRule | PythonRule | EngineRule
 
 
 class Pack(Struct, forbid_unknown_fields=True):

@@ -1,0 +1,26 @@
+"""Which semgrep rule files an audit wants, and what it is to want none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+
+NOT_ASKED = "Not run: add --semgrep."
+NOT_INSTALLED = "Not run: install zuno-audit[semgrep]."
+
+
+@dataclass(frozen=True, slots=True)
+class SemgrepFile:
+    """`semgrep/<name>.yaml` below a folder of rule packs."""
+
+    name: str
+    folder: Traversable
+
+    @property
+    def path(self) -> str:
+        """The path below the folder of packs, for messages."""
+        return f"semgrep/{self.name}.yaml"
+
+
+class NotRun(Exception):
+    """The second engine was not asked for, or is not installed. The text is one sentence for a report."""
