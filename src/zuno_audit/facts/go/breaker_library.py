@@ -1,40 +1,40 @@
-"""Circuit breakers of libraries as small state machines, for the trials of `breaker.py`.
+"""Circuit breakers of libraries for the trials of `breaker_trial.py`: sony/gobreaker, interceptors, timers.
 
 Sources: sony/gobreaker (gobreaker.go, v1 and v2: zero settings mean MaxRequests 1, Timeout 60 s, trip when
-ConsecutiveFailures > 5), afex/hystrix-go (hystrix/settings.go: volume 20, sleep window 5000 ms, 50 % errors),
-failsafe-go (circuitbreaker builder: threshold 1, delay 1 minute), go-zero (core/breaker, always installed).
+ConsecutiveFailures > 5). Other libraries share one state machine (`breaker_machines.py`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from zuno_audit.facts.go import breaker_machines as machines
 from zuno_audit.facts.go.values import (
     NIL,
+    Assumed,
     Const,
     Extern,
     Func,
+    Input,
     Opaque,
-    Seq,
     Site,
     State,
     Struct,
     Unknown,
-    Val,
     Value,
     join,
 )
 
 if TYPE_CHECKING:
-    from zuno_audit.facts.go.breaker import Guard
     from zuno_audit.facts.go.evaluate import Evaluator
+    from zuno_audit.facts.go.guards import Guard
     from zuno_audit.facts.go.library import Model
 
 GOBREAKER = ("github.com/sony/gobreaker", "github.com/sony/gobreaker/v2")
-HYSTRIX = "github.com/afex/hystrix-go/hystrix"
 FAILSAFE_GRPC = "github.com/failsafe-go/failsafe-go/failsafegrpc"
-FAILSAFE_BREAKER = "github.com/failsafe-go/failsafe-go/circuitbreaker"
+_MAY_BREAK = re.compile(r"(?i)breaker|circuit|hystrix|failsafe|resilien|sentinel")
 SECOND = 1_000_000_000
 
 
@@ -59,8 +59,8 @@ def _setting(ev: Evaluator, settings: Struct | None, name: str, default: Any) ->
     return ev.assumed(value[0], is_time=name in ("Timeout", "Interval"))
 
 
-def _cell(breaker: Extern) -> tuple[str, int]:
-    return ("gobreaker", id(breaker))
+def _cell(breaker: Extern) -> tuple[str, Any]:
+    return ("gobreaker", machines.identity(breaker))
 
 
 def _machine(breaker: Extern, state: State) -> dict[str, int]:
@@ -150,7 +150,7 @@ def _execute(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     if breaker is None or not args:
         return None
     if not _admits(ev, breaker, state, site):
-        return [NIL, (Extern("errors", "New", ((Const("circuit breaker is open"),),), site=site),)]
+        return [NIL, (Extern(v.path, "ErrOpenState" if _machine(breaker, state)["open"] == 1 else "ErrTooManyRequests"),)]
     results = ev.call_value(args[0], [], state, site, wanted=2)
     if state.dead:
         return [(Unknown("not reached"),)] * 2
@@ -172,8 +172,12 @@ def _count(ev: Evaluator, breaker: Extern, error: Value, state: State, site: Sit
         state.cells = joined.cells
 
 
-def _is_success(ev: Evaluator, settings: Struct | None, error: Value, state: State, site: Site) -> bool | None:
-    judge = ev.force(settings.fields["IsSuccessful"]) if settings and "IsSuccessful" in settings.fields else ()
+def _is_success(
+    ev: Evaluator, settings: Struct | None, error: Value, state: State, site: Site
+) -> bool | None:
+    judge = (
+        ev.force(settings.fields["IsSuccessful"]) if settings and "IsSuccessful" in settings.fields else ()
+    )
     functions = [f for f in judge if isinstance(f, Func)]
     if functions:
         return ev.truth(ev.call_value((functions[0],), [error], state, site)[0])
@@ -187,7 +191,7 @@ def _allow(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     if breaker is None:
         return None
     if not _admits(ev, breaker, state, site):
-        return [NIL, (Extern("errors", "New", ((Const("circuit breaker is open"),),), site=site),)]
+        return [NIL, (Extern(v.path, "ErrOpenState" if _machine(breaker, state)["open"] == 1 else "ErrTooManyRequests"),)]
 
     def done(inner: Evaluator, values: list[Value], memory: State) -> list[Value]:
         value = values[0] if values else ()
@@ -209,96 +213,60 @@ def _state(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     return [(Const({0: 0, 1: 2, 2: 1}[machine["open"]], ev.types.extern(v.path, "State")),)]
 
 
-# ---------------------------------------------------------------- afex/hystrix-go
-
-
-def _hystrix_do(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
-    """hystrix.Do(name, run, fallback) error and DoC(ctx, name, run, fallback): one circuit per command name."""
-    shift = 1 if v.name == "DoC" else 0
-    if len(args) < 2 + shift:
-        return None
-    cell = ("hystrix", "circuit")
-    packed = state.cells.get(cell)
-    failures, opened, is_open = packed[0].value if packed and isinstance(packed[0], Const) else (0, 0, False)
-    if is_open and (ev.clock or 0) - opened <= 5 * SECOND:
-        return [_fallback(ev, args[-1], state, site)]
-    run_args: list[Value] = [args[0]] if shift else []
-    results = ev.call_value(args[1 + shift], run_args, state, site, wanted=1)
-    if state.dead:
-        return [(Unknown("not reached"),)]
-    failed = any(ev.is_nil(e) is False for e in ev.force(results[0]))
-    failures = failures + 1 if failed else 0
-    state.cells[cell] = (Const((failures, ev.clock or 0, failures >= 20)),)
-    return [_fallback(ev, args[-1], state, site)] if failed else [results[0]]
-
-
-def _fallback(ev: Evaluator, fallback: Value, state: State, site: Site) -> Value:
-    error: Value = (Extern("errors", "New", ((Const("hystrix: circuit open"),),), site=site),)
-    functions = tuple(f for f in ev.force(fallback) if isinstance(f, Func))
-    return ev.call_value(functions, [error], state, site)[0] if functions else error
-
-
 # ---------------------------------------------------------------- interceptors of libraries
 
 
 def interceptor(ev: Evaluator, v: Extern, kind: str, state: State) -> Guard | None:
     """What an interceptor that a library makes does, or None when it is not known to be a breaker."""
-    from zuno_audit.facts.go.breaker import Guard
+    from zuno_audit.facts.go.guards import Guard
 
     site = ((v.site, "the interceptor"),) if v.site is not None else ()
     if v.path == FAILSAFE_GRPC and v.name.startswith("NewUnaryClientInterceptor"):
-        if kind != "unary":
-            return Guard("no", f"{v.name} is for unary calls", site)
-        policies = [p for value in v.args or () for p in _policies(ev, value)]
-        breakers = [p for p in policies if isinstance(p, Extern) and p.path == FAILSAFE_BREAKER]
-        if breakers:
-            return _failsafe(ev, breakers[0], site)
-        return Guard("no", "no policy of it is a circuit breaker", site)
+        return _failsafe(ev, v, kind, site)
     if v.path.endswith("zrpc/internal/clientinterceptors") and v.name == "BreakerInterceptor":
         return Guard("yes", "go-zero's breaker", site)
     if v.path.startswith("github.com/go-kratos/") and "circuitbreaker" in v.path:
         return Guard("yes", "kratos' breaker", site)
+    if _MAY_BREAK.search(v.path) or _MAY_BREAK.search(v.name):
+        return Guard("unknown", f"{v.name} of {v.path} may be a circuit breaker", site)
     return None
 
 
-def _policies(ev: Evaluator, value: Value) -> list[Val]:
-    out: list[Val] = []
-    for v in ev.force(value):
-        if isinstance(v, Seq):
-            out.extend(x for item in v.items for x in ev.force(item))
-        else:
-            out.append(v)
-    return out
+def _failsafe(ev: Evaluator, v: Extern, kind: str, site: tuple[tuple[Site, str], ...]) -> Guard:
+    """failsafegrpc's interceptor: a breaker when one of its policies is."""
+    from zuno_audit.facts.go.guards import Guard
+
+    if kind != "unary":
+        return Guard("no", f"{v.name} is for unary calls", site)
+    given = machines.policies(ev, v.args or ())
+    breakers = [p for p in given if isinstance(p, Extern) and p.path == machines.FAILSAFE_BREAKER]
+    spec = machines.read_failsafe(ev, breakers[0]) if breakers else None
+    if spec is not None:
+        failures, delay, probes = (_known(x) for x in (spec.failures, spec.timeout, spec.probes))
+        return Guard(
+            "yes",
+            "failsafe-go's circuit breaker",
+            site,
+            None if failures is None else int(failures),
+            None if delay is None else delay / SECOND,
+            None if probes is None else int(probes),
+            site,
+        )
+    if any(isinstance(p, Input | Unknown) for p in given):
+        return Guard("unknown", "its policies come from outside", site)
+    return Guard("no", "no policy of it is a circuit breaker", site)
 
 
-def _failsafe(ev: Evaluator, breaker: Extern, site: tuple[tuple[Site, str], ...]) -> Guard:
-    """The builder chain of a failsafe-go breaker: NewBuilder().WithFailureThreshold(5).WithDelay(d).Build()."""
-    from zuno_audit.facts.go.breaker import Guard
-
-    failures: int | None = 1
-    delay: float | None = 60.0
-    probes: int | None = 1
-    current: Val | None = breaker
-    seen: set[str] = set()
-    while isinstance(current, Extern):
-        number = ev.force(current.args[0]) if current.args else ()
-        value = number[0].value if len(number) == 1 and isinstance(number[0], Const) else None
-        if current.name not in seen and current.args:
-            if current.name.startswith("WithFailureThreshold"):
-                failures = int(value) if value is not None else None
-            elif current.name == "WithDelay":
-                delay = value / SECOND if value is not None else None
-            elif current.name.startswith("WithSuccessThreshold"):
-                probes = int(value) if value is not None else None
-        seen.add(current.name)
-        current = current.recv[0] if current.recv else None
-    return Guard("yes", "failsafe-go's circuit breaker", site, failures, delay, probes, site)
+def _known(setting: Const | None) -> float | None:
+    return None if setting is None or isinstance(setting, Assumed) else float(setting.value)
 
 
 # ---------------------------------------------------------------- timers
 
 
-def _after_func(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+def _after_func(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
     """time.AfterFunc: the function runs when the virtual clock passes the time."""
     duration = ev.force(args[0]) if args else ()
     if ev.clock is None or len(duration) != 1 or not isinstance(duration[0], Const):
@@ -317,12 +285,11 @@ def run_timers(ev: Evaluator, state: State) -> None:
 
 
 def _models() -> dict[tuple[str, str], Model]:
-    models: dict[tuple[str, str], Model] = {}
+    models: dict[tuple[str, str], Model] = dict(machines.MODELS)
     for path in GOBREAKER:
         models[path, ".Execute"] = _execute
         models[path, ".Allow"] = _allow
         models[path, ".State"] = _state
-    models[HYSTRIX, "Do"] = models[HYSTRIX, "DoC"] = _hystrix_do
     models["time", "AfterFunc"] = _after_func
     return models
 

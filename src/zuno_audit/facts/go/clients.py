@@ -65,7 +65,7 @@ class Connections:
         rows: list[Entity] = []
         names = tuple(CONSTRUCTORS)
         files = self.analysis.search.files_with(lib.GRPC.encode())
-        for construction in self.analysis.constructions(lib.GRPC, *names):
+        for construction in self.analysis.constructions(lib.GRPC, *names, leave_out=self.is_left_out):
             rows.extend(row for row in self._rows(construction, names) if not self.is_left_out(row.location.path))
         relevant = [p for p in files if any(n.encode() in (self._bytes(p)) for n in names)]
         rows.sort(key=lambda row: row.location)

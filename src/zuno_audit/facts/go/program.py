@@ -42,7 +42,16 @@ MODELLED = (
     "github.com/sirupsen/logrus",
     "golang.org/x/",
     "go.opentelemetry.io/",
+    "github.com/gogo/",
+    "github.com/golang/protobuf",
+    "github.com/opentracing",
+    "github.com/prometheus/common",
+    "github.com/go-kit/log",
 )
+# Packages whose name is not the last part of their path.
+PACKAGE_NAMES = {"github.com/rubyist/circuitbreaker": "circuit"}
+# A vendored package is followed when one of these words is in it.
+_FOLLOWED = (b"google.golang.org/grpc", b"recover()", b"reaker", b"Getenv", b"LookupEnv")
 _VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
 
 
@@ -145,6 +154,7 @@ class Program:
         self._modules = self._read_modules()
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
+        self._mattering: dict[str, bool] = {}
         self._by_path: dict[str, Package | None] = {}
         self._package_names: dict[str, str] = {}
 
@@ -175,6 +185,9 @@ class Program:
 
     def import_path(self, folder: str) -> str:
         """The import path of a folder; outside every module it is the folder itself."""
+        _, vendor, inside = ("/" + folder).rpartition("/vendor/")
+        if vendor:
+            return inside
         slashed = folder + "/" if folder else ""
         for prefix, module in self._modules:
             if slashed.startswith(prefix):
@@ -191,8 +204,17 @@ class Program:
                     return folder
         vendored = "vendor/" + import_path
         if vendored in self._by_folder and not import_path.startswith(MODELLED):
-            return vendored
+            return vendored if self._matters(vendored) else None
         return None
+
+    def _matters(self, vendored: str) -> bool:
+        """True for vendored packages that can have to do with what is asked; others are libraries like any."""
+        known = self._mattering.get(vendored)
+        if known is None:
+            files = [self.repository.read(path) or b"" for path in self._by_folder[vendored]]
+            known = any(word in data for data in files for word in _FOLLOWED)
+            self._mattering[vendored] = known
+        return known
 
     def package(self, import_path: str) -> Package | None:
         """The package with this import path, or None when it is not in the repository."""
@@ -258,6 +280,8 @@ class Program:
 
 def assumed_name(import_path: str) -> str:
     """The package name that an import path suggests."""
+    if import_path in PACKAGE_NAMES:
+        return PACKAGE_NAMES[import_path]
     parts = import_path.split("/")
     name = parts[-1]
     if _VERSION_SUFFIX.match(name) and len(parts) > 1:

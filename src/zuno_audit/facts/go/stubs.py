@@ -97,7 +97,9 @@ class _Question:
         program = self.analysis.program
         return [
             c
-            for c in self.analysis.constructions(path, name, references=True)
+            for c in self.analysis.constructions(
+                path, name, references=True, leave_out=self.connections.is_left_out
+            )
             if not _is_generated(program.repository.read(c.site.file.path) or b"")
         ]
 

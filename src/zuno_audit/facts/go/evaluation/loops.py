@@ -93,7 +93,7 @@ class Loops(Branches):
                 return join([current, *loop.breaks])
             if condition is None:
                 return self._iterate_unknown(stmt, scope, current, loop)
-            if stmt.cond is None and len(loop.breaks) > 0:
+            if stmt.cond is None and (self.lazy or len(loop.breaks) > 0):
                 return self._iterate_unknown(stmt, scope, current, loop)
             current = self._round(stmt, scope, current, loop)
         return join([current, *loop.breaks])

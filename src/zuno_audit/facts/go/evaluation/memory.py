@@ -8,6 +8,7 @@ from zuno_audit.facts.go.evaluation.core import Core
 from zuno_audit.facts.go.evaluation.records import (
     CallRecord,
     Given,
+    WorkLimitError,
 )
 from zuno_audit.facts.go.types import BASIC, Type
 from zuno_audit.facts.go.values import (
@@ -96,13 +97,23 @@ class Memory(Core):
                     value if len(path) == 1 else self._with_field(items[i], path[1:], value, strong, state)
                 )
                 out.append(Seq(tuple(items), v.open, v.type, v.site))
-            elif isinstance(v, Input) and v.type is not None:
-                out.append(Struct(v.type, {name: value}, True, v.site))
-            elif isinstance(v, Unknown | Input | Zero | Nil):
-                out.append(Struct(getattr(v, "type", None), {name: value}, True, v.site))
+            elif isinstance(v, Unknown | Input):
+                known = self._opened(v, state)
+                old = known.fields.get(name) or self._fields((v,), name, state)
+                new = value if len(path) == 1 else self._with_field(old, path[1:], value, strong, state)
+                out.append(Struct(known.type, {**known.fields, name: new}, True, v.site))
+            elif isinstance(v, Zero | Nil):
+                inner = value if len(path) == 1 else self._with_field((v,), path[1:], value, strong, state)
+                out.append(Struct(getattr(v, "type", None), {name: inner}, True, v.site))
             else:
                 out.append(v)
         return tuple(out)
+
+    def _opened(self, v: Unknown | Input, state: State) -> Struct:
+        """A struct that is not known as one whose fields are not known."""
+        type_ = v.type.elem if v.type is not None and v.type.kind == "pointer" else v.type
+        fields = self.types.fields(type_) if type_ is not None else []
+        return Struct(type_, {f.name: self._fields((v,), f.name, state) for f in fields}, True, v.site)
 
     def force(self, value: Value) -> Value:
         """The value with postponed calls evaluated."""
@@ -142,8 +153,16 @@ class Memory(Core):
         assert before is not None
         state = before.fork()
         self.frame = None
+        if saved is None:  # asked for by a question: each has a share of work of its own
+            self.step_limit = max(self.step_limit, self.steps + self.limits.steps_per_call)
         try:
             exits = self._call_exits(record.func, record.args, state, record.site)
+        except WorkLimitError:
+            if saved is not None:
+                raise
+            self.exhausted = True
+            unknown = Unknown("more work than is done for one call", record.site, broken=True)
+            return [[(unknown,)] * max(len(record.func.node.results), 1)]
         finally:
             self.frame, self.depth = saved, depth
         for cell, value in state.cells.items():

@@ -1,0 +1,317 @@
+"""Trying out a function that forwards calls: is it a circuit breaker, and with which settings?
+
+The evaluator runs the function again and again on one memory, with a virtual clock and an invoker that fails:
+a breaker stops forwarding after some failures, says so with an error, tries again after some time and lets only
+so many calls through while it tries. Calls that succeed it always forwards, which tells it from a limiter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from zuno_audit.facts.go import breaker_library, library
+from zuno_audit.facts.go import breaker_readings as readings
+from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
+from zuno_audit.facts.go.evaluate import Evaluator, Limits
+from zuno_audit.facts.go.guards import Guard, sites_of
+from zuno_audit.facts.go.values import FALSE, NIL, TRUE, Const, Extern, Func, Opaque, Site, State, Val, Value
+
+START = 1_700_000_000 * SECOND  # the virtual clock's first reading
+MAX_FAILING_CALLS = 120
+PATIENCE = 25  # failing calls after which a far limit is looked for
+FARTHEST = 10_000  # failures in a row; a limit beyond them protects nobody
+MAX_PROBES = 24
+MAX_SUCCESSES = 40
+OTHER_CODES = (4, 13)  # DeadlineExceeded, Internal: what else a breaker may count
+UNAVAILABLE = 14
+_LIMITS = Limits(steps=150_000, steps_per_call=150_000, unroll=300, depth=40, recursion=3)
+_FIRST_CALL = 20_000  # steps of one call: an interceptor that does more is not followed
+# What may be a breaker that cannot be followed. Without any such word, a function that keeps nothing is none.
+_SUSPICIOUS = re.compile(
+    rb"(?i)breaker|circuit|hystrix|failsafe|resilien|sentinel"
+    rb"|\.((?:allow|ready|execute|isopen|acquire|permit|admit|run|guard)\w{0,20})\("
+)
+# Libraries that limit, retry or observe calls: what they say does not depend on failures.
+_NO_BREAKERS = ("golang.org/x/", "go.uber.org/ratelimit", "github.com/juju/ratelimit", "context", "sync")
+
+Arguments = Callable[[Opaque], list[Value]]
+_Failing = tuple[int, Outcome, Outcome, Outcome]
+
+
+class Trial:
+    """A series of calls of one function on one memory."""
+
+    def __init__(
+        self, ev: Evaluator, func: Func, kind: str, state: State, arguments: Arguments, wire: bool = False
+    ) -> None:
+        self.ev = ev.derive(lazy=False, limits=_LIMITS)
+        self.ev.models = {**self.ev.models, **breaker_library.MODELS}
+        if wire:
+            self.ev.models[lib.GRPC, ".Invoke"] = self._wire
+            self.ev.models[lib.GRPC, ".NewStream"] = self._wire
+        self.ev.clock = START
+        self.ev.assume = True
+        self.ev.on_func = self._ran
+        self.ev.on_extern = self._left
+        self.func, self.kind, self.arguments = func, kind, arguments
+        self.memory = state.fork()
+        self.error = self._failure(UNAVAILABLE)
+        self.succeed = False
+        self.nested: Callable[[State], None] | None = None
+        self.invoker = Opaque("invoker", on_call=self._invoke)
+        self.bodies: dict[int, Func] = {id(func.node): func}
+        self.harmless: set[bytes] = set()  # names of functions that were called of libraries without breakers
+
+    @staticmethod
+    def _failure(code: int) -> Val:
+        return Extern(library.STATUS, "Error", ((Const(code),), (Const("failed"),)), site=None)
+
+    def _ran(self, func: Func, args: list[Value], state: State, site: Site) -> None:
+        self.bodies[id(func.node)] = func
+
+    def _left(self, ev: Evaluator, call: Extern, state: State) -> None:
+        if call.path.startswith(_NO_BREAKERS):
+            self.harmless.add(call.name.encode())
+
+    # ------------------------------------------------------------ the far side
+
+    def _invoke(self, ev: Evaluator, args: list[Value], state: State) -> list[Value]:
+        state.cells[INVOKED] = (TRUE,)
+        if self.nested is not None:
+            self.nested(state)
+        error: Value = NIL if self.succeed else (self.error,)
+        if self.kind == "unary":
+            return [error]
+        stream: Value = (Opaque("stream"),) if self.succeed else NIL
+        return [stream, error]
+
+    def _wire(self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> list[Value]:
+        return self._invoke(ev, args, state)
+
+    def call(self, memory: State) -> Outcome:
+        """Calls the function once; `memory` is not changed, the outcome holds the memory after it."""
+        state = memory.fork()
+        state.cells[INVOKED] = (FALSE,)
+        ev = self.ev
+        outer, ev.comparisons = ev.comparisons, []
+        frame, depth, ev.frame, ev.depth = ev.frame, ev.depth, None, 0
+        ev.step_limit = min(ev.limits.steps, ev.steps + _FIRST_CALL)
+        breaker_library.run_timers(ev, state)
+        exits = ev.simulate(self.func, self.arguments(self.invoker), state)
+        ev.frame, ev.depth = frame, depth
+        comparisons, ev.comparisons = ev.comparisons, outer
+        flags = state.cells.get(INVOKED, (FALSE,))
+        invoked = True if all(f is TRUE for f in flags) else False if all(f is FALSE for f in flags) else None
+        return Outcome(invoked, self._is_error(exits), comparisons, state)
+
+    def _is_error(self, exits: list[list[Value]]) -> bool | None:
+        answers = set()
+        for results in exits:
+            error = results[-1] if results else ()
+            answers.update(self.ev.is_nil(v) for v in self.ev.force(error))
+        if answers == {False}:
+            return True
+        return False if True in answers else None
+
+    # ------------------------------------------------------------ the verdict
+
+    def verdict(self) -> Guard:
+        """What the function does when calls fail."""
+        sites = sites_of(self.func)
+        failing = self._fail_until_refused()
+        for code in OTHER_CODES if isinstance(failing, Guard) and failing.guarded == "no" else ():
+            self.error = self._failure(code)
+            other = self._fail_until_refused()
+            if not isinstance(other, Guard):
+                failing = other
+                break
+        if isinstance(failing, Guard):
+            return replace(failing, sites=failing.sites or sites)
+        failures, tripping, before, refused = failing
+        if refused.refused_with_error is False:
+            return Guard("no", "an open breaker is ignored: the caller sees no error", sites)
+        limit, limit_known = readings.limit_of(before, tripping, failures)
+        if failures > FARTHEST:
+            return Guard("no", f"it would take {failures} failures in a row to open it", sites)
+        refuses_success = self._refuses_success(failures)
+        if refuses_success is not None:
+            return refuses_success
+        proof = (*sites, *readings.decisive_sites(before, tripping))
+        timeout = self._reset_timeout(refused)
+        if timeout is None:
+            return Guard("no", "once open it never lets a call through again", proof)
+        duration, timeout_known, timeout_sites = timeout
+        probes, probes_known, probe_sites = self._half_open(refused.memory, duration)
+        return Guard(
+            "yes",
+            f"calls are refused after {limit if limit_known else 'some'} failures",
+            proof,
+            limit if limit_known else None,
+            duration / SECOND if timeout_known else None,
+            probes if probes_known else None,
+            (*readings.decisive_sites(before, tripping), *timeout_sites, *probe_sites),
+        )
+
+    def _fail_until_refused(self) -> Guard | _Failing:
+        """Failing calls until one is refused: how many went through, the last that did, the one before it, the
+        refusal.
+        """
+        memory = self.memory
+        previous: Outcome | None = None
+        before: Outcome | None = None
+        skipped = 0
+        for i in range(MAX_FAILING_CALLS):
+            outcome = self.call(memory)
+            if self.ev.exhausted:
+                return Guard("unknown", "it does more work than is followed", broken=True)
+            if outcome.invoked is None:
+                return self._on_some_paths(i, memory, outcome)
+            if outcome.invoked is False:
+                if previous is None:
+                    return self._never(outcome)
+                return i + skipped, previous, before or previous, outcome
+            if i >= 1 and readings.unchanged(memory, outcome.memory):
+                return Guard("no", "failures are not counted: every call goes through")
+            if i == PATIENCE and previous is not None:
+                far = readings.growing(previous, outcome)
+                if not far:
+                    break
+                skipped = min(far) - 1
+                before, previous, memory = (
+                    previous,
+                    outcome,
+                    readings.advanced(memory, outcome.memory, skipped),
+                )
+                continue
+            before, previous, memory = previous, outcome, outcome.memory
+        return Guard("no", f"{i + 1} failures in a row all went through")
+
+    def _on_some_paths(self, calls: int, memory: State, outcome: Outcome) -> Guard:
+        if calls:
+            return Guard("no", "on some path the call goes round the breaker")
+        if not self._may_hide_a_breaker() and self._keeps_nothing(memory, outcome):
+            return Guard(
+                "no", "failures are not counted: whether a call goes through does not depend on them"
+            )
+        if self.ev.undecided_inputs:
+            return Guard("unknown", "the caller decides whether calls are guarded", depends_on_caller=True)
+        return Guard("unknown", "whether the call goes through cannot be followed")
+
+    def _keeps_nothing(self, memory: State, outcome: Outcome) -> bool:
+        """True when even a second failing call leaves memory as it was."""
+        if readings.unchanged(memory, outcome.memory):
+            return True
+        again = self.call(outcome.memory)
+        return not self.ev.exhausted and readings.unchanged(outcome.memory, again.memory)
+
+    def _may_hide_a_breaker(self) -> bool:
+        return any(func.file.error_line or self._is_suspicious(func) for func in self.bodies.values())
+
+    def _is_suspicious(self, func: Func) -> bool:
+        found = _SUSPICIOUS.finditer(func.file.data, func.node.start, func.node.end)
+        return any(match.group(1) is None or match.group(1) not in self.harmless for match in found)
+
+    def _never(self, outcome: Outcome) -> Guard:
+        if self.func.file.error_line:
+            return Guard("unknown", f"{self.func.file.path} does not parse", broken=True)
+        return Guard("no", "it never makes the call")
+
+    def _refuses_success(self, failures: int) -> Guard | None:
+        """Calls that succeed must go through, however many there are: a limiter or a quota refuses them too."""
+        memory = self.memory
+        self.succeed = True
+        found: Guard | None = None
+        for i in range(min(failures + 2, MAX_SUCCESSES)):
+            outcome = self.call(memory)
+            if outcome.invoked is False:
+                found = Guard("no", "calls that succeed are refused as well: it limits calls, not failures")
+            elif outcome.invoked is None:
+                found = Guard("unknown", "whether calls that succeed go through cannot be followed")
+            if found is not None or (i and readings.unchanged(memory, outcome.memory)):
+                break
+            memory = outcome.memory
+        self.succeed = False
+        return found
+
+    # ------------------------------------------------------------ settings
+
+    def _reset_timeout(self, refused: Outcome) -> tuple[int, bool, Sites] | None:
+        """The time after which an open breaker tries again: a candidate that the trial confirms."""
+        opened = self.ev.clock or START
+        for duration, known, site in readings.durations(refused.comparisons, opened, self.ev.timers):
+            if self._closed_until(refused.memory, opened, duration):
+                place = ((site, "time after which it tries again"),) if site is not None else ()
+                return duration, known, place
+        for duration in (3600 * SECOND, LONGEST_TIMEOUT):
+            self.ev.clock = opened + duration
+            outcome = self.call(refused.memory)
+            self.ev.clock = opened
+            if outcome.invoked is not False:
+                return duration, False, ()
+        return None
+
+    def _closed_until(self, memory: State, opened: int, duration: int) -> bool:
+        """Refused just before `duration` has passed, let through just after (clocks may count whole seconds)."""
+        slack = max(duration // 50, 1) + (SECOND if duration >= 2 * SECOND else 0)
+        self.ev.clock = opened + duration + slack
+        late = self.call(memory)
+        early = None
+        if late.invoked is True:
+            self.ev.clock = opened + duration - slack
+            early = self.call(memory)
+        self.ev.clock = opened
+        return early is not None and early.invoked is False
+
+    def _half_open(self, memory: State, timeout: int) -> tuple[int | None, bool, Sites]:
+        """How many calls are let through at once while the breaker tries: calls are nested in each other."""
+        opened = self.ev.clock or START
+        self.ev.clock = opened + timeout + max(timeout // 50, 1) + SECOND
+        through = 0
+        refusals: list[Outcome] = []
+
+        def another(state: State) -> None:
+            nonlocal through
+            if through >= MAX_PROBES or refusals:
+                return
+            through += 1
+            inner = self.call(state)
+            if inner.invoked is False:
+                refusals.append(inner)
+
+        self.nested = another
+        self.call(memory)
+        self.nested = None
+        self.ev.clock = opened
+        if not refusals:
+            return self._successes_to_close(memory, timeout)
+        for comparison in reversed([c for c in refusals[0].comparisons if readings.is_count(c)]):
+            value = readings.bound(comparison, through)
+            if value is not None:
+                known = readings.is_known(comparison)
+                return value, known, ((comparison.site, "calls let through while it tries"),)
+        return through, True, ()
+
+    def _successes_to_close(self, memory: State, timeout: int) -> tuple[int | None, bool, Sites]:
+        """Without a limit on calls at once: the number of successes that close the breaker, if one is counted."""
+        opened = self.ev.clock or START
+        self.ev.clock = opened + timeout + max(timeout // 50, 1) + SECOND
+        self.succeed = True
+        found: tuple[int | None, bool, Sites] = (None, False, ())
+        previous: Outcome | None = None
+        for count in range(1, 14):
+            outcome = self.call(memory)
+            if outcome.invoked is not True:
+                break
+            decisive = readings.flips(previous, outcome) if previous is not None else readings.reached(outcome, 1)
+            for flipped in decisive:
+                value = readings.bound(flipped, count)
+                if value is not None:
+                    found = value, readings.is_known(flipped), ((flipped.site, "successes that close it"),)
+            if found[0] is not None or readings.unchanged(memory, outcome.memory):
+                break
+            previous, memory = outcome, outcome.memory
+        self.succeed, self.ev.clock = False, opened
+        return found

@@ -1,0 +1,57 @@
+"""What stands between a caller and the wire, as the questions about breakers answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zuno_audit.facts.go.values import Func, Site, Val
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What stands between a caller and the wire.
+
+    `guarded` is yes, no or unknown. The settings are None where they come from outside. `sites` prove it.
+    """
+
+    guarded: str
+    because: str
+    sites: tuple[tuple[Site, str], ...] = ()
+    max_failures: int | None = None
+    reset_timeout_s: float | None = None
+    half_open_max_calls: int | None = None
+    setting_sites: tuple[tuple[Site, str], ...] = ()
+    depends_on_caller: bool = False
+    broken: bool = False
+
+    @property
+    def settings(self) -> tuple[int | None, float | None, int | None]:
+        return (self.max_failures, self.reset_timeout_s, self.half_open_max_calls)
+
+
+def all_of(guards: list[Guard]) -> Guard:
+    """Alternatives: each must be guarded, and settings count only where all agree."""
+    if not guards:
+        return Guard("unknown", "nothing is known of it")
+    worst = min(guards, key=rank)
+    if worst.guarded != "yes" or len(guards) == 1:
+        return worst
+    failures, resets, probes = ({g.settings[i] for g in guards} for i in range(3))
+    return replace(
+        worst,
+        max_failures=failures.pop() if len(failures) == 1 else None,
+        reset_timeout_s=resets.pop() if len(resets) == 1 else None,
+        half_open_max_calls=probes.pop() if len(probes) == 1 else None,
+    )
+
+
+def rank(guard: Guard) -> int:
+    """How good a guard is: no, unknown, yes."""
+    return {"no": 0, "unknown": 1, "yes": 2}[guard.guarded]
+
+
+def sites_of(v: Val, note: str = "the interceptor") -> tuple[tuple[Site, str], ...]:
+    """Where a value comes from, as proof."""
+    if isinstance(v, Func):
+        return ((Site(v.file, v.node.start, v.node.start + 4), note),)
+    return ((v.site, note),) if v.site is not None else ()
