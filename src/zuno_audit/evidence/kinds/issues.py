@@ -36,16 +36,21 @@ def ran(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Judge
 
 
 def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Judgement:
-    """Arguments: `linter` or `tool`, `severity` (those that count; all when it is not given)."""
-    tool = arguments.get("linter") or arguments.get("tool", "")
-    scans = [one for one in seen if one.observation.kind == "scan" and _took_part(one, tool)]
+    """Arguments: `tool` that ran, `linter` of it, `severity` (those that count; all when it is not given)."""
+    linter, program = arguments.get("linter", ""), arguments.get("tool", "")
+    tool = linter or program
+    scans = [
+        one
+        for one in seen
+        if one.observation.kind == "scan" and _took_part(one, linter) and _took_part(one, program)
+    ]
     paths = {one.path for one in scans}
     issues = [
         one
         for one in seen
         if one.observation.kind == "issue"
         and one.path in paths
-        and (not arguments.get("linter") or one.observation.label("linter") == tool)
+        and (not linter or one.observation.label("linter") == linter)
     ]
     severities = {word.lower() for word in words(arguments.get("severity", ""))}
     bad = [one for one in issues if not severities or _is_bad(one, severities)]
