@@ -139,6 +139,7 @@ def audit(
     evidence: str | os.PathLike[str] | None = None,
     semgrep: bool | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    jobs: int = 1,
 ) -> Report:
     """Audits a folder against the checklist.
 
@@ -153,6 +154,7 @@ def audit(
     configuration names, else the one in the folder that speaks of our items, if there is one.
     `evidence` is a folder with the outputs of runs, by default `.zuno-audit/evidence` of the folder.
     `semgrep` runs the rules that need it as well, by default as the configuration says, else not.
+    `jobs` above 1 lets a second, forked process help where that is safe (Linux, no other threads).
     Raises UsageError for an unknown phase or a folder of evidence that is not there, SourceError when the
     folder cannot be read, RuleError when a rule or checklist file is malformed, ConfigError when the team's
     checklist cannot serve as one, and when the configuration, the baseline or the waivers are malformed.
@@ -171,7 +173,7 @@ def audit(
     items = Source(whole, rules, not settings.parameters, settings.levels, settings.off)
     given = chosen_checklist(checklist_file, settings.checklist, repository, items)
     nothing = not holds_go(repository)
-    runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress)
+    runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress, jobs)
     info = git_info(repository)
     shown = gather(
         repository,

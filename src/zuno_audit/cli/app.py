@@ -139,7 +139,7 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
     *("-j", "--jobs"),
     type=click.IntRange(min=1),
     metavar="N",
-    help="Upper limit of workers (this version needs one).",
+    help="Upper limit of processes: 1, or 2 where a second one helps [default: 2].",
     **RUNNING,
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only what fails; no diagnostics.", **TERMINAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from zuno_audit.model.verdict import Status
 from zuno_audit.report.safe import visible
 
 MAX_DIAGNOSTICS = 20
+MAX_JOBS = 2  # more processes would compute the same facts again
 DEFAULT_FAIL_ON = "error"
 
 
@@ -73,6 +75,7 @@ def run_check(options: CheckOptions) -> int:
             evidence=options.evidence,
             semgrep=options.semgrep,
             progress=line,
+            jobs=options.jobs or min(os.cpu_count() or 1, MAX_JOBS),
         )
     configured = report.setup.config if report.setup is not None else Config()
     failures = _write_files(report, options)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zuno_audit.engine.share import can_share, run_shared
 from zuno_audit.errors import AuditError
+from zuno_audit.facts.catalog import TABLES
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.semgrep.wanted import NotRun
 from zuno_audit.matchers.dispatch import resolve_arguments, run_rule
@@ -18,6 +21,7 @@ from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.rules.rule import Rule
 
 _log = logging.getLogger(__name__)
+Done = tuple[RuleRun, tuple[Diagnostic, ...]]
 MAX_FINDINGS = 2000  # of one run: more says nothing new
 
 
@@ -34,28 +38,68 @@ def run_rules(
     rule_of: Callable[[str], Rule],
     store: FactStore,
     progress: Callable[[int, int, str], None] | None = None,
+    jobs: int = 1,
 ) -> Runs:
     """Runs every reference; references that come to the same arguments share a run.
 
     `progress` is told before each run how many are done, how many there are and which rule is next.
+    With more than one of `jobs` a second process helps, where that is safe.
 
     A rule that crashes yields a FAILED run and a diagnostic. Raises RuleError, before anything runs, for
     arguments that a rule does not have or lacks.
     """
     planned = {ref: (rule_of(ref.rule), resolve_arguments(rule_of(ref.rule), ref)) for ref in refs}
-    finished: dict[CheckRef, RuleRun] = {}
-    by_ref: dict[CheckRef, RuleRun] = {}
-    diagnostics: list[Diagnostic] = []
-    for done, (ref, (rule, arguments)) in enumerate(planned.items()):
-        if progress is not None:
-            progress(done, len(planned), rule.id)
-        resolved = CheckRef(rule.id, tuple(sorted(arguments.items())))
-        if resolved not in finished:
+    resolved = {
+        ref: CheckRef(rule.id, tuple(sorted(arguments.items()))) for ref, (rule, arguments) in planned.items()
+    }
+    tasks = {resolved[ref]: task for ref, task in planned.items()}
+    told = _Teller(progress, len(tasks))
+
+    def work(group: Sequence[CheckRef]) -> list[Done]:
+        out = []
+        for name in group:
+            rule, arguments = tasks[name]
+            told.next(rule.id)
             run, trouble = run_isolated(rule, arguments, store)
-            finished[resolved] = _finish(run, resolved)
-            diagnostics += trouble
-        by_ref[ref] = finished[resolved]
-    return Runs(by_ref, tuple(diagnostics))
+            out.append((_finish(run, name), trouble))
+        return out
+
+    groups = _groups(tasks)
+    if can_share(jobs) and len(groups) > 1:
+        done, seen = run_shared(groups, work, lambda: (store.problems(), store.repository.seen()))
+        if seen is not None:
+            store.adopt(*seen)
+    else:
+        done = [work(group) for group in groups]
+    by_name = {
+        name: one
+        for group, finished in zip(groups, done, strict=True)
+        for name, one in zip(group, finished, strict=True)
+    }
+    diagnostics = [d for name in tasks for d in by_name[name][1]]
+    return Runs({ref: by_name[name][0] for ref, name in resolved.items()}, tuple(diagnostics))
+
+
+class _Teller:
+    """Tells an observer how far the runs are."""
+
+    def __init__(self, progress: Callable[[int, int, str], None] | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+        self.process = os.getpid()  # a forked process keeps quiet
+
+    def next(self, rule: str) -> None:
+        if self.progress is not None and os.getpid() == self.process:
+            self.progress(self.done, self.total, rule)
+        self.done += 1
+
+
+def _groups(tasks: Mapping[CheckRef, tuple[Rule, Mapping[str, str]]]) -> list[list[CheckRef]]:
+    """The runs by the module that makes their table; those that evaluate Go code stand together at one end."""
+    groups: dict[str, list[CheckRef]] = {}
+    for name, (rule, _) in tasks.items():
+        module = TABLES.get(rule.table, rule.check or rule.table).partition(":")[0]
+        groups.setdefault(module, []).append(name)
+    return [groups[module] for module in sorted(groups, key=lambda m: (".go." not in m, m))]
 
 
 def run_isolated(
@@ -68,7 +112,7 @@ def run_isolated(
     try:
         return run_rule(rule, store, arguments), ()
     except NotRun as why:
-        told = (Diagnostic(Level.WARNING, ".", 1, f"semgrep: {why}"),) if store.semgrep is not None else ()
+        told = (Diagnostic(Level.WARNING, "", 1, f"semgrep: {why}"),) if store.semgrep is not None else ()
         return RuleRun(rule.id, (), Outcome.OPEN, 0, str(why)), told
     except AuditError as error:
         message = f"Rule {rule.id} could not run: {error}"

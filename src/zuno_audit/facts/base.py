@@ -16,6 +16,7 @@ from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.entity import Problem, Table
 
 if TYPE_CHECKING:
+    from zuno_audit.model.finding import Diagnostic
     from zuno_audit.facts.semgrep.wanted import SemgrepFile
     from zuno_audit.source.repository import Repository
 
@@ -33,6 +34,7 @@ class FactStore:
         self.semgrep = semgrep
         self._facts: dict[Callable[[FactStore], Any], Any] = {}
         self._crashes: dict[Callable[[FactStore], Any], Exception] = {}
+        self._elsewhere: tuple[Problem, ...] = ()  # problems of tables that another process computed
 
     def get(self, provider: Callable[[FactStore], T]) -> T:
         """The value of a provider; it runs at most once. A provider that raised raises the same again."""
@@ -49,7 +51,14 @@ class FactStore:
     def problems(self) -> tuple[Problem, ...]:
         """What the tables computed so far could not read."""
         tables = [fact for fact in self._facts.values() if isinstance(fact, Table)]
-        return tuple(problem for table in tables for problem in table.problems)
+        return (*(problem for table in tables for problem in table.problems), *self._elsewhere)
+
+    def adopt(
+        self, problems: tuple[Problem, ...], seen: tuple[tuple[Problem, ...], tuple[Diagnostic, ...]]
+    ) -> None:
+        """Takes over what the tables and the repository of another process could not read."""
+        self._elsewhere = problems
+        self.repository.adopt(*seen)
 
     def table(self, kind: str) -> Table:
         """The table of this kind; files like its own that could not be read are among its problems.

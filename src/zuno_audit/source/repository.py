@@ -156,6 +156,15 @@ class Repository:
             return self._refuse(file.path, "binary data in a Go file")
         return data
 
+    def seen(self) -> tuple[tuple[Problem, ...], tuple[Diagnostic, ...]]:
+        """What could not be read so far, and what is odd about the tree."""
+        return tuple(self.problems), tuple(self.diagnostics)
+
+    def adopt(self, problems: Iterable[Problem], diagnostics: Iterable[Diagnostic]) -> None:
+        """Takes over what another process could not read of the same tree."""
+        self.problems += [p for p in problems if p not in self.problems]
+        self.diagnostics += [d for d in diagnostics if d not in self.diagnostics]
+
     def unread_like(self, paths: Iterable[str]) -> tuple[Problem, ...]:
         """Problems at files that could belong among these: same suffix, same kind as far as paths show it.
 
