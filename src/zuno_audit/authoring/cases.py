@@ -7,6 +7,8 @@ stands in `expect.yaml`, which is no part of the miniature repository:
     arguments: {service: "services/**"}     # of the rule; its defaults hold for the others
     findings:                               # besides the marked lines
       - {path: go.mod, line: 1}
+    undecided:                              # findings that leave it to a person
+      - {path: main.go, line: 3}
     untracked: [".env"]                     # files that git does not track
     executable: [run.sh]                    # files that may be started
     tag: v1.0.0                             # an annotated tag on the only commit
@@ -46,6 +48,7 @@ class ExpectSpec(Struct, forbid_unknown_fields=True):
 
     arguments: dict[str, Scalar | list[Scalar]] = {}
     findings: list[ExpectedFinding] = []
+    undecided: list[ExpectedFinding] = []
     untracked: list[str] = []
     executable: list[str] = []
     tag: str = ""
@@ -66,6 +69,7 @@ class Case:
     expected: frozenset[Place]
     allowed: frozenset[Place]
     todo: frozenset[Place]
+    undecided: frozenset[Place] = frozenset()
     arguments: tuple[tuple[str, str], ...] = ()
     untracked: frozenset[str] = frozenset()
     executable: frozenset[str] = frozenset()
@@ -116,6 +120,7 @@ def read_case(rule: str, kind: str, folder: Path) -> Case:
         expected=frozenset(marked.places[RULEID] | listed),
         allowed=frozenset(marked.places[OK]),
         todo=frozenset(marked.places[TODO]),
+        undecided=frozenset(Place(finding.path, finding.line) for finding in spec.undecided),
         arguments=tuple(sorted((name, argument_text(value)) for name, value in spec.arguments.items())),
         untracked=frozenset(spec.untracked),
         executable=frozenset(spec.executable),

@@ -170,7 +170,9 @@ def _fixtures(rule: Rule, fixtures: Path) -> Iterator[Remark]:
     for kind in (FAIL, PASS):
         if not any(case.kind == kind for case in cases):
             what = "failing" if kind == FAIL else "passing"
-            yield Remark(rule.path, 1, f"it has no {what} fixture", f"Add {fixtures.name}/{rule.id}/{kind}/.")
+            yield Remark(
+                rule.path, 1, f"it has no {what} fixture", f"Add {rule.id}/{kind}/CASE/ to the fixtures."
+            )
     if rule.quantifier != "engine":
         for case in cases:
             yield from _arguments(rule, case.arguments, f"{case.root}/expect.yaml")

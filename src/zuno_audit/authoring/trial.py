@@ -138,10 +138,12 @@ def _troubles(case: Case, seen: _Seen) -> Iterator[str]:
     if seen.outcome != case.outcome:
         yield f"the run is {seen.outcome}, not {case.outcome}: {seen.reason}"
     certain = {_place(f) for f in seen.findings if not (f.undecided or f.letter)}
-    for finding in seen.findings:
-        if finding.undecided and _place(finding) not in case.todo:
-            yield f"{_place(finding)}: undecided: {finding.message}"
     said = {_place(finding): finding.message for finding in reversed(seen.findings)}
+    undecided = {_place(f) for f in seen.findings if f.undecided}
+    for place in sorted(undecided - case.undecided - case.todo):
+        yield f"{place}: undecided: {said[place]}"
+    for place in sorted(case.undecided - undecided):
+        yield f"{place}: not left undecided, as it should be"
     for place in sorted(case.expected - certain):
         yield f"{place}: no finding, though one is marked"
     for place in sorted(certain - case.expected - case.todo):
@@ -153,7 +155,8 @@ def _troubles(case: Case, seen: _Seen) -> Iterator[str]:
 
 
 def _wrong_kind(case: Case) -> Iterator[str]:
-    if case.kind == FAIL and case.outcome == "ran" and not case.expected and not case.todo:
+    is_marked = case.expected or case.todo or case.undecided
+    if case.kind == FAIL and case.outcome == "ran" and not is_marked:
         yield "nothing is marked, so that this is no failing case"
     if case.kind == PASS and case.expected:
         yield "a passing case has a line marked ruleid"

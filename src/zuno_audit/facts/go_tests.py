@@ -278,11 +278,12 @@ class TestCode:
 
 
 def _has_word(data: bytes, word: bytes) -> bool:
-    """True when a word stands in the text, outside of line comments."""
+    """True when a word stands in the text, outside of line comments and not behind the dot of a selector."""
     at = data.find(word)
     while at >= 0:
         around = data[max(0, at - 1) : at] + data[at + len(word) : at + len(word) + 1]
-        if not _WORD_BYTE.search(around) and b"//" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
+        is_alone = not _WORD_BYTE.search(around) and around[:1] != b"."
+        if is_alone and b"//" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
             return True
         at = data.find(word, at + 1)
     return False
