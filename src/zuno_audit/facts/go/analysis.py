@@ -7,11 +7,12 @@ the caller, `Analysis.from_callers` evaluates the callers, one construction for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.go.effects import Effects
+from zuno_audit.facts.go.effects import Effects, root_name
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Program, program
 from zuno_audit.facts.go.search import CallSite, Search
@@ -59,6 +60,8 @@ class Analysis:
         self.types = Types(program)
         self.effects = Effects(program, self.types)
         self.search = Search(program)
+        self._runs: dict[object, _Run] = {}
+        self._made_in: dict[int, set[int]] = {}  # offsets of the constructions in a function
 
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
         """A fresh evaluator."""
@@ -70,20 +73,21 @@ class Analysis:
         *names: str,
         references: bool = False,
         leave_out: Callable[[str], bool] = lambda path: False,
+        among: Sequence[str] | None = None,
     ) -> list[Construction]:
         """Every call of these functions, evaluated from the function that it stands in.
 
-        Files for which `leave_out` holds are not looked at.
+        Files for which `leave_out` holds are not looked at; `among` are the only files to look at, if given.
 
         With `references` also every place that hands such a function of the repository to somebody who calls it.
         """
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
-        for site in self.search.calls_to(import_path, *names, leave_out=leave_out):
+        for site in self.search.calls_to(import_path, *names, leave_out=leave_out, among=among):
             roots.setdefault(id(site.root.node), []).append(site)
         if references:
             for name in names:
-                for site in self.search.references_to(import_path, name):
+                for site in self.search.references_to(import_path, name, among):
                     found.extend(self._evaluate_reference(site, import_path, name))
         for sites in roots.values():
             found.extend(self._evaluate_root(sites, import_path, names))
@@ -109,7 +113,7 @@ class Analysis:
         self, sites: list[CallSite], import_path: str, names: tuple[str, ...]
     ) -> Iterator[Construction]:
         root = sites[0].root
-        calls = {site.call.start for site in sites}
+        calls = self._made_in[id(root.node)] = {site.call.start for site in sites}
         run = _Run(self, root, calls, import_path, names)
         run.evaluate()
         for site in sites:
@@ -131,11 +135,7 @@ class Analysis:
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in roots.values():
             root = sites[0].root
-            run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
-            run.evaluator.eager.update((id(helper.node), id(construction.root.node)))
-            run.callers = {site.call.start for site in sites}
-            run.until = max(site.call.end for site in sites)
-            run.evaluate()
+            run = self._run_callers(construction, helper, sites, import_path, names)
             for site in sites:
                 calls = run.calls_through(helper, construction.site, site.call.start)
                 if calls:
@@ -145,38 +145,88 @@ class Analysis:
                     )
         return found
 
+    def _run_callers(
+        self,
+        construction: Construction,
+        helper: Declaration,
+        sites: list[CallSite],
+        import_path: str,
+        names: tuple[str, ...],
+    ) -> _Run:
+        """One evaluation of a caller for all constructions in one function."""
+        root, made = sites[0].root, construction.root
+        key = (id(root.node), id(helper.node), id(made.node), import_path, names)
+        run = self._runs.get(key)
+        if run is None:
+            calls = self._made_in.get(id(made.node), {construction.site.start})
+            run = self._runs[key] = _Run(self, root, calls, import_path, names, made.file.path)
+            run.evaluator.eager.update((id(helper.node), id(made.node)))
+            run.evaluator.stops[id(made.node)] = max(calls) + 1
+            run.callers = {site.call.start for site in sites}
+            run.until = max(site.call.end for site in sites)
+            run.evaluate()
+        return run
+
     def from_mentions(
-        self, construction: Construction, import_path: str, names: tuple[str, ...]
+        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
     ) -> list[Construction]:
-        """The construction as it is made when its function is handed to somebody who calls it.
+        """The construction as it is made when `helper` is handed to somebody who calls it.
 
         A method value brings its receiver with it; the parameters are for the other side to choose.
         """
         found: list[Construction] = []
-        helper = construction.root
         roots: dict[int, list[CallSite]] = {}
         for site in self.search.mentions(helper):
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in list(roots.values())[:MAX_CALLERS]:
             root = sites[0].root
-            run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
-            run.evaluator.eager.add(id(helper.node))
-            run.callers = {site.call.start for site in sites}
-            run.until = None
-            calls = run.hand_over(helper)
+            run, is_new = self._run_from(root, construction, helper, import_path, names)
+            if is_new:
+                run.callers = {site.call.start for site in sites}
+                run.hand_over(helper)
+            calls = run.calls_at(construction.site)
             if calls:
                 found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
         return found
 
+    def _run_from(
+        self,
+        root: Declaration,
+        construction: Construction,
+        helper: Declaration,
+        import_path: str,
+        names: tuple[str, ...],
+        purpose: str = "mentions",
+    ) -> tuple[_Run, bool]:
+        """An evaluation of a root that watches for all constructions in a function; whether it is a new one."""
+        made = construction.root
+        key = (purpose, id(root.node), id(helper.node), id(made.node), import_path, names)
+        run = self._runs.get(key)
+        if run is not None:
+            return run, False
+        calls = self._made_in.get(id(made.node), {construction.site.start})
+        run = self._runs[key] = _Run(self, root, calls, import_path, names, made.file.path)
+        run.evaluator.eager.update((id(made.node), id(helper.node)))
+        run.evaluator.stops[id(made.node)] = max(calls) + 1
+        run.until = None
+        return run, True
+
     def from_objects(
-        self, construction: Construction, import_path: str, names: tuple[str, ...]
+        self,
+        construction: Construction,
+        helper: Declaration,
+        import_path: str,
+        names: tuple[str, ...],
+        *,
+        above: bool = False,
     ) -> list[Construction]:
-        """The construction in a method, for every object of its receiver's type that the repository makes.
+        """The construction behind a method, for every object of its type that the repository makes.
+
+        With `above` the objects as the callers of the functions that make them see them.
 
         For methods that a framework finds by an interface. What is done to the object after the function that
         makes it has ended is not seen: `settings_elsewhere` tells.
         """
-        helper = construction.root
         node = helper.node
         if not isinstance(node, s.FuncDecl) or node.receiver is None:
             return []
@@ -184,14 +234,48 @@ class Analysis:
         base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
         if base is None or base.kind != "named" or base.package is None:
             return []
+        makers = list(self.search.makers(base.package, base.name))[:MAX_MAKERS]
+        roots: dict[int, tuple[Declaration, int | None]] = {id(m.node): (m, None) for m in makers}
+        if above:
+            callers = [site for maker in makers for site in self._callers_of(maker)][:MAX_MAKERS]
+            ends = {id(site.root.node): site.call.end for site in sorted(callers, key=lambda s: s.call.end)}
+            roots = {id(site.root.node): (site.root, ends[id(site.root.node)]) for site in callers}
         found: list[Construction] = []
-        for root in list(self.search.makers(base.package, base.name))[:MAX_MAKERS]:
-            run = _Run(self, root, {construction.site.start}, import_path, names, construction.site.file.path)
-            run.until = None
-            calls = run.on_objects(base, Func(node, helper.file, helper.package))
+        for root, end in roots.values():
+            run, is_new = self._run_from(root, construction, helper, import_path, names, f"objects {above}")
+            if is_new:
+                run.until = end
+                run.evaluator.eager.update(id(maker.node) for maker in makers)
+                run.on_objects(base, Func(node, helper.file, helper.package))
+            calls = run.calls_at(construction.site)
             if calls:
                 found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
         return found
+
+    def settings_elsewhere(self, helper: Declaration, seen: list[Construction]) -> Site | None:
+        """An assignment to a field that a method reads, in a function that none of the evaluations came by.
+
+        Adding to a list by `x.f = append(x.f, ...)` is no such thing.
+        """
+        node = helper.node
+        if not isinstance(node, s.FuncDecl) or node.receiver is None:
+            return None
+        receiver = node.receiver.name
+        names = {x.sel for x in s.nodes_of(node) if isinstance(x, s.Selector) and root_name(x) == receiver}
+        called = set().union(*(c.evaluator.called for c in seen), {id(node)})
+        pattern = re.compile(rb"\.(?:" + b"|".join(n.encode() for n in sorted(names)) + rb")\s*=[^=]")
+        for file in helper.package.parsed() if names else ():
+            for function in file.functions() if pattern.search(file.data) else ():
+                if id(function) in called or not pattern.search(file.data, function.start, function.end):
+                    continue
+                for inner in s.nodes_of(function):
+                    if isinstance(inner, s.Assign) and inner.op == "=" and not _adds(inner):
+                        if any(isinstance(x, s.Selector) and x.sel in names for x in inner.lhs):
+                            return Site(file, inner.start, inner.end)
+        return None
+
+    def _callers_of(self, declared: Declaration) -> list[CallSite]:
+        return self.search.callers(declared) if isinstance(declared.node, s.FuncDecl) else []
 
     def location(self, site: Site, note: str = "") -> Location:
         """The location of a site."""
@@ -233,7 +317,7 @@ class _Run:
                 self.evaluator.read(("global", package.path, name.name), State())
         self._run_literals()
 
-    def hand_over(self, helper: Declaration) -> tuple[Extern, ...]:
+    def hand_over(self, helper: Declaration) -> None:
         """Evaluates the root, then `helper` as it was named there."""
         named: list[tuple[Func, State]] = []
 
@@ -247,13 +331,15 @@ class _Run:
         self.hits.clear()
         for func, state in named:
             self.evaluator.run(func, state=state)
-        return self._all_calls()
 
-    def on_objects(self, type_: Type, method: Func) -> tuple[Extern, ...]:
+    def on_objects(self, type_: Type, method: Func) -> None:
         """Evaluates the root, then a method on every object of a type that is there at its end."""
         ends: list[State] = []
 
         def leave(results: list[Value], state: State) -> None:
+            frame = self.evaluator.frame
+            if frame is None or frame.func.node is not self.root.node:
+                return  # the end of a postponed call
             ends.append(_with_results(results, state))
 
         self.evaluator.on_leave = leave
@@ -266,10 +352,10 @@ class _Run:
                     receiver: Value = (Pointer(cell),)
                     bound = Func(method.node, method.file, method.package, None, receiver)
                     self.evaluator.run(bound, state=state)
-        return self._all_calls()
 
-    def _all_calls(self) -> tuple[Extern, ...]:
-        return tuple(call for hits in self.hits.values() for call, _ in hits)
+    def calls_at(self, site: Site) -> tuple[Extern, ...]:
+        """The evaluations of the construction at a site."""
+        return tuple(call for call, _ in self.hits.get(site.start, ()))
 
     def _run_literals(self) -> None:
         """Function literals that hold a wanted call but that nobody called (handed to a framework, say)."""
@@ -348,3 +434,19 @@ def _with_results(results: list[Value], state: State) -> State:
         if any(isinstance(v, Struct) for v in value):
             out.cells["result", index] = value
     return out
+
+
+def _adds(assign: s.Assign) -> bool:
+    """True for `x.f = append(x.f, ...)`."""
+    if len(assign.lhs) != 1 or len(assign.rhs) != 1:
+        return False
+    call, target = assign.rhs[0], assign.lhs[0]
+    return (
+        isinstance(call, s.Call)
+        and isinstance(call.fun, s.Ident)
+        and call.fun.name == "append"
+        and bool(call.args)
+        and isinstance(call.args[0], s.Selector)
+        and isinstance(target, s.Selector)
+        and call.args[0].sel == target.sel
+    )

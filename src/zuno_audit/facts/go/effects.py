@@ -9,14 +9,40 @@ import re
 from typing import TYPE_CHECKING
 
 from zuno_audit.languages.go import syntax as s
+from zuno_audit.source.classify import FileKind, kind_by_path
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.program import Declaration, Package, Program
     from zuno_audit.facts.go.types import Type, Types
     from zuno_audit.languages.go.parse import GoFile
 
+_OWN = frozenset(FileKind) - {FileKind.VENDORED, FileKind.TEST}
 _CHANGING_METHODS = frozenset(
-    ["Add", "And", "Broadcast", "CompareAndDelete", "CompareAndSwap", "Decode", "Delete", "Do", "LoadAndDelete", "LoadOrStore", "Or", "Parse", "Push", "Put", "Register", "Reset", "Scan", "Set", "Signal", "Store", "Swap", "Unmarshal", "Write"]
+    [
+        "Add",
+        "And",
+        "Broadcast",
+        "CompareAndDelete",
+        "CompareAndSwap",
+        "Decode",
+        "Delete",
+        "Do",
+        "LoadAndDelete",
+        "LoadOrStore",
+        "Or",
+        "Parse",
+        "Push",
+        "Put",
+        "Register",
+        "Reset",
+        "Scan",
+        "Set",
+        "Signal",
+        "Store",
+        "Swap",
+        "Unmarshal",
+        "Write",
+    ]
 )
 
 
@@ -28,6 +54,7 @@ class Effects:
         self._writes: dict[int, bool] = {}
         self._captured: dict[int, bool] = {}
         self._read_into: dict[tuple[str, str], bool] = {}
+        self._imported_by: dict[str, list[str]] = {}
         self._assignments: dict[tuple[str, str], list[tuple[Declaration, s.Assign]]] = {}
 
     def writes(self, node: s.FuncDecl | s.FuncLit, file: GoFile, package: Package) -> bool:
@@ -101,10 +128,24 @@ class Effects:
         return False
 
     def _candidates(self, package: Package, name: str) -> list[str]:
+        """The files that can see a package-level variable; those of vendored packages only those beside it."""
         if not name[:1].isupper():
             return list(package.files)
-        others = self.program.repository.grep(package.path.encode(), b"." + name.encode(), suffix=".go")
-        return [*package.files, *(p for p in others if not p.endswith("_test.go") and p not in package.files)]
+        literal = b"." + name.encode()
+        read = self.program.repository.read
+        return [*package.files, *(p for p in self._importers(package) if literal in (read(p) or b""))]
+
+    def _importers(self, package: Package) -> list[str]:
+        known = self._imported_by.get(package.path)
+        if known is None:
+            vendored = kind_by_path(package.folder + "/x.go") is FileKind.VENDORED
+            kinds = _OWN if vendored else frozenset(FileKind)
+            found = self.program.repository.grep(
+                b'"' + package.path.encode() + b'"', suffix=".go", kinds=kinds
+            )
+            known = [p for p in found if not p.endswith("_test.go") and p not in package.files]
+            self._imported_by[package.path] = known
+        return known
 
     @staticmethod
     def _is_global(lhs: s.Expr, name: str, alias: str | None, inside: bool, function: s.FuncDecl) -> bool:

@@ -47,6 +47,11 @@ MODELLED = (
     "github.com/opentracing",
     "github.com/prometheus/common",
     "github.com/go-kit/log",
+    "github.com/json-iterator/go",
+    "github.com/mitchellh/mapstructure",
+    "go.yaml.in/yaml",
+    "gopkg.in/yaml",
+    "sigs.k8s.io/yaml",
 )
 # Packages whose name is not the last part of their path.
 PACKAGE_NAMES = {"github.com/rubyist/circuitbreaker": "circuit"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.program import Declaration
@@ -52,9 +52,13 @@ class Search:
         *names: str,
         tests: bool = False,
         leave_out: Callable[[str], bool] = lambda path: False,
+        among: Sequence[str] | None = None,
     ) -> Iterator[CallSite]:
-        """Calls of functions of a package from elsewhere, by any alias, in source order per file."""
-        for path in self.files_with(import_path.encode(), tests=tests):
+        """Calls of functions of a package from elsewhere, by any alias, in source order per file.
+
+        `among` are the files to look at, where the caller knows them.
+        """
+        for path in self.files_with(import_path.encode(), tests=tests) if among is None else among:
             if leave_out(path):
                 continue
             data = self.program.repository.read(path) or b""
@@ -62,9 +66,11 @@ class Search:
                 if name.encode() in data:
                     yield from self._calls_in_file(path, name, import_path)
 
-    def references_to(self, import_path: str, name: str) -> Iterator[CallSite]:
+    def references_to(
+        self, import_path: str, name: str, among: Sequence[str] | None = None
+    ) -> Iterator[CallSite]:
         """Uses of a function as a value: `pkg.Name` that is not called there."""
-        for path in self.files_with(import_path.encode(), name.encode()):
+        for path in self.files_with(import_path.encode(), name.encode()) if among is None else among:
             package, file = self.program.package_of(path), self.program.file(path)
             if package is None or file is None or path not in package.files:
                 continue

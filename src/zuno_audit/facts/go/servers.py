@@ -81,8 +81,8 @@ class _Question:
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, path, name, below, set(), 0)
-        if not below and own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
-            own = self._handed_over(construction, own, path, name)
+        if not below and own.depends_on_caller:
+            own = self._handed_over(construction, construction.root, own, path, name)
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
         users = () if below or own.depends_on_caller else self._users(construction.root)
@@ -90,16 +90,39 @@ class _Question:
         for seen, judgement in below:
             self._add(seen, judgement, self._users(seen.root))
 
-    def _handed_over(self, construction: Construction, own: _Judgement, path: str, name: str) -> _Judgement:
+    def _handed_over(
+        self, construction: Construction, helper: Declaration, own: _Judgement, path: str, name: str
+    ) -> _Judgement:
         """A construction in a function that nobody calls by name: a framework does."""
-        seen = self.analysis.from_mentions(construction, path, (name,))
+        if not isinstance(helper.node, s.FuncDecl) or self._is_left_out(helper.file.path):
+            return own
+        seen = self.analysis.from_mentions(construction, helper, path, (name,))
         judged = [self._judge(one) for one in seen]
         if not judged or any(j.depends_on_caller for j in judged):
-            seen = self.analysis.from_objects(construction, path, (name,))
-            judged = [self._judge(one) for one in seen] or judged
+            for above in (False, True):
+                seen = self.analysis.from_objects(construction, helper, path, (name,), above=above)
+                if seen:
+                    judged = [self._unless_set_elsewhere(self._judge(one), helper, seen) for one in seen]
+                if judged and not any(j.depends_on_caller for j in judged):
+                    break
         if not judged:
             return own
         return _Judgement(all_of([j.unary for j in judged]), all_of([j.stream for j in judged]))
+
+    def _unless_set_elsewhere(
+        self, judgement: _Judgement, helper: Declaration, seen: list[Construction]
+    ) -> _Judgement:
+        """What was judged of an object is not known once a function that was not seen sets what it reads."""
+        if "yes" not in (judgement.unary.recovers, judgement.stream.recovers):
+            return judgement
+        place = self.analysis.settings_elsewhere(helper, seen)
+        if place is None:
+            return judgement
+        unknown = Recovery(
+            "unknown", "a field that it reads is set elsewhere as well", ((place, "set here"),)
+        )
+        pair = (judgement.unary, judgement.stream)
+        return _Judgement(*(unknown if r.recovers == "yes" else r for r in pair))
 
     def _users(self, root: Declaration) -> tuple[str, ...]:
         """The files whose code leads to a function, by the names of the calls, nearest first."""
@@ -136,6 +159,8 @@ class _Question:
             above: list[tuple[Construction, _Judgement]] = []
             if judgement.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
                 self._callers(construction, seen.root, path, name, above, visited, level + 1)
+                if not above:
+                    judgement = self._handed_over(construction, seen.root, judgement, path, name)
             below.extend(above or [(seen, judgement)])
 
     def _add(self, construction: Construction, judgement: _Judgement, users: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.languages.go import syntax as s
@@ -33,6 +34,9 @@ BASIC = {
 }
 # Slice types from elsewhere that questions look into, with the names of their element types.
 EXTERN_SLICES = {("github.com/ethereum/go-ethereum/accounts/abi", "Arguments"): "Argument"}
+MAX_IMPLEMENTATIONS = 4  # of an interface; beyond that a method of it is not followed
+# Methods that more types have than are followed.
+_EVERYWHERE = frozenset({"Close", "Error", "Read", "String", "Write"})
 INTERFACES = frozenset(["error", "any", "comparable"])
 
 
@@ -325,25 +329,39 @@ class Types:
         return self._implementations[key]
 
     def _find_implementations(self, type_: Type, method: str) -> list[Declaration]:
-        from zuno_audit.facts.go.program import Declaration
-
-        wanted = set(self.interface_methods(type_))
+        wanted = sorted(self.interface_methods(type_))
         found: list[Declaration] = []
-        literal = b") " + method.encode() + b"("
+        if _EVERYWHERE.issuperset(wanted):
+            return found
+        rarest = max(wanted, key=len)
+        literal = b") " + rarest.encode() + b"("
         for path in self.program.repository.grep(literal, suffix=".go"):
             package = self.program.package_of(path)
             if package is None or path not in package.files:
                 continue
-            file = self.program.file(path)
-            if file is None:
-                continue
-            for function in file.functions():
-                if function.name != method or function.receiver is None:
-                    continue
-                owner = receiver_type_name(function)
-                if owner and all(package.method(owner, m) is not None for m in wanted):
-                    found.append(Declaration(package, file, function))
+            for owner in _owners(self.program.repository.read(path) or b"", rarest):
+                if all(self._declares(package, owner, m) for m in wanted):
+                    declared = package.method(owner, method)
+                    if declared is not None:
+                        found.append(declared)
+            if len(found) > MAX_IMPLEMENTATIONS:
+                break
         return found
+
+    def _declares(self, package: Package, owner: str, method: str) -> bool:
+        """True when the text of a package has a method of a type; nothing is parsed for that."""
+        literal = b") " + method.encode() + b"("
+        for path in package.files:
+            data = self.program.repository.read(path) or b""
+            if literal in data and owner in _owners(data, method):
+                return True
+        return False
+
+
+def _owners(data: bytes, method: str) -> list[str]:
+    """The types in a file's text that have a method of this name."""
+    pattern = rb"^func\s*\(\s*(?:\w+\s+)?\*?\s*(\w+)\s*(?:\[[^\]\n]*\])?\s*\)\s*" + method.encode() + rb"\("
+    return [m.decode() for m in re.findall(pattern, data, re.MULTILINE)]
 
 
 def receiver_type_name(function: s.FuncDecl) -> str:

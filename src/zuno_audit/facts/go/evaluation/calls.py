@@ -182,6 +182,7 @@ class Calls(Panics):
         """Evaluates a call. `state` becomes memory after it; the results of every way out are returned."""
         node = func.node
         self.consulted[func.file.path] = func.file
+        self.called.add(id(node))
         if func.file.error_line:
             reason = f"{func.file.path} does not parse (line {func.file.error_line})"
             return [[(Unknown(reason, site, broken=True),)] * max(len(node.results), 1)]
@@ -239,6 +240,9 @@ class Calls(Panics):
             stmts = func.node.body.stmts
             if self.until is not None and self.until[0] == id(func.node):
                 stmts = [stmt for stmt in stmts if stmt.start < self.until[1]]
+            stop = self.stops.get(id(func.node))
+            if stop is not None:
+                stmts = [stmt for stmt in stmts if stmt.start < stop]
             end = self._stmts(stmts, scope, body)
             if end is not None and not end.dead:
                 frame.returns.append((self._named_results(frame, end), end))

@@ -72,8 +72,10 @@ class Core:
         self.on_func: Callable[[Func, list[Value], State, Site], None] | None = None
         self.on_exit: Callable[[Extern, State], None] | None = None
         self.consulted: dict[str, GoFile] = {}
+        self.called: set[int] = set()  # ids of the function nodes that were evaluated
         self.exhausted = False
         self.until: tuple[int, int] | None = None
+        self.stops: dict[int, int] = {}  # ids of function nodes, and where their evaluation ends
         self.clock: int | None = None  # virtual time in nanoseconds, for simulations
         self.timers: list[tuple[int, Value, list[Value]]] = []  # deadlines, functions and their arguments
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
