@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 EVIDENCE = "evidence:"  # what the `rule` of a reference to evidence begins with; its kind follows
 
 
@@ -21,10 +20,10 @@ class Control:
     """One checkbox.
 
     `decided_by` says who has the last word: `files`, `evidence` (the output of a run) or `person`; `ask` says
-    what is to be run or looked at when it is not files alone. `checks` must all hold. `applies_when` is a check
-    whose empty scope makes the control not-applicable. `evidence` is what the outputs of runs must show, all of
-    it, so that nobody needs to be asked; empty when no kind of evidence can decide. `also` are checks of a second
-    engine: what they find fails the control, and nothing that they do not find speaks for it.
+    what is to be run or looked at when it is not files alone. `checks` must all hold. `applies_when` is a
+    check whose empty scope makes the control not-applicable. `evidence` is what the outputs of runs must show,
+    all of it, so that nobody needs to be asked; empty when no kind of evidence can decide. `also` are checks of a
+    second engine: what they find fails the control, and nothing that they do not find speaks for it.
     """
 
     id: str

@@ -116,8 +116,9 @@ def phases(result: AuditResult) -> tuple[Phase, ...]:
 
 
 def deciding_checks(verdict: Verdict) -> tuple[Check, ...]:
-    """The checks that made the verdict what it is, or all when none has its status."""
-    return tuple(c for c in verdict.checks if c.status is verdict.status) or verdict.checks
+    """The checks that made the verdict what it is, or all when none has its status; equal words once."""
+    deciding = tuple(c for c in verdict.checks if c.status is verdict.status) or verdict.checks
+    return tuple({(check.reason, check.evidence): check for check in reversed(deciding)}.values())[::-1]
 
 
 def proof(verdict: Verdict, limit: int = 3) -> tuple[Location, ...]:
