@@ -12,6 +12,7 @@ stands in `expect.yaml`, which is no part of the miniature repository:
     untracked: [".env"]                     # files that git does not track
     executable: [run.sh]                    # files that may be started
     tag: v1.0.0                             # an annotated tag on the only commit
+    checklist: TASKS.md                     # the team's own, for rules that the engine reports
     outcome: not-applicable                 # of the run; default: ran
 """
 
@@ -52,6 +53,7 @@ class ExpectSpec(Struct, forbid_unknown_fields=True):
     untracked: list[str] = []
     executable: list[str] = []
     tag: str = ""
+    checklist: str = ""
     outcome: Literal["ran", "not-applicable", "failed", "open"] = "ran"
 
 
@@ -74,6 +76,7 @@ class Case:
     untracked: frozenset[str] = frozenset()
     executable: frozenset[str] = frozenset()
     tag: str = ""
+    checklist: str = ""
     outcome: str = "ran"
 
     @property
@@ -125,6 +128,7 @@ def read_case(rule: str, kind: str, folder: Path) -> Case:
         untracked=frozenset(spec.untracked),
         executable=frozenset(spec.executable),
         tag=spec.tag,
+        checklist=spec.checklist,
         outcome=spec.outcome,
     )
 

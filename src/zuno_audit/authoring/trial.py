@@ -80,7 +80,7 @@ def try_case(rule: Rule, case: Case) -> Trial:
     with tempfile.TemporaryDirectory(prefix="zuno-audit-") as folder:
         root = Path(folder).resolve()
         materialise(case, root)
-        seen = _audited(rule, root) if rule.quantifier == ENGINE else _run(rule, case, root)
+        seen = _audited(rule, case, root) if rule.quantifier == ENGINE else _run(rule, case, root)
     if seen.reason == NOT_INSTALLED:
         return Trial(case, (), seen.reason)
     return Trial(case, tuple(_troubles(case, seen)))
@@ -127,9 +127,10 @@ def _store(rule: Rule, root: Path) -> FactStore:
     return FactStore(open_repository(root), wanted)
 
 
-def _audited(rule: Rule, root: Path) -> _Seen:
+def _audited(rule: Rule, case: Case, root: Path) -> _Seen:
     """The rules of the engine report in the course of a whole audit."""
-    report = audit(root, no_config=True, today=TODAY)
+    team = root / case.checklist if case.checklist else None
+    report = audit(root, no_config=True, today=TODAY, checklist_file=team)
     findings = tuple(f for f in report.findings if f.rule == rule.id)
     return _Seen(findings, "ran", "")
 
