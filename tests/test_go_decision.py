@@ -30,7 +30,7 @@ def supply(root: Path, head: str) -> None:
     folder = root / ".zuno-audit" / "evidence"
     race = ["go", "test", "-json", "-race", "-short", "./..."]
     for sample in SAMPLES:
-        put(folder, sample, commit=head, **({"command": race} if sample.startswith("go-test") else {}))
+        put(folder, sample, commit=head, command=race if sample.startswith("go-test") else [])
     put(folder, "metrics.txt", "production-metrics.txt", commit=head, environment="production")
     put(folder, "migrations.sql", commit=head)
     put(folder, "health.http", commit=head, url="http://localhost:8081/health")

@@ -34,7 +34,7 @@ def tidy(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Judg
     bad = [one for one in diffs if one.observation.state == "changes"]
     if bad:
         message = f"go mod tidy would change {bad[0].observation.number:g} lines."
-        good = (("tidy", one.path) for one in diffs if one not in bad)
+        good = (("tidy", one.path) for one in diffs if one.observation.state != "changes")
         return broken(message, [Fault(one, message, "tidy") for one in bad], good)
     if any(one.meta.exit_status not in (None, 0) for one in diffs):
         return still_open("go mod tidy did not get to its end")

@@ -9,7 +9,8 @@ from zuno_audit.evidence.kinds.judgement import Fault, Judgement, broken, holds,
 from zuno_audit.evidence.observation import Seen
 from zuno_audit.evidence.tree import Tree
 
-_MIGRATION = re.compile(r"(?:.*/)?0*(\d+)_[^/]*\.up\.sql\Z")
+_VERSION = re.compile(r"[0-9]{1,18}\Z")
+_MIGRATION = re.compile(r"(?:.*/)?0*(\d{1,18})_[^/]*\.up\.sql\Z")
 
 
 def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Judgement:
@@ -113,7 +114,7 @@ def _migrations(seen: Sequence[Seen], tree: Tree) -> Judgement:
     if not versions:
         return still_open("no numbered migration files are known to compare with")
     latest, applied = max(versions, key=int), {one.observation.name for one in rows}
-    reached = max((int(name) for name in applied if name.isdecimal()), default=-1)
+    reached = max((int(name) for name in applied if _VERSION.match(name)), default=-1)
     if reached < int(latest):
         message = f"Migration {reached} is the last that is applied; the tree has {latest}."
         return broken(message, [Fault(rows[-1], message, "migrations")])

@@ -18,7 +18,7 @@ def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Jud
     bad = [one for one in mine if one.observation.number != status]
     where = f"{host}{path}"
     if bad:
-        good = ((where, one.path) for one in mine if one not in bad)
+        good = ((where, one.path) for one in mine if one.observation.number == status)
         message = f"{where} answers with {bad[0].observation.number:g}, not {status:g}."
         return broken(message, [Fault(one, message, where) for one in bad], good)
     if not mine:

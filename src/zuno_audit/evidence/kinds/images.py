@@ -17,7 +17,9 @@ def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Jud
     limit = float(arguments["below_mb"]) if "below_mb" in arguments else None
     large = [one for one in ours if limit is not None and (one.observation.number or 0) >= limit * 1e6]
     if large:
-        good = ((o.observation.name, o.path) for o in ours if o not in large)
+        good = (
+            (o.observation.name, o.path) for o in ours if (o.observation.number or 0) < (limit or 0) * 1e6
+        )
         return broken(
             f"{len(large)} of {len(names)} images are not below {limit:g} MB.",
             [_too_large(one, limit or 0) for one in large],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zuno_audit.evidence.kinds.judgement import (
+    MAX_FAULTS,
+    MAX_NAMED,
     Fault,
     Judgement,
     broken,
@@ -141,7 +143,7 @@ def _clean(scans: Sequence[Seen], bad: Sequence[Seen]) -> list[tuple[str, str]]:
     paths = {one.path for one in bad}
     tools = {scan.observation.name for scan in scans if scan.path in paths}
     clean = [scan for scan in scans if scan.path not in paths and scan.observation.name in tools]
-    return [(one.observation.name, scan.path) for one in bad for scan in clean]
+    return [(one.observation.name, scan.path) for one in bad[:MAX_FAULTS] for scan in clean[:MAX_NAMED]]
 
 
 def _said(one: Seen) -> str:

@@ -12,6 +12,7 @@ from zuno_audit.model.location import Location, at_line
 
 MAX_NAMED = 3  # of many, so many are named in a sentence
 MAX_PROOF = 12
+MAX_FAULTS = 200
 
 
 class Decision(StrEnum):
@@ -52,7 +53,8 @@ def holds(reason: str, seen: Sequence[Seen]) -> Judgement:
 
 
 def broken(reason: str, faults: Sequence[Fault], good: Iterable[tuple[str, str]] = ()) -> Judgement:
-    """Shown not to hold."""
+    """Shown not to hold. Of many faults the first are kept; the reason says how many there are."""
+    faults = faults[:MAX_FAULTS]
     proof = proof_of([fault.seen for fault in faults])
     return Judgement(Decision.BROKEN, reason, len(faults), proof, tuple(faults), tuple(good))
 

@@ -17,7 +17,7 @@ def targets(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> J
     found = [one for one in seen if one.observation.kind == "target" or _is_up_sample(one.observation)]
     down = [one for one in found if not _is_up(one.observation) and one.observation.state != "unknown"]
     if down:
-        good = ((_name(one.observation), one.path) for one in found if one not in down)
+        good = ((_name(one.observation), one.path) for one in found if _is_up(one.observation))
         reason = (
             f"{len(down)} of {len(found)} targets are not up: {named(_name(o.observation) for o in down)}."
         )
@@ -85,7 +85,7 @@ def query(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Jud
         )
     unknown = [one for one in samples if one.observation.number is None or math.isnan(one.observation.number)]
     limit = float(arguments["below"])
-    high = [one for one in samples if one not in unknown and (one.observation.number or 0) >= limit]
+    high = [one for one in samples if (one.observation.number or 0) >= limit]
     if high:
         reason = f"{len(high)} of {len(samples)} values are not below {limit:g}."
         return broken(reason, [_too_high(one, limit) for one in high])

@@ -35,7 +35,12 @@ def judge(seen: Sequence[Seen], arguments: Mapping[str, str], tree: Tree) -> Jud
         return still_open(f"no test result is about {_what(packages)}")
     faults = [_fault(folder, one) for folder, one in scope if one.observation.state == FAILED]
     if wanted and faults and all(_is_package(f.seen) for f in faults):
-        faults = [f for f in faults if not _has_failed_test(f.seen, seen)]  # another test is to blame
+        blamed = {
+            one.observation.label("package")
+            for one in seen
+            if one.observation.state == FAILED and not _is_package(one)
+        }
+        faults = [f for f in faults if f.seen.observation.label("package") not in blamed]  # by another test
     if faults:
         good = ((_subject(f, o), o.path) for f, o in scope if o.observation.state == PASSED)
         tests = [f for f in faults if not _is_package(f.seen)] or faults
@@ -97,14 +102,6 @@ def _is_package(one: Seen) -> bool:
 
 def _is_wanted(one: Seen, patterns: str) -> bool:
     return not _is_package(one) and matches(one.observation.name.lower(), patterns.lower())
-
-
-def _has_failed_test(package: Seen, seen: Sequence[Seen]) -> bool:
-    name = package.observation.label("package")
-    return any(
-        one.observation.state == FAILED and not _is_package(one) and one.observation.label("package") == name
-        for one in seen
-    )
 
 
 def _subject(folder: str, one: Seen) -> str:

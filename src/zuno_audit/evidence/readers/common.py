@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from zuno_audit.evidence.observation import BrokenEvidence
 
 MAX_OBSERVATIONS = 500_000  # of one file
+MAX_SEARCHED = 1_000_000_000  # bytes in which lines are looked for: about a tenth of a second
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -86,7 +88,18 @@ def seconds(when: str) -> float | None:
     return moment.timestamp() if moment.tzinfo is not None else None
 
 
-def line_with(data: bytes, needle: str, start: int = 0) -> int:
-    """The line of the first place that holds this text, or 1."""
-    found = data.find(needle.encode(), start)
-    return 1 if found < 0 else data.count(b"\n", 0, found) + 1
+class Lines:
+    """Finds the line of a text in a file, with bounded work: a report may hold as many texts as it likes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._ends = [match.start() for match in re.finditer(b"\n", data.rstrip(b"\n"))]
+        self._searched = 0
+
+    def holding(self, text: str) -> int:
+        """The first line that holds the text; 1 when none does, or when too much was searched already."""
+        if not self._ends or self._searched > MAX_SEARCHED:
+            return 1
+        found = self._data.find(text.encode("utf-8", "backslashreplace"))
+        self._searched += len(self._data) if found < 0 else found
+        return 1 if found < 0 else bisect_left(self._ends, found) + 1

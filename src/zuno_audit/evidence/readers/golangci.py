@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
-from zuno_audit.evidence.readers.common import as_list, as_object, line_with, object_of, text_at
+from zuno_audit.evidence.readers.common import Lines, as_list, as_object, object_of, text_at
 
 _HEAD = re.compile(rb'\s*\{\s*"(?:Issues|Report)":')
 
@@ -18,6 +18,7 @@ def recognise(head: bytes) -> bool:
 
 def read(data: bytes) -> Reading:
     """A `scan` (state ok or error, label `linters`), and an `issue` for each. Raises BrokenEvidence."""
+    lines = Lines(data)
     document = object_of(_without_summary(data))
     report = as_object(document.get("Report") or {})
     linters = [as_object(linter) for linter in as_list(report.get("Linters"))]
@@ -26,7 +27,7 @@ def read(data: bytes) -> Reading:
     scan = Observation(
         "scan", "golangci-lint", "error" if error else "ok", labels=(("linters", ",".join(enabled)),)
     )
-    return Reading((scan, *(_issue(as_object(i), data) for i in as_list(document.get("Issues")))))
+    return Reading((scan, *(_issue(as_object(i), lines) for i in as_list(document.get("Issues")))))
 
 
 def _without_summary(data: bytes) -> bytes:
@@ -36,7 +37,7 @@ def _without_summary(data: bytes) -> bytes:
     return first if newline and looks_like_summary else data
 
 
-def _issue(issue: dict[str, Any], data: bytes) -> Observation:
+def _issue(issue: dict[str, Any], lines: Lines) -> Observation:
     position = as_object(issue.get("Pos") or {})
     name = text_at(issue, "FromLinter")
     if not name:
@@ -47,5 +48,5 @@ def _issue(issue: dict[str, Any], data: bytes) -> Observation:
         f"{name} {where}",
         text_at(issue, "Severity").lower(),
         labels=(("linter", name), ("where", where), ("text", text_at(issue, "Text"))),
-        line=line_with(data, text_at(issue, "Text")[:60]),
+        line=lines.holding(text_at(issue, "Text")[:60]),
     )

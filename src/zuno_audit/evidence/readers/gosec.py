@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
-from zuno_audit.evidence.readers.common import as_list, as_object, line_with, object_of, text_at
+from zuno_audit.evidence.readers.common import Lines, as_list, as_object, object_of, text_at
 
 _KEYS = re.compile(rb'"(?:Golang errors|GosecVersion)":')
 
@@ -18,6 +18,7 @@ def recognise(head: bytes) -> bool:
 
 def read(data: bytes) -> Reading:
     """A `scan` with the number of files looked at, and an `issue` for each. Raises BrokenEvidence."""
+    lines = Lines(data)
     document = object_of(data)
     if not isinstance(document.get("Stats"), dict) or "Issues" not in document:
         raise BrokenEvidence("a gosec report without Stats or Issues")
@@ -31,7 +32,7 @@ def read(data: bytes) -> Reading:
         labels=(("linters", "gosec"),),
     )
     return Reading(
-        (scan, *(_issue(as_object(i), data) for i in as_list(document["Issues"]) if not _waived(i)))
+        (scan, *(_issue(as_object(i), lines) for i in as_list(document["Issues"]) if not _waived(i)))
     )
 
 
@@ -40,9 +41,9 @@ def _waived(issue: Any) -> bool:
     return bool(isinstance(issue, dict) and issue.get("suppressions"))
 
 
-def _issue(issue: dict[str, Any], data: bytes) -> Observation:
+def _issue(issue: dict[str, Any], lines: Lines) -> Observation:
     where = f"{text_at(issue, 'file').rpartition('/')[2]}:{issue.get('line', '')}"
     labels = (("linter", "gosec"), ("where", where), ("text", text_at(issue, "details")))
     name = f"{text_at(issue, 'rule_id')} {where}"
-    line = line_with(data, f'"{text_at(issue, "file")}"')
+    line = lines.holding(f'"{text_at(issue, "file")}"')
     return Observation("issue", name, text_at(issue, "severity").lower(), labels=labels, line=line)

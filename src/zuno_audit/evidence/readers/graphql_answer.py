@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
-from zuno_audit.evidence.readers.common import as_list, line_with, object_of
+from zuno_audit.evidence.readers.common import Lines, as_list, object_of
 
 _HEAD = re.compile(rb'\s*\{\s*"(?:data|errors)":\s*[\[{n]')
 
@@ -21,6 +21,7 @@ def read(data: bytes) -> Reading:
 
     Raises BrokenEvidence.
     """
+    lines = Lines(data)
     document = object_of(data)
     failed = bool(as_list(document.get("errors")))
     content = document.get("data")
@@ -30,10 +31,10 @@ def read(data: bytes) -> Reading:
         content = {}
     found = [Observation("graphql", "", "error" if failed else "ok", number=float(len(content)))]
     for name, value in content.items():
-        found.append(Observation("field", name, _state(value), line=line_with(data, f'"{name}"')))
+        found.append(Observation("field", name, _state(value), line=lines.holding(f'"{name}"')))
         for inner, part in _fields(value):
             label = f"{name}.{inner}"
-            found.append(Observation("field", label, _state(part), line=line_with(data, f'"{inner}"')))
+            found.append(Observation("field", label, _state(part), line=lines.holding(f'"{inner}"')))
     return Reading(tuple(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from zuno_audit.evidence.observation import FAILED, PASSED, SKIPPED, BrokenEvidence, Observation, Reading
-from zuno_audit.evidence.readers.common import line_with, seconds
+from zuno_audit.evidence.readers.common import Lines, seconds
 
 
 def recognise(head: bytes) -> bool:
@@ -16,8 +16,9 @@ def recognise(head: bytes) -> bool:
 
 def read(data: bytes) -> Reading:
     """One `test` for every case, and one for every suite that names a package. Raises BrokenEvidence."""
+    lines = Lines(data)
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise BrokenEvidence("a document type is not allowed in JUnit XML", line_with(data, "<!"))
+        raise BrokenEvidence("a document type is not allowed in JUnit XML", lines.holding("<!"))
     try:
         root = ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
@@ -26,23 +27,23 @@ def read(data: bytes) -> Reading:
     made_at: float | None = None
     for suite in root.iter("testsuite"):
         made_at = max(filter(None, (made_at, seconds(suite.get("timestamp", "")))), default=None)
-        found += _suite(suite, data)
+        found += _suite(suite, lines)
     return Reading(tuple(found), made_at)
 
 
-def _suite(suite: ElementTree.Element, data: bytes) -> list[Observation]:
+def _suite(suite: ElementTree.Element, lines: Lines) -> list[Observation]:
     cases = suite.findall("testcase")
-    tests = [_case(case, suite, data) for case in cases]
+    tests = [_case(case, suite, lines) for case in cases]
     name = suite.get("name", "")
     bad = any(t.state == FAILED for t in tests) or any(
         suite.get(count, "0") not in ("", "0") for count in ("failures", "errors")
     )
-    line = line_with(data, f'name="{name}"')
+    line = lines.holding(f'name="{name}"')
     package = Observation("test", "", FAILED if bad else PASSED, labels=(("package", name),), line=line)
     return [package, *tests]
 
 
-def _case(case: ElementTree.Element, suite: ElementTree.Element, data: bytes) -> Observation:
+def _case(case: ElementTree.Element, suite: ElementTree.Element, lines: Lines) -> Observation:
     name = case.get("name", "")
     if case.find("failure") is not None or case.find("error") is not None:
         state = FAILED
@@ -50,4 +51,4 @@ def _case(case: ElementTree.Element, suite: ElementTree.Element, data: bytes) ->
         state = SKIPPED if case.find("skipped") is not None else PASSED
     package: str = case.get("classname") or suite.get("name") or ""
     labels: tuple[tuple[str, str], ...] = (("package", package),)
-    return Observation("test", name, state, labels=labels, line=line_with(data, f'name="{name}"'))
+    return Observation("test", name, state, labels=labels, line=lines.holding(f'name="{name}"'))

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
-from zuno_audit.evidence.readers.common import as_list, as_object, line_with, object_of, seconds, text_at
+from zuno_audit.evidence.readers.common import Lines, as_list, as_object, object_of, seconds, text_at
 
 _KEYS = re.compile(rb'"\$schema":\s*"[^"]*sarif|"runs":\s*\[')
 _BANDS = (("critical", 9.0), ("high", 7.0), ("medium", 4.0), ("low", 0.1))
@@ -20,6 +20,7 @@ def recognise(head: bytes) -> bool:
 
 def read(data: bytes) -> Reading:
     """A `scan` for each run and an `issue` for each result that counts. Raises BrokenEvidence."""
+    lines = Lines(data)
     document = object_of(data)
     if not isinstance(document.get("runs"), list):
         raise BrokenEvidence("a SARIF log without runs")
@@ -29,11 +30,11 @@ def read(data: bytes) -> Reading:
         calls = [as_object(i) for i in as_list(run.get("invocations"))]
         ends = [seconds(text_at(call, "endTimeUtc")) for call in calls]
         made_at = max(filter(None, (made_at, *ends)), default=None)
-        found += _run(run, calls, data)
+        found += _run(run, calls, lines)
     return Reading(tuple(found), made_at)
 
 
-def _run(run: dict[str, Any], calls: list[dict[str, Any]], data: bytes) -> list[Observation]:
+def _run(run: dict[str, Any], calls: list[dict[str, Any]], lines: Lines) -> list[Observation]:
     tool = text_at(run, "tool", "driver", "name").lower()
     if not tool:
         raise BrokenEvidence("a SARIF run that does not name its tool")
@@ -41,7 +42,7 @@ def _run(run: dict[str, Any], calls: list[dict[str, Any]], data: bytes) -> list[
     scan = Observation("scan", tool, "error" if is_broken else "ok", labels=(("linters", tool),))
     results = [as_object(r) for r in as_list(run.get("results"))]
     levels = _default_levels(run)
-    return [scan, *(_issue(r, tool, levels, data) for r in results if _counts(r))]
+    return [scan, *(_issue(r, tool, levels, lines) for r in results if _counts(r))]
 
 
 def _default_levels(run: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -67,7 +68,9 @@ def _counts(result: dict[str, Any]) -> bool:
     return kind in ("fail", "open", "review") and not result.get("suppressions")
 
 
-def _issue(result: dict[str, Any], tool: str, levels: dict[str, tuple[str, str]], data: bytes) -> Observation:
+def _issue(
+    result: dict[str, Any], tool: str, levels: dict[str, tuple[str, str]], lines: Lines
+) -> Observation:
     rule = text_at(result, "ruleId")
     rated = levels.get(rule, ("", ""))
     level = _LEVELS.get(text_at(result, "level") or rated[0], "warning")
@@ -77,5 +80,5 @@ def _issue(result: dict[str, Any], tool: str, levels: dict[str, tuple[str, str]]
     where = f"{text_at(physical, 'artifactLocation', 'uri')}:{region.get('startLine', 1)}"
     text = text_at(result, "message", "text")
     labels = (("linter", tool), ("where", where), ("text", text))
-    line = line_with(data, f'"{rule}"')
+    line = lines.holding(f'"{rule}"')
     return Observation("issue", f"{rule} {where}", rated[1] or level, labels=labels, line=line)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zuno_audit.evidence.observation import BrokenEvidence, Observation, Reading
-from zuno_audit.evidence.readers.common import as_list, as_object, line_with, object_of, seconds, text_at
+from zuno_audit.evidence.readers.common import Lines, as_list, as_object, object_of, seconds, text_at
 
 _KEYS = re.compile(rb'"(?:ArtifactName|ArtifactType)":')
 
@@ -18,6 +18,7 @@ def recognise(head: bytes) -> bool:
 
 def read(data: bytes) -> Reading:
     """A `scan` named after the artifact, and an `issue` for each vulnerability. Raises BrokenEvidence."""
+    lines = Lines(data)
     document = object_of(data)
     artifact = text_at(document, "ArtifactName")
     if not artifact:
@@ -26,13 +27,13 @@ def read(data: bytes) -> Reading:
     found = [scan]
     for result in map(as_object, as_list(document.get("Results"))):
         for vulnerability in map(as_object, as_list(result.get("Vulnerabilities"))):
-            found.append(_issue(vulnerability, artifact, data))
+            found.append(_issue(vulnerability, artifact, lines))
     return Reading(tuple(found), seconds(text_at(document, "CreatedAt")))
 
 
-def _issue(vulnerability: dict[str, Any], artifact: str, data: bytes) -> Observation:
+def _issue(vulnerability: dict[str, Any], artifact: str, lines: Lines) -> Observation:
     name = text_at(vulnerability, "VulnerabilityID")
     package = text_at(vulnerability, "PkgName")
     labels = (("linter", "trivy"), ("artifact", artifact), ("where", f"{artifact} {package}"))
     severity = text_at(vulnerability, "Severity").lower() or "unknown"
-    return Observation("issue", f"{name} {package}", severity, labels=labels, line=line_with(data, name))
+    return Observation("issue", f"{name} {package}", severity, labels=labels, line=lines.holding(name))
