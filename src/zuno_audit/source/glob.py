@@ -26,8 +26,43 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
     """A path pattern as a regular expression, for `fullmatch`.
 
     `*` and `?` match inside a segment, `**` over any number of segments (`**/x` also matches `x`); all else,
-    brackets and braces too, stands for itself.
+    brackets and braces too, stands for itself. Where `**` is a segment of its own, matching takes time in
+    proportion to the path.
     """
+    parts = pattern.split("/")
+    if any("**" in part and part != "**" for part in parts):
+        return re.compile(_anywhere(pattern), re.DOTALL)
+    chunks: list[list[str]] = [[]]
+    for part in parts:
+        if part == "**":
+            chunks.append([])
+        else:
+            chunks[-1].append(part)
+    return re.compile(_in_segments(chunks), re.DOTALL)
+
+
+def _in_segments(chunks: list[list[str]]) -> str:
+    """The segments between `**`. What is followed by `**` settles for its first match: nothing is retried."""
+    texts = ["/".join(map(_segment_expression, chunk)) for chunk in chunks]
+    if len(texts) == 1:
+        return texts[0]
+    first, *middle, last = texts
+    out = first + "/" if chunks[0] else ""
+    for text, chunk in zip(middle, chunks[1:-1], strict=True):
+        out += f"(?>(?:[^/]+/)*?{text}/)" if chunk else ""
+    return out + (f"(?:[^/]+/)*{last}" if chunks[-1] else ".*")
+
+
+def _segment_expression(part: str) -> str:
+    """One segment. Every `*` but the last one may settle for the first place where what follows matches."""
+    first, *rest = ("".join("[^/]" if c == "?" else re.escape(c) for c in text) for text in part.split("*"))
+    *middle, last = rest or [""]
+    out = first + "".join(f"(?>[^/]*?{text})" for text in middle)
+    return out + (f"[^/]*{last}" if rest else "")
+
+
+def _anywhere(pattern: str) -> str:
+    """A pattern in which `**` stands beside other text of a segment."""
     out = []
     i = 0
     while i < len(pattern):
@@ -46,7 +81,7 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
         else:
             out.append(re.escape(pattern[i]))
             i += 1
-    return re.compile("".join(out), re.DOTALL)
+    return "".join(out)
 
 
 def covers(pattern: str, path: str) -> bool:
