@@ -18,7 +18,7 @@ from zuno_audit.rules.rule import Predicate
 from zuno_audit.source.glob import compile_glob
 
 Fill = Callable[[str], str]  # replaces placeholders
-MAX_MATCHED = 20_000  # characters that a regular expression of a rule is tried on
+MAX_MATCHED = 1000  # characters that a regular expression is tried on; what is longer is not known to match
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 _LIST = re.compile(r"\s*,\s*")
 
@@ -149,7 +149,10 @@ def _matches(operand: str, value: Any, fill: Fill) -> Truth:
     if _is_unknown(value):
         return Truth.UNKNOWN
     pattern = _regex(_escaped(operand, fill))
-    return _truth(any(pattern.search(_text(item)[:MAX_MATCHED]) is not None for item in _items(value)))
+    texts = [_text(item) for item in _items(value)]
+    if any(pattern.search(text) is not None for text in texts if len(text) <= MAX_MATCHED):
+        return Truth.TRUE
+    return Truth.UNKNOWN if any(len(text) > MAX_MATCHED for text in texts) else Truth.FALSE
 
 
 def _escaped(pattern: str, fill: Fill) -> str:

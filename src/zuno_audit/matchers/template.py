@@ -137,6 +137,11 @@ def _compiled(text: str) -> Any:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+    from zuno_audit.rules.bounds import template_fault
+
+    fault = template_fault(text)
+    if fault:
+        raise RuleError(f"the template {neutral(text)!r} is refused: {fault}")
     environment = ImmutableSandboxedEnvironment(
         autoescape=False, undefined=StrictUndefined, finalize=_finalize, keep_trailing_newline=True
     )

@@ -15,6 +15,7 @@ from zuno_audit.errors import RuleError
 from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.finding import Level
 from zuno_audit.model.rule import RuleInfo
+from zuno_audit.rules.bounds import pattern_fault, template_fault
 from zuno_audit.rules.document import Document, Library, Path
 from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
 from zuno_audit.rules.shape import ShapeError, check_shape, complaining
@@ -27,6 +28,13 @@ _QUANTIFIERS = ("for_each", "exists", "forbid")
 _WITHOUT_TABLE = frozenset({"python", "engine"})
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
 _COUNTS = frozenset({"count", "total"})
+_WHOLE_PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
+_RICH_TEMPLATE = re.compile(r"\{%|\{#|\{\{(?![ \t]*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?[ \t]*\}\})")
+_PROSE = frozenset({"title", "why", "fix", "bad", "good", "limits"})
+_PATTERN_CURE = "Ask for less: glob, contains, in, or a plain regular expression."
+_TEMPLATE_CURE = (
+    "A text may name parameters and fields, choose with `or` and `if`, and filter with join or default."
+)
 
 
 class RuleFiles:
@@ -189,11 +197,15 @@ def _check_clause(clause: Mapping[str, Any], section: str, index: int) -> None:
 def _check_patterns(data: Mapping[str, Any]) -> None:
     for section in ("where", "require", "prefer"):
         for where, text in _texts(data.get(section), (section,)):
-            if where[-1] == "matches" and "{{" not in text:
-                try:
-                    re.compile(text)
-                except re.error as error:
-                    raise ShapeError(f"not a regular expression: {error}", *where) from None
+            if where[-1] == "matches":
+                fault = pattern_fault(_WHOLE_PLACEHOLDER.sub("x", text))
+                if fault:
+                    raise ShapeError(fault, *where, hint=_PATTERN_CURE)
+    for where, text in _texts(data, ()):
+        if _RICH_TEMPLATE.search(text) and where[0] not in _PROSE:
+            fault = template_fault(text)
+            if fault:
+                raise ShapeError(fault, *where, hint=_TEMPLATE_CURE)
 
 
 def _build(data: Mapping[str, Any], path: str) -> Rule:
