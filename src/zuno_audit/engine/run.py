@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zuno_audit.engine.limit import RULE_SECONDS, limited
 from zuno_audit.engine.share import can_share, run_shared
 from zuno_audit.errors import AuditError
-from zuno_audit.facts.catalog import TABLES
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.catalog import TABLES
 from zuno_audit.facts.semgrep.wanted import NotRun
 from zuno_audit.matchers.dispatch import resolve_arguments, run_rule
 from zuno_audit.model.control import CheckRef
@@ -103,14 +104,16 @@ def _groups(tasks: Mapping[CheckRef, tuple[Rule, Mapping[str, str]]]) -> list[li
 
 
 def run_isolated(
-    rule: Rule, arguments: Mapping[str, str], store: FactStore
+    rule: Rule, arguments: Mapping[str, str], store: FactStore, seconds: float = RULE_SECONDS
 ) -> tuple[RuleRun, tuple[Diagnostic, ...]]:
-    """A run of one rule whatever happens inside it: a crash becomes a FAILED run and a diagnostic.
+    """A run of one rule whatever happens inside it: a crash becomes a FAILED run and a diagnostic, and so
+    does one that takes longer than `seconds`.
 
     A rule whose engine was not run is OPEN; a diagnostic says so where that engine was asked for.
     """
     try:
-        return run_rule(rule, store, arguments), ()
+        with limited(seconds):
+            return run_rule(rule, store, arguments), ()
     except NotRun as why:
         told = (Diagnostic(Level.WARNING, "", 1, f"semgrep: {why}"),) if store.semgrep is not None else ()
         return RuleRun(rule.id, (), Outcome.OPEN, 0, str(why)), told
