@@ -30,7 +30,7 @@ from zuno_audit.source.glob import compile_glob
         ("?a*", "aa", True),
         ("[ab]", "a", False),
         ("[ab]", "[ab]", True),
-        ("services/auth**/x", "services/authority/x", False),
+        ("services/auth**/x", "services/authority/x", True),
         ("services/a**x", "services/a/b/x", True),
     ],
 )
