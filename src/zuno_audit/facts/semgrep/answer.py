@@ -6,7 +6,7 @@ nothing missing is taken for nothing found. Its own words are not repeated: they
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,9 @@ class SemgrepAnswer:
     given_up: tuple[GivenUp, ...]
 
 
-def read_answer(data: Any, files: frozenset[str], metavariables: dict[str, tuple[str, ...]]) -> SemgrepAnswer:
+def read_answer(
+    data: Any, files: frozenset[str], metavariables: Mapping[str, tuple[str, ...]]
+) -> SemgrepAnswer:
     """The answer about `files`. `metavariables` are those of each rule, in the order of its message.
 
     A file that semgrep does not list as scanned is given up. Raises EngineError for output of another shape,
@@ -79,7 +81,7 @@ def read_answer(data: Any, files: frozenset[str], metavariables: dict[str, tuple
     return SemgrepAnswer(matches, tuple(dict.fromkeys(given_up)))
 
 
-def _match(result: Any, files: frozenset[str], metavariables: dict[str, tuple[str, ...]]) -> Match:
+def _match(result: Any, files: frozenset[str], metavariables: Mapping[str, tuple[str, ...]]) -> Match:
     rule = result["check_id"]
     names = metavariables[rule]
     return Match(

@@ -65,7 +65,7 @@ def _tables(store: FactStore) -> dict[SemgrepFile, Table]:
     paths = sorted({path for one in asked for path in one.concerned})
     numbered = {f"{number:06}{_suffix(path)}": path for number, path in enumerate(paths, 1)}
     matches, given_up = _run(program, asked, numbered, repository)
-    broken = _broken(paths, repository)
+    broken = tuple(_broken(paths, repository))
     return {one.file.source: _table(one, matches, (*given_up, *broken), repository) for one in asked}
 
 
