@@ -44,7 +44,9 @@ def main() -> int:
     for _ in range(options.runs):
         times["zuno-audit"].append(timed(ours, options.repository))
         times["peer"].append(timed(peer, options.repository))
-    medians = {name: [statistics.median(t[i] for t in pairs) for i in (0, 1)] for name, pairs in times.items()}
+    medians = {
+        name: [statistics.median(t[i] for t in pairs) for i in (0, 1)] for name, pairs in times.items()
+    }
     for name, (wall, cpu) in medians.items():
         print(f"{name:12} wall {wall:.3f} s   cpu {cpu:.3f} s")
     print(f"ratio        wall {medians['zuno-audit'][0] / medians['peer'][0]:.2f}")

@@ -78,4 +78,6 @@ def go_file(code: str, *, package: str = "main", local: tuple[str, ...] = ()) ->
         if re.search(rf"(?<![\w.]){name}\.", text):
             paths[name] = f"example.com/x/{folder}"
     imports = "".join(f'\t{name} "{path}"\n' for name, path in sorted(paths.items()))
-    return f"package {package}\n\n" + (f"import (\n{imports})\n\n" if imports else "") + code.strip("\n") + "\n"
+    return (
+        f"package {package}\n\n" + (f"import (\n{imports})\n\n" if imports else "") + code.strip("\n") + "\n"
+    )

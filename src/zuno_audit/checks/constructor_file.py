@@ -26,8 +26,12 @@ def check(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
         functions = [named] if named is not None else [f for f in parsed.functions() if f.results]
         if functions:
             place = parsed.location(functions[0].start, functions[0].start + 4, f"func {functions[0].name}")
-            other = [] if named else [letter(f"{file} has no {constructor}; it has {functions[0].name}.", place)]
-            return ran(f"1 of 1 file is there and defines {functions[0].name}", 1, evidence=[place], findings=other)
+            other = (
+                [] if named else [letter(f"{file} has no {constructor}; it has {functions[0].name}.", place)]
+            )
+            return ran(
+                f"1 of 1 file is there and defines {functions[0].name}", 1, evidence=[place], findings=other
+            )
     return _elsewhere(store, file, constructor, arguments["folder"])
 
 
@@ -35,7 +39,9 @@ def _elsewhere(store: FactStore, file: str, constructor: str, folder: str) -> Ru
     """By meaning the constructor counts wherever it is."""
     for place in _declared(store, constructor, folder):
         note = letter(f"{constructor} is defined in {place.path}, not in {file}.", place)
-        return ran(f"{constructor} is defined, in another file than named", 1, evidence=[place], findings=[note])
+        return ran(
+            f"{constructor} is defined, in another file than named", 1, evidence=[place], findings=[note]
+        )
     missing = violation(f"{file} is missing and nothing else defines {constructor}.", at_line(file))
     return ran(f"0 of 1 file is there: {file} is missing", 1, findings=[missing])
 

@@ -19,7 +19,9 @@ Group = TypeVar("Group")
 Result = TypeVar("Result")
 Rest = TypeVar("Rest")
 
-MAX_GROUPS = 4096  # tokens must fit a pipe's buffer (at least 4 KiB everywhere, POSIX says 512 bytes are atomic)
+MAX_GROUPS = (
+    4096  # tokens must fit a pipe's buffer (at least 4 KiB everywhere, POSIX says 512 bytes are atomic)
+)
 
 
 def can_share(jobs: int) -> bool:

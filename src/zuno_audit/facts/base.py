@@ -16,8 +16,8 @@ from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.entity import Problem, Table
 
 if TYPE_CHECKING:
-    from zuno_audit.model.finding import Diagnostic
     from zuno_audit.facts.semgrep.wanted import SemgrepFile
+    from zuno_audit.model.finding import Diagnostic
     from zuno_audit.source.repository import Repository
 
 T = TypeVar("T")

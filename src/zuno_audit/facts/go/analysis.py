@@ -120,8 +120,8 @@ class Analysis:
             place = Site(root.file, site.call.start, site.call.end)
             hits = run.hits.get(site.call.start)
             if hits:
-                calls = tuple(call for call, _ in hits)
-                yield Construction(place, root, calls[-1], run.evaluator, calls=calls)
+                made = tuple(call for call, _ in hits)
+                yield Construction(place, root, made[-1], run.evaluator, calls=made)
             else:
                 yield Construction(place, root, None, run.evaluator, failed=run.why_not())
 

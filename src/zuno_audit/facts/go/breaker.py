@@ -127,8 +127,15 @@ class BreakerQuestion:
         if again.guarded != "yes":
             return found
         sites = tuple((site, "configured here") for _, site in settings.values() if site is not None)
-        values = {role: value for role, (value, _) in settings.items()}
-        return replace(again, because=f"with its settings {found.because}", setting_sites=sites, **values)
+        failures, probes = settings["max_failures"][0], settings["half_open_max_calls"][0]
+        return replace(
+            again,
+            because=f"with its settings {found.because}",
+            setting_sites=sites,
+            max_failures=None if failures is None else int(failures),
+            reset_timeout_s=settings["reset_timeout_s"][0],
+            half_open_max_calls=None if probes is None else int(probes),
+        )
 
     def connection(self, ev: Evaluator, invoke: Func, kind: str, state: State) -> Guard:
         """A connection of the repository's own type: its `Invoke` or `NewStream` method."""

@@ -150,7 +150,14 @@ def _execute(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     if breaker is None or not args:
         return None
     if not _admits(ev, breaker, state, site):
-        return [NIL, (Extern(v.path, "ErrOpenState" if _machine(breaker, state)["open"] == 1 else "ErrTooManyRequests"),)]
+        return [
+            NIL,
+            (
+                Extern(
+                    v.path, "ErrOpenState" if _machine(breaker, state)["open"] == 1 else "ErrTooManyRequests"
+                ),
+            ),
+        ]
     results = ev.call_value(args[0], [], state, site, wanted=2)
     if state.dead:
         return [(Unknown("not reached"),)] * 2
@@ -191,7 +198,14 @@ def _allow(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     if breaker is None:
         return None
     if not _admits(ev, breaker, state, site):
-        return [NIL, (Extern(v.path, "ErrOpenState" if _machine(breaker, state)["open"] == 1 else "ErrTooManyRequests"),)]
+        return [
+            NIL,
+            (
+                Extern(
+                    v.path, "ErrOpenState" if _machine(breaker, state)["open"] == 1 else "ErrTooManyRequests"
+                ),
+            ),
+        ]
 
     def done(inner: Evaluator, values: list[Value], memory: State) -> list[Value]:
         value = values[0] if values else ()

@@ -141,9 +141,14 @@ def _read_mercari(ev: Evaluator, call: Extern) -> Spec | None:
     trip = _option(ev, call, "WithTripFunc")
     failures: Const = Assumed(7)
     for v in ev.force(trip[0]) if trip else ():
-        if isinstance(v, Extern) and v.args and v.name in (
-            "NewTripFuncThreshold",
-            "NewTripFuncConsecutiveFailures",
+        if (
+            isinstance(v, Extern)
+            and v.args
+            and v.name
+            in (
+                "NewTripFuncThreshold",
+                "NewTripFuncConsecutiveFailures",
+            )
         ):
             failures = number(ev, v.args[0], Const(7))
     return Spec(
@@ -335,7 +340,9 @@ class Machine:
 def breaker_of(ev: Evaluator, v: Extern) -> Extern | None:
     """The constructor call that made the receiver of a method."""
     owner = ev.force(v.recv or ())
-    return owner[0] if len(owner) == 1 and isinstance(owner[0], Extern) and owner[0].args is not None else None
+    return (
+        owner[0] if len(owner) == 1 and isinstance(owner[0], Extern) and owner[0].args is not None else None
+    )
 
 
 def identity(breaker: Extern) -> Any:

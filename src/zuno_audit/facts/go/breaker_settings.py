@@ -29,16 +29,21 @@ from zuno_audit.facts.go.values import (
 )
 
 SECOND = 1_000_000_000
+MAX_FORCED = 60  # calls that are evaluated to see what they return
 MAX_VALUES = 5_000  # values in reach that are looked at
 # Names of the fields that play a role; the first pattern that fits a field wins. Counters that a breaker keeps
 # while it works (failures, openedAt, halfOpenCalls) are not settings.
 _FIELDS = {
     "max_failures": (
-        re.compile(r"(?i)(?:max|limit|threshold|trip).*(?:fail|err)|(?:fail|err).*(?:max|limit|threshold)|tripafter"),
+        re.compile(
+            r"(?i)(?:max|limit|threshold|trip).*(?:fail|err)|(?:fail|err).*(?:max|limit|threshold)|tripafter"
+        ),
         re.compile(r"(?i)^(?:threshold|limit|consecutivefailures)$"),
     ),
     "reset_timeout_s": (
-        re.compile(r"(?i)(?:reset|open|recover|cool|sleep|retry).*(?:timeout|duration|window|interval|period|for|after)$"),
+        re.compile(
+            r"(?i)(?:reset|open|recover|cool|sleep|retry).*(?:timeout|duration|window|interval|period|for|after)$"
+        ),
         re.compile(r"(?i)^(?:timeout|cooldown|cooloff|pause|delay)$"),
     ),
     "half_open_max_calls": (
@@ -70,12 +75,15 @@ def reach(ev: Evaluator, state: State, roots: Iterable[Val]) -> Iterator[tuple[C
     pending: list[tuple[Cell | None, Val]] = [(None, v) for v in roots]
     cells: set[Cell] = set()
     scopes: set[int] = set()
+    forced = 0
     for _ in range(MAX_VALUES):
         if not pending:
             return
         cell, v = pending.pop()
         if isinstance(v, Lazy):
-            pending.extend((cell, x) for x in ev.force((v,)))
+            if forced < MAX_FORCED and _may_hold_objects(v):
+                forced += 1
+                pending.extend((cell, x) for x in ev.force((v,)))
             continue
         yield cell, v
         for name in _cells_of(v, scopes):
@@ -83,6 +91,12 @@ def reach(ev: Evaluator, state: State, roots: Iterable[Val]) -> Iterator[tuple[C
                 cells.add(name)
                 pending.extend((name, x) for x in ev.read(name, state))
         pending.extend((None, x) for value in _values_of(v) for x in value)
+
+
+def _may_hold_objects(v: Lazy) -> bool:
+    """False for a call whose result is a plain value, an error or something from elsewhere."""
+    type_ = v.type.elem if v.type is not None and v.type.kind == "pointer" else v.type
+    return type_ is None or (type_.kind not in ("basic", "extern") and type_.name != "error")
 
 
 def _cells_of(v: Val, scopes: set[int]) -> Iterator[Cell]:
@@ -121,7 +135,9 @@ def _structs(v: Val) -> Iterator[Struct]:
 
 
 def _settings(ev: Evaluator, types: Types, struct: Struct) -> Settings | None:
-    names = [*struct.fields, *(f.name for f in types.fields(struct.type))] if struct.type else [*struct.fields]
+    names = (
+        [*struct.fields, *(f.name for f in types.fields(struct.type))] if struct.type else [*struct.fields]
+    )
     roles = _roles(names)
     if roles is None:
         return None

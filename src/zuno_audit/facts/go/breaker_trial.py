@@ -88,6 +88,10 @@ class Trial:
         stream: Value = (Opaque("stream"),) if self.succeed else NIL
         return [stream, error]
 
+    def reach(self, state: State) -> list[Value]:
+        """The call arrives at the far side; its results."""
+        return self._invoke(self.ev, [], state)
+
     def _wire(self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> list[Value]:
         return self._invoke(ev, args, state)
 
@@ -108,7 +112,7 @@ class Trial:
         return Outcome(invoked, self._is_error(exits), comparisons, state)
 
     def _is_error(self, exits: list[list[Value]]) -> bool | None:
-        answers = set()
+        answers: set[bool | None] = set()
         for results in exits:
             error = results[-1] if results else ()
             answers.update(self.ev.is_nil(v) for v in self.ev.force(error))
@@ -305,7 +309,9 @@ class Trial:
             outcome = self.call(memory)
             if outcome.invoked is not True:
                 break
-            decisive = readings.flips(previous, outcome) if previous is not None else readings.reached(outcome, 1)
+            decisive = (
+                readings.flips(previous, outcome) if previous is not None else readings.reached(outcome, 1)
+            )
             for flipped in decisive:
                 value = readings.bound(flipped, count)
                 if value is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.stub_wrappers import StubWrappers
 from zuno_audit.facts.go.values import Const, Extern, Input, State, Unknown
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
@@ -20,6 +22,7 @@ from zuno_audit.source.classify import FileKind
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.go.stubs import StubUse
 
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 # Constructors of connections and the position of their first option.
@@ -38,7 +41,9 @@ def table(store: FactStore) -> Table:
     Fields: constructor, target, via, unary_breaker, stream_breaker, circuit_breaker, max_failures,
     reset_timeout_s, half_open_max_calls.
     """
-    return store.get(connection_guards).table()
+    from zuno_audit.facts.go.stubs import stubs
+
+    return store.get(connection_guards).table(lambda: store.get(stubs).uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,13 @@ class ConnectionGuards:
         return any(g.depends_on_caller and g.guarded == "unknown" for g in (self.unary, self.stream))
 
 
+def overall(guards: ConnectionGuards, has_streams: bool | None) -> Guard:
+    """Whether calls are guarded: streams count where the generated code is known to open some."""
+    if guards.unary.guarded == "yes" and has_streams and guards.stream.guarded != "yes":
+        return guards.stream
+    return guards.unary
+
+
 class Connections:
     """Judges connections; the rows of `grpc_client`."""
 
@@ -60,13 +72,19 @@ class Connections:
         self.analysis = analysis
         self.breakers = BreakerQuestion(analysis.types)
         self._judged: dict[int, tuple[Extern, ConnectionGuards]] = {}
+        self._uses: Callable[[], list[StubUse]] = list
+        self.wrappers = StubWrappers(analysis, self.is_left_out)
 
-    def table(self) -> Table:
+    def table(self, uses: Callable[[], list[StubUse]]) -> Table:
+        """`uses` gives the stubs of the repository, which are looked for only where they can matter."""
+        self._uses = uses
         rows: list[Entity] = []
         names = tuple(CONSTRUCTORS)
         files = self.analysis.search.files_with(lib.GRPC.encode())
         for construction in self.analysis.constructions(lib.GRPC, *names, leave_out=self.is_left_out):
-            rows.extend(row for row in self._rows(construction, names) if not self.is_left_out(row.location.path))
+            rows.extend(
+                row for row in self._rows(construction, names) if not self.is_left_out(row.location.path)
+            )
         relevant = [p for p in files if any(n.encode() in (self._bytes(p)) for n in names)]
         rows.sort(key=lambda row: row.location)
         return Table("grpc_client", tuple(rows), tuple(relevant), self.problems(relevant))
@@ -137,7 +155,9 @@ class Connections:
         if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, names, below, set(), 0)
         if below:
-            joined = ConnectionGuards(all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below]))
+            joined = ConnectionGuards(
+                all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below])
+            )
             agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) == 1
             differ = Guard("unknown", "it depends on the caller")
             own = joined if agree else ConnectionGuards(differ, differ)
@@ -167,7 +187,8 @@ class Connections:
             because = construction.failed or "the code around it is not reached by what is followed"
             unknown = Guard("unknown", because, broken=bool(construction.failed))
             return ConnectionGuards(unknown, unknown)
-        return self.judge(construction.evaluator, construction.call)
+        judged = [self.judge(construction.evaluator, c) for c in construction.calls or (construction.call,)]
+        return ConnectionGuards(all_of([g.unary for g in judged]), all_of([g.stream for g in judged]))
 
     def _row(self, construction: Construction, guards: ConnectionGuards) -> Entity:
         place = construction.seen_from or construction.site
@@ -177,25 +198,49 @@ class Connections:
             made = self.analysis.location(construction.site)
             via = f"{made.path}:{made.line}"
         fields = {
-            "constructor": Answer(f"grpc.{construction.call.name}" if construction.call is not None else None),
+            "constructor": Answer(
+                f"grpc.{construction.call.name}" if construction.call is not None else None
+            ),
             "target": Answer(self._target(construction)),
             "via": Answer(via),
-            **self.guard_fields(guards, location),
+            **self.guard_fields(*self._with_stubs(construction, guards, location)),
         }
         return Entity("grpc_client", location, fields)
 
-    def guard_fields(self, guards: ConnectionGuards, location: Location) -> dict[str, Answer]:
+    def _with_stubs(
+        self, construction: Construction, guards: ConnectionGuards, location: Location
+    ) -> tuple[ConnectionGuards, Location, Guard]:
+        """What guards the calls on a connection, by the stubs that are built on it as well."""
+        if guards.unary.guarded == "unknown" or "yes" == guards.unary.guarded == guards.stream.guarded:
+            return guards, location, guards.unary
+        if guards.unary.guarded == "no" and not self.wrappers.hinted():
+            return guards, location, guards.unary
+        uses = [use for use in self._uses() if construction.site in use.connections]
+        if guards.unary.guarded == "yes":
+            streams = True if any(use.has_streams for use in uses) else None
+            return guards, location, overall(guards, streams)
+        if not uses:
+            return guards, location, guards.unary
+        return guards, location, all_of([overall(use.guards, use.has_streams) for use in uses])
+
+    def guard_fields(self, guards: ConnectionGuards, location: Location, whole: Guard) -> dict[str, Answer]:
         """The fields about breakers that connections and stubs share."""
         unary = self._answer(guards.unary, location, "unary")
         stream = self._answer(guards.stream, location, "stream")
         both = [g for g in (guards.unary, guards.stream) if g.guarded == "yes"]
-        fields = {"unary_breaker": unary, "stream_breaker": stream, "circuit_breaker": unary}
+        if not both and whole.guarded == "yes":
+            both = [whole]
+        kind = "stream" if whole is guards.stream else "unary"
+        answer = self._answer(whole, location, kind)
+        fields = {"unary_breaker": unary, "stream_breaker": stream, "circuit_breaker": answer}
         for name in ("max_failures", "reset_timeout_s", "half_open_max_calls"):
             values = {getattr(g, name) for g in both}
             value = values.pop() if len(values) == 1 else None
             sites = both[0].setting_sites if both else ()
             proof = tuple(self.analysis.location(site, note) for site, note in sites)
-            because = "no breaker is there" if not both else "" if value is not None else "it comes from outside"
+            because = (
+                "no breaker is there" if not both else "" if value is not None else "it comes from outside"
+            )
             fields[name] = Answer(value, because, proof)
         return fields
 
@@ -204,7 +249,9 @@ class Connections:
             location.noted("the connection is made here"),
             *(self.analysis.location(site, note) for site, note in guard.sites),
         )
-        return Answer(guard.guarded, f"{kind} calls: {guard.because}", proof, guard.broken and guard.guarded != "yes")
+        return Answer(
+            guard.guarded, f"{kind} calls: {guard.because}", proof, guard.broken and guard.guarded != "yes"
+        )
 
     def _target(self, construction: Construction) -> str | None:
         call = construction.call
@@ -215,4 +262,3 @@ class Connections:
         if len(value) == 1 and isinstance(value[0], Const) and isinstance(value[0].value, str):
             return re.sub(r"//[^/@\s]+@", "//****@", value[0].value)
         return None
-

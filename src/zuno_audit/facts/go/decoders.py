@@ -392,7 +392,11 @@ class _Question:
         from zuno_audit.facts.go.reach import reach
 
         answer = self.store.get(reach).can_run(root.file.path, node.start)
-        because = f"no binary runs {node.name}" if answer == NO else f"whether a binary runs {node.name} is not known"
+        because = (
+            f"no binary runs {node.name}"
+            if answer == NO
+            else f"whether a binary runs {node.name} is not known"
+        )
         return Answer(answer, "" if answer == YES else because, (location,))
 
     def _own_site(self, decoding: Decoding) -> Site:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go.types import Type
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.source.classify import FileKind, kind_by_path
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.program import Declaration, Package, Program
-    from zuno_audit.facts.go.types import Type, Types
+    from zuno_audit.facts.go.types import Types
     from zuno_audit.languages.go.parse import GoFile
 
 _OWN = frozenset(FileKind) - {FileKind.VENDORED, FileKind.TEST}
@@ -290,9 +291,10 @@ class _Scan:
         if found is None:
             return self.types.find_field(type_, fun.sel) is not None  # a function in a field
         target = found[1]
-        if hasattr(target, "node") and isinstance(target.node, s.FuncDecl) and hasattr(target, "package"):
-            return self.effects.writes(target.node, target.file, target.package)  # type: ignore[union-attr,arg-type]
-        return getattr(target, "kind", "") != "extern" and any(root_name(a) in self.params for a in call.args)
+        if not isinstance(target, Type):
+            node = target.node
+            return isinstance(node, s.FuncDecl) and self.effects.writes(node, target.file, target.package)
+        return target.kind != "extern" and any(root_name(a) in self.params for a in call.args)
 
     def _hands_out(self, call: s.Call) -> bool:
         """True when an argument gives access to memory of the caller."""

@@ -36,7 +36,9 @@ def all_of(guards: list[Guard]) -> Guard:
     worst = min(guards, key=rank)
     if worst.guarded != "yes" or len(guards) == 1:
         return worst
-    failures, resets, probes = ({g.settings[i] for g in guards} for i in range(3))
+    failures = {g.max_failures for g in guards}
+    resets = {g.reset_timeout_s for g in guards}
+    probes = {g.half_open_max_calls for g in guards}
     return replace(
         worst,
         max_failures=failures.pop() if len(failures) == 1 else None,

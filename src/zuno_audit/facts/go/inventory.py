@@ -75,7 +75,8 @@ class _Inventory:
             "via": row.get("via").value,
             "circuit_breaker": breaker.value,
             "settings": {
-                name: row.get(name).value for name in ("max_failures", "reset_timeout_s", "half_open_max_calls")
+                name: row.get(name).value
+                for name in ("max_failures", "reset_timeout_s", "half_open_max_calls")
             },
             "evidence": _evidence([breaker]),
         }
@@ -120,7 +121,8 @@ class _Inventory:
                     "required": _required([r.required for r in reads]),
                     "default": default,
                     "reads": [
-                        {"path": r.location.path, "line": r.location.line, "mechanism": r.mechanism} for r in reads
+                        {"path": r.location.path, "line": r.location.line, "mechanism": r.mechanism}
+                        for r in reads
                     ],
                     "documented_in": _texts(documented.get(name), "documented_in"),
                 }

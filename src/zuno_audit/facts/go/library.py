@@ -42,7 +42,25 @@ Model = Callable[["Evaluator", Extern, list[Value], State, Site], "Iterable[Valu
 STATUS = "google.golang.org/grpc/status"
 CODES = "google.golang.org/grpc/codes"
 # google.golang.org/grpc/codes, in the order of their numbers
-CODE_NAMES = ["OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated"]
+CODE_NAMES = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+]
 ZERO_TIME = -62_135_596_800 * 1_000_000_000  # January 1, year 1, in nanoseconds of Unix time
 
 CONSTANTS: dict[tuple[str, str], tuple[Any, str, str]] = {
@@ -109,7 +127,10 @@ _NILLABLE = frozenset(
         ("github.com/grpc-ecosystem/go-grpc-middleware/recovery", "RecoveryHandlerFunc"),
         ("github.com/grpc-ecosystem/go-grpc-middleware/recovery", "RecoveryHandlerFuncContext"),
         ("github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery", "RecoveryHandlerFunc"),
-        ("github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery", "RecoveryHandlerFuncContext"),
+        (
+            "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery",
+            "RecoveryHandlerFuncContext",
+        ),
         ("github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector", "MatchFunc"),
         ("io", "Reader"),
         ("io", "Writer"),
@@ -438,7 +459,7 @@ def _wraps(ev: Evaluator, error: Val, target: Extern, depth: int = 0) -> bool | 
         return known
     if (error.path, error.name) == ("fmt", "Errorf"):
         inner = [_wraps(ev, v, target, depth + 1) for value in error.args or () for v in ev.force(value)]
-        return True if True in inner else False
+        return True in inner
     return False
 
 

@@ -216,7 +216,8 @@ class RecoveryQuestion:
         if not isinstance(v, Func):
             return Recovery("unknown", "the recovery handler cannot be followed", _sites(v))
         count = len(v.node.params)
-        args: list[Value] = [(Opaque("context"),), (Opaque("panic value"),)][-count:] if count else []
+        given: list[Value] = [(Opaque("context"),), (Opaque("panic value"),)]
+        args = given[-count:] if count else []
         simulation = _Simulation(ev, v, state)
         simulation.memory.cells[HANDLED] = (TRUE,)
         simulation.start(args)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.program import Declaration
@@ -100,7 +100,8 @@ class Search:
         self, file: GoFile, owner: Package, node: s.FuncDecl, inside: bool
     ) -> Iterator[CallSite]:
         literal = node.name.encode()
-        for root in (*file.functions_with(literal), *file.values_with(literal)):
+        roots: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
+        for root in roots:
             if root is node:
                 continue
             nodes = s.nodes_of(root) if isinstance(root, s.FuncDecl) else list(s.walk(root))
@@ -108,10 +109,11 @@ class Search:
             for inner in nodes:
                 if id(inner) in called:
                     continue
-                is_name = isinstance(inner, s.Ident) and inside and node.receiver is None
-                if (is_name and inner.name == node.name) or (
-                    isinstance(inner, s.Selector) and inner.sel == node.name
-                ):
+                if isinstance(inner, s.Ident):
+                    is_use = inside and node.receiver is None and inner.name == node.name
+                else:
+                    is_use = isinstance(inner, s.Selector) and inner.sel == node.name
+                if is_use and isinstance(inner, s.Ident | s.Selector):
                     yield CallSite(Declaration(owner, file, root), inner)
 
     def makers(self, package: Package, type_name: str) -> Iterator[Declaration]:
@@ -125,7 +127,11 @@ class Search:
             if owner is None or file is None or path not in owner.files or not pattern.search(file.data):
                 continue
             literal = type_name.encode()
-            for root in (*file.functions_with(literal), *file.values_with(literal)):
+            roots: list[s.FuncDecl | s.ValueSpec] = [
+                *file.functions_with(literal),
+                *file.values_with(literal),
+            ]
+            for root in roots:
                 if self._makes(root, type_name):
                     yield Declaration(owner, file, root)
 

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
 from zuno_audit.facts.go.breaker import Guard, all_of
-from zuno_audit.facts.go.breaker_settings import Settings, configured
-from zuno_audit.facts.go.clients import CONSTRUCTORS, ConnectionGuards, Connections, connection_guards
+from zuno_audit.facts.go.breaker_settings import Settings, configured, reach
+from zuno_audit.facts.go.clients import (
+    CONSTRUCTORS,
+    ConnectionGuards,
+    Connections,
+    connection_guards,
+    overall,
+)
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.values import Extern, Func, Input, Nil, Opaque, Pointer, State, Struct, Unknown, Val
+from zuno_audit.facts.go.values import (
+    Extern,
+    Func,
+    Input,
+    Nil,
+    Opaque,
+    Pointer,
+    Site,
+    State,
+    Struct,
+    Unknown,
+    Val,
+)
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import Answer, Entity, Table
 
@@ -22,7 +40,10 @@ if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
 # What protoc-gen-go-grpc writes (and older protoc-gen-go): func NewXClient(cc grpc.ClientConnInterface) XClient
-_GENERATED = re.compile(rb"\nfunc (New(\w+)Client)\(\w+ (?:grpc\.ClientConnInterface|\*grpc\.ClientConn)\) \w+")
+_GENERATED = re.compile(
+    rb"\nfunc (New(\w+)Client)\(\w+ (?:grpc\.ClientConnInterface|\*grpc\.ClientConn)\) \w+"
+)
+_CONSTRUCTOR = re.compile(rb"\b(New\w+Client)\b")
 _FOREIGN_CALL = re.compile(rb"\b(\w+)\.(New\w+Client)\(")
 _FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$|/genproto/|/api/")
 
@@ -30,31 +51,52 @@ _FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$
 def table(store: FactStore) -> Table:
     """`grpc_stub`: one row per construction of a client stub, and one per call of a helper that gets the connection.
 
-    Fields: service, known_as (its file and its service), via, connection (path:line where it is made), and those of `grpc_client` about
-    breakers.
-    Settings (`has_settings` says whether there are any) are those of the breaker that guards the connection, else those that its configuration has.
+    Fields: service, known_as (its file and its service), via, connection (path:line where it is made), and those of
+    `grpc_client` about breakers. Settings (`has_settings` says whether there are any) are those of the breaker that
+    guards the connection, else those that its configuration has.
     """
-    return _Question(store.get(analysis), store.get(connection_guards)).table()
+    return store.get(stubs).table()
 
 
-class _Question:
+def stubs(store: FactStore) -> Stubs:
+    """The fact provider behind `grpc_stub`, which `grpc_client` asks as well."""
+    return Stubs(store.get(analysis), store.get(connection_guards))
+
+
+@dataclass(frozen=True, slots=True)
+class StubUse:
+    """A stub on a connection: where that is made, whether the stub has streams, and what guards its calls."""
+
+    connections: frozenset[Site]
+    has_streams: bool | None
+    guards: ConnectionGuards
+
+
+class Stubs:
+    """Judges stubs; the rows of `grpc_stub`."""
+
     def __init__(self, analysis: Analysis, connections: Connections) -> None:
         self.analysis = analysis
         self.connections = connections
+        self.wrappers = connections.wrappers
+        self.uses: list[StubUse] = []
+        self._rows_found: list[Entity] = []
+        self._files: set[str] = set()
+        self._collect()
+
+    def _collect(self) -> None:
+        names = self._names()
+        for path, name in sorted(set(self._constructors())):
+            for construction in self._sites(path, name, names.get(name, [])):
+                self._files.add(construction.site.file.path)
+                for row, use in self._rows(construction, path, name):
+                    if not self.connections.is_left_out(row.location.path):
+                        self._rows_found.append(row)
+                        self.uses.append(use)
 
     def table(self) -> Table:
-        rows: list[Entity] = []
-        files: set[str] = set()
-        for path, name in sorted(set(self._constructors())):
-            for construction in self._sites(path, name):
-                files.add(construction.site.file.path)
-                rows.extend(
-                    row
-                    for row in self._rows(construction, path, name)
-                    if not self.connections.is_left_out(row.location.path)
-                )
-        rows.sort(key=lambda row: row.location)
-        looked_at = tuple(sorted(files))
+        rows = sorted(self._rows_found, key=lambda row: row.location)
+        looked_at = tuple(sorted(self._files))
         return Table("grpc_stub", tuple(rows), looked_at, self.connections.problems(self._candidates()))
 
     def _candidates(self) -> list[str]:
@@ -62,9 +104,23 @@ class _Question:
         repository = self.analysis.program.repository
         return [
             path
-            for path in self.analysis.search.files_with(b"Client(")
-            if _FOREIGN_CALL.search(repository.read(path) or b"") and not _is_generated(repository.read(path) or b"")
+            for path in self.analysis.search.files_with(b"Client")
+            if not self.connections.is_left_out(path)
+            and _FOREIGN_CALL.search(repository.read(path) or b"")
+            and not _is_generated(repository.read(path) or b"")
         ]
+
+    def _names(self) -> dict[str, list[str]]:
+        """Files by the names that look like constructors of stubs and stand in them."""
+        repository = self.analysis.program.repository
+        found: dict[str, list[str]] = {}
+        for path in self.analysis.search.files_with(b"Client"):
+            data = repository.read(path) or b""
+            if self.connections.is_left_out(path) or _is_generated(data):
+                continue
+            for name in set(_CONSTRUCTOR.findall(data)):
+                found.setdefault(name.decode(), []).append(path)
+        return found
 
     # ------------------------------------------------------------ where stubs are built
 
@@ -93,29 +149,71 @@ class _Question:
             if target is not None and program.package(target) is None and _FOREIGN_PACKAGE.search(target):
                 yield target, name.decode()
 
-    def _sites(self, path: str, name: str) -> list[Construction]:
+    def _sites(self, path: str, name: str, files: list[str]) -> list[Construction]:
+        if not files:
+            return []
         program = self.analysis.program
         return [
             c
-            for c in self.analysis.constructions(
-                path, name, references=True, leave_out=self.connections.is_left_out
-            )
+            for c in self.analysis.constructions(path, name, references=True, among=files)
             if not _is_generated(program.repository.read(c.site.file.path) or b"")
         ]
 
     # ------------------------------------------------------------ rows
 
-    def _rows(self, construction: Construction, path: str, name: str) -> Iterator[Entity]:
+    def _rows(self, construction: Construction, path: str, name: str) -> Iterator[tuple[Entity, StubUse]]:
         guards = self._judge(construction)
         below: list[tuple[Construction, ConnectionGuards]] = []
         if guards.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, path, name, below, set(), 0)
         if below:
-            joined = ConnectionGuards(all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below]))
+            joined = ConnectionGuards(
+                all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below])
+            )
             guards = joined
-        yield self._row(construction, guards, name)
-        for seen, judged in below:
-            yield self._row(seen, judged, name)
+        streams = self._has_streams(path, name)
+        for seen, judged in ((construction, guards), *below):
+            judged = self._wrapped(seen, judged, name)
+            use = StubUse(self._made_at(seen), streams, judged)
+            yield self._row(seen, judged, name, streams), use
+
+    def _wrapped(self, construction: Construction, guards: ConnectionGuards, name: str) -> ConnectionGuards:
+        """What guards the stub when its connection does not: the type of the repository that it is put into."""
+        if guards.unary.guarded != "no" or construction.call is None:
+            return guards
+        found = self.wrappers.guard(construction, name)
+        if found is None or found.guarded == "no":
+            return guards
+        made = guards.unary.sites[:1]
+        found = replace(found, sites=(*made, *found.sites))
+        return ConnectionGuards(found, found)
+
+    def _has_streams(self, path: str, name: str) -> bool | None:
+        """Whether generated code of this repository opens streams for a service; None for code from elsewhere."""
+        package = self.analysis.program.package(path)
+        if package is None:
+            return None
+        client = name.removeprefix("New")
+        receiver = f") {client}".encode()
+        method = re.compile(rb"\nfunc \(\w+ \*?" + (client[:1].lower() + client[1:]).encode() + rb"\)")
+        for file in package.files:
+            data = self.analysis.program.repository.read(file) or b""
+            if receiver in data and method.search(data):
+                bodies = (data[m.start() : data.find(b"\n}", m.start())] for m in method.finditer(data))
+                return any(b"NewStream(" in body or b"NewClientStream(" in body for body in bodies)
+        return None
+
+    def _made_at(self, construction: Construction) -> frozenset[Site]:
+        """Where the connections that a stub may be built on are made."""
+        call = construction.call
+        if call is None or call.state is None:
+            return frozenset()
+        reached = reach(construction.evaluator, call.state, self._connections(construction))
+        return frozenset(
+            v.site
+            for _, v in reached
+            if isinstance(v, Extern) and v.path == lib.GRPC and v.name in CONSTRUCTORS and v.site is not None
+        )
 
     def _callers(
         self,
@@ -137,7 +235,9 @@ class _Question:
                 self._callers(construction, seen.root, path, name, above, visited, level + 1)
             below.extend(above or [(seen, guards)])
 
-    def _row(self, construction: Construction, guards: ConnectionGuards, name: str) -> Entity:
+    def _row(
+        self, construction: Construction, guards: ConnectionGuards, name: str, streams: bool | None
+    ) -> Entity:
         location = self.analysis.location(construction.seen_from or construction.site)
         via = None
         if construction.seen_from is not None:
@@ -149,7 +249,7 @@ class _Question:
             "known_as": Answer((location.path, service)),
             "via": Answer(via),
             "connection": Answer(self._connection(construction)),
-            **self.connections.guard_fields(guards, location),
+            **self.connections.guard_fields(guards, location, overall(guards, streams)),
         }
         self._configured(construction, guards, fields)
         return Entity("grpc_stub", location, fields)
@@ -193,11 +293,7 @@ class _Question:
 
     def _connections(self, construction: Construction) -> tuple[Val, ...]:
         call = construction.call
-        if call is None or not call.args:
-            return ()
-        return tuple(
-            v for v in construction.evaluator.force(call.args[0]) if not isinstance(v, Nil)
-        )
+        return () if call is None else _connections_of(construction.evaluator, call)
 
     # ------------------------------------------------------------ judging
 
@@ -207,7 +303,13 @@ class _Question:
             because = construction.failed or "the code around it is not reached by what is followed"
             unknown = Guard("unknown", because, broken=bool(construction.failed))
             return ConnectionGuards(unknown, unknown)
-        found = [self._one(construction.evaluator, v, call.state) for v in self._connections(construction)]
+        ev = construction.evaluator
+        found = [
+            self._one(ev, v, one.state)
+            for one in construction.calls or (call,)
+            for v in _connections_of(ev, one)
+            if one.state is not None
+        ]
         if not found:
             nothing = Guard("unknown", "the connection cannot be followed")
             return ConnectionGuards(nothing, nothing)
@@ -243,10 +345,16 @@ class _Question:
                 if isinstance(target, Func):
                     found.append(self.connections.breakers.connection(ev, target, kind, state))
                 elif isinstance(target, Extern) and target.recv is not None:
-                    inner = [self._one(ev, x, state) for x in ev.force(target.recv) if not isinstance(x, Opaque)]
+                    inner = [
+                        self._one(ev, x, state) for x in ev.force(target.recv) if not isinstance(x, Opaque)
+                    ]
                     found.extend(g.unary if kind == "unary" else g.stream for g in inner)
             guards.append(all_of(found))
         return ConnectionGuards(guards[0], guards[1])
+
+
+def _connections_of(ev: Evaluator, call: Extern) -> tuple[Val, ...]:
+    return tuple(v for v in ev.force(call.args[0]) if not isinstance(v, Nil)) if call.args else ()
 
 
 def _is_generated(data: bytes) -> bool:

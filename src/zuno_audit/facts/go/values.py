@@ -329,7 +329,14 @@ def widen(alternatives: Iterable[Val]) -> Value:
     return (*kept, Unknown("more alternatives than are followed"))
 
 
-PURE = ("strings", "path", "fmt", "strconv", "text", "slice")  # packages whose functions give equal results twice
+PURE = (
+    "strings",
+    "path",
+    "fmt",
+    "strconv",
+    "text",
+    "slice",
+)  # packages whose functions give equal results twice
 
 
 def key_of(value: Value) -> Any:

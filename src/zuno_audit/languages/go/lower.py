@@ -198,9 +198,7 @@ def _generic(node: T) -> s.Expr:
     arguments = node.child_by_field_name("type_arguments")
     types = [lower_expression(c) for c in arguments.named_children] if arguments is not None else []
     operand = node.child_by_field_name("type") or node.child_by_field_name("operand")
-    base = (
-        lower_expression(operand) if operand is not None else s.BadNode(node.start_byte, node.end_byte)
-    )
+    base = lower_expression(operand) if operand is not None else s.BadNode(node.start_byte, node.end_byte)
     return s.Index(node.start_byte, node.end_byte, base, types)
 
 
@@ -565,9 +563,7 @@ def _labeled(node: T) -> s.Stmt:
 def _branch(node: T) -> s.Stmt:
     label = next((c for c in node.named_children if c.type == "label_name"), None)
     keyword = node.type.removesuffix("_statement")
-    return s.Branch(
-        node.start_byte, node.end_byte, keyword, _text(label) if label is not None else None
-    )
+    return s.Branch(node.start_byte, node.end_byte, keyword, _text(label) if label is not None else None)
 
 
 def _declaration(node: T) -> s.Stmt:
@@ -656,7 +652,9 @@ def lower_imports(node: T) -> list[s.ImportSpec]:
             name = child.child_by_field_name("name")
             path = unquote(_text(_field(child, "path")))
             out.append(
-                s.ImportSpec(child.start_byte, child.end_byte, _text(name) if name is not None else None, path)
+                s.ImportSpec(
+                    child.start_byte, child.end_byte, _text(name) if name is not None else None, path
+                )
             )
     return out
 

@@ -536,8 +536,10 @@ def _offset(node: Node) -> int:
 _CHILDREN: dict[type, tuple[str, ...]] = {}
 # Slots that never hold nodes.
 _LEAVES = frozenset(
-    "start end _body _nodes name op kind sel value_ tag_ label keyword has_body type_params ellipsis variadic "
-    "embedded is_const iota alias define path tag".split()
+    (
+        "start end _body _nodes name op kind sel value_ tag_ label keyword has_body type_params ellipsis "
+        "variadic embedded is_const iota alias define path tag"
+    ).split()
 )
 
 

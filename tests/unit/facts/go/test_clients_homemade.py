@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.go_program import analyse, go_file
 
+from tests.support.go_program import analyse, go_file
 from zuno_audit.facts.go.clients import table
 from zuno_audit.model.entity import Entity
 
@@ -49,7 +49,9 @@ BREAKERS: dict[str, tuple[str, object, object, object]] = {}
 OTHERS: dict[str, str] = {}
 
 
-def breaker(name: str, source: str, failures: object = ..., reset: object = ..., probes: object = ...) -> None:
+def breaker(
+    name: str, source: str, failures: object = ..., reset: object = ..., probes: object = ...
+) -> None:
     BREAKERS[name] = (source, failures, reset, probes)
 
 

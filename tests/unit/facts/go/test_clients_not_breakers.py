@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.go_program import analyse, go_file
 
+from tests.support.go_program import analyse, go_file
 from zuno_audit.facts.go.clients import table
 
 MAIN = """
@@ -98,15 +98,18 @@ BROKEN: dict[str, list[tuple[str, str]]] = {
             "if err := b.Allow(); err != nil {\n                return nil\n",
         )
     ],
-    "never-asked": [
-        ("if err := b.Allow(); err != nil {\n                return err\n            }\n", "")
-    ],
+    "never-asked": [("if err := b.Allow(); err != nil {\n                return err\n            }\n", "")],
     "never-told": [("            b.Report(err)\n", "")],
     "told-of-success-only": [("            b.Report(err)\n", "            b.Report(nil)\n")],
     "made-for-each-call": [
-        ("        b := newBreaker()\n        return SIGNATURE {", "        return SIGNATURE {\n            b := newBreaker()")
+        (
+            "        b := newBreaker()\n        return SIGNATURE {",
+            "        return SIGNATURE {\n            b := newBreaker()",
+        )
     ],
-    "counter-reset-before-each-call": [("        if b.open {\n", "        b.failures = 0\n        if b.open {\n")],
+    "counter-reset-before-each-call": [
+        ("        if b.open {\n", "        b.failures = 0\n        if b.open {\n")
+    ],
     "counter-never-grows": [("        b.failures++\n", "")],
     "local-copy-grows": [("        b.failures++\n", "        n := b.failures\n        n++\n")],
     "value-receiver": [("func (b *Breaker) Report", "func (b Breaker) Report")],
@@ -135,9 +138,16 @@ BROKEN: dict[str, list[tuple[str, str]]] = {
         )
     ],
     "typo-in-time": [("time.Since(b.opened) < 30*time.Second", "time.Since(b.opened) < 0")],
-    "closed-again-by-the-failure": [("            b.opened = time.Now()\n", "            b.opened = time.Now()\n            b.open = false\n")],
+    "closed-again-by-the-failure": [
+        (
+            "            b.opened = time.Now()\n",
+            "            b.opened = time.Now()\n            b.open = false\n",
+        )
+    ],
     "unreachable-half": [("if b.failures >= b.max {", "if b.failures >= b.max && err == nil {")],
-    "counts-nil-only": [("if err == nil {\n            b.failures = 0", "if err != nil {\n            b.failures = 0")],
+    "counts-nil-only": [
+        ("if err == nil {\n            b.failures = 0", "if err != nil {\n            b.failures = 0")
+    ],
 }
 
 OTHERS: dict[str, str] = {

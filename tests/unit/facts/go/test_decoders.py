@@ -1,7 +1,5 @@
 """Decoders of EVM logs, tried out on small programs."""
 
-# ruff: noqa: E501 - Go in one line
-
 from __future__ import annotations
 
 from collections.abc import Mapping

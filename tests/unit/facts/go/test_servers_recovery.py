@@ -1,7 +1,5 @@
 """What counts as recovery: one interceptor per case, in a server that installs it alone."""
 
-# ruff: noqa: E501 - Go in one line
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -49,7 +47,7 @@ RECOVERS = {
     "protected inner function": 'func() {\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nresp, err = handler(ctx, req)\n}()\nreturn resp, err',
     "both branches call the handler": 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nif info.FullMethod == "/a" { return handler(ctx, req) }\nreturn handler(context.Background(), req)',
     "logging in between": 'defer func() { if r := recover(); r != nil { log.Printf("%v %s", r, debug.Stack()); err = status.Error(codes.Internal, "x") } }()\nstart := time.Now()\nresp, err = handler(ctx, req)\nlog.Println(time.Since(start))\nreturn resp, err',
-    "error made by a helper": 'defer func() { if r := recover(); r != nil { err = toError(r) } }()\nreturn handler(ctx, req)',
+    "error made by a helper": "defer func() { if r := recover(); r != nil { err = toError(r) } }()\nreturn handler(ctx, req)",
     "helper that recovers when deferred": "defer capture(&err)\nreturn handler(ctx, req)",
     "callback of a helper": "defer crash(func(r any) { err = toError(r) })\nreturn handler(ctx, req)",
     "recover() as an argument": "defer func() { note(recover(), &err) }()\nreturn handler(ctx, req)",
@@ -80,7 +78,7 @@ DOES_NOT = {
     "called in place of deferred": "capture(&err)\nreturn handler(ctx, req)",
     "panics again": "defer func() { if r := recover(); r != nil { log.Println(r); panic(r) } }()\nreturn handler(ctx, req)",
     "panics again for some values": 'defer func() { if r := recover(); r != nil { if _, ok := r.(error); ok { panic(r) }; err = errors.New("x") } }()\nreturn handler(ctx, req)',
-    "only errors": 'defer func() { if r := recover(); r != nil { e, ok := r.(error); if !ok { panic(r) }; err = e } }()\nreturn handler(ctx, req)',
+    "only errors": "defer func() { if r := recover(); r != nil { e, ok := r.(error); if !ok { panic(r) }; err = e } }()\nreturn handler(ctx, req)",
     "type switch that panics by default": "defer func() { switch r := recover().(type) { case nil: case error: err = r; default: panic(r) } }()\nreturn handler(ctx, req)",
     "os.Exit": "defer func() { if r := recover(); r != nil { log.Println(r); os.Exit(1) } }()\nreturn handler(ctx, req)",
     "log.Fatal": "defer func() { if r := recover(); r != nil { log.Fatal(r) } }()\nreturn handler(ctx, req)",
@@ -88,7 +86,7 @@ DOES_NOT = {
     "Fatal in a helper": "defer func() { if r := recover(); r != nil { die(r) } }()\nreturn handler(ctx, req)",
     "other goroutine": 'go func() { defer func() { if r := recover(); r != nil { err = errors.New("x") } }() }()\nreturn handler(ctx, req)',
     "handler in a goroutine without recover": 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\ndone := make(chan struct{})\ngo func() { resp, err = handler(ctx, req); close(done) }()\n<-done\nreturn resp, err',
-    "goroutine forwards the panic": 'panics := make(chan any, 1)\ngo func() { defer func() { if r := recover(); r != nil { panics <- r } }(); resp, err = handler(ctx, req); panics <- nil }()\nif r := <-panics; r != nil { panic(r) }\nreturn resp, err',
+    "goroutine forwards the panic": "panics := make(chan any, 1)\ngo func() { defer func() { if r := recover(); r != nil { panics <- r } }(); resp, err = handler(ctx, req); panics <- nil }()\nif r := <-panics; r != nil { panic(r) }\nreturn resp, err",
     "after the handler": 'resp, err = handler(ctx, req)\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nreturn resp, err',
     "one branch": 'if info.FullMethod != "/health" { defer func() { if r := recover(); r != nil { err = errors.New("x") } }() }\nreturn handler(ctx, req)',
     "one method without": 'if info.FullMethod == "/health" { return handler(ctx, req) }\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nreturn handler(ctx, req)',
@@ -122,7 +120,10 @@ UNNAMED = "func unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 
 
 def test_results_without_names_are_zero_after_a_panic(tmp_path: Path) -> None:
-    code = UNNAMED + 'var err error\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nresp, err := handler(ctx, req)\nreturn resp, err\n}\n'
+    code = (
+        UNNAMED
+        + 'var err error\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nresp, err := handler(ctx, req)\nreturn resp, err\n}\n'
+    )
     assert judged(tmp_path, code + server("grpc.UnaryInterceptor(unary)")) == "no"
 
 
@@ -150,7 +151,10 @@ LIBRARY = {
     "v2 as it is": ("recovery.UnaryServerInterceptor()", "yes"),
     "v1 as it is": ("grpc_recovery.UnaryServerInterceptor()", "yes"),
     "v2 handler": ("recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(good))", "yes"),
-    "v2 context handler": ("recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(goodContext))", "yes"),
+    "v2 context handler": (
+        "recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(goodContext))",
+        "yes",
+    ),
     "v1 handler": ("grpc_recovery.UnaryServerInterceptor(grpc_recovery.WithRecoveryHandler(good))", "yes"),
     "v1 context handler": (
         "grpc_recovery.UnaryServerInterceptor(grpc_recovery.WithRecoveryHandlerContext(goodContext))",
@@ -160,8 +164,14 @@ LIBRARY = {
         'recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(func(p any) error { return status.Errorf(codes.Internal, "%v", p) }))',
         "yes",
     ),
-    "converted": ("recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(recovery.RecoveryHandlerFunc(good)))", "yes"),
-    "options in a slice": ("recovery.UnaryServerInterceptor([]recovery.Option{recovery.WithRecoveryHandler(good)}...)", "yes"),
+    "converted": (
+        "recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(recovery.RecoveryHandlerFunc(good)))",
+        "yes",
+    ),
+    "options in a slice": (
+        "recovery.UnaryServerInterceptor([]recovery.Option{recovery.WithRecoveryHandler(good)}...)",
+        "yes",
+    ),
     "handler panics again": ("recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(again))", "no"),
     "handler returns nil": ("recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(silent))", "no"),
     "handler exits": ("recovery.UnaryServerInterceptor(recovery.WithRecoveryHandler(exits))", "no"),
@@ -172,9 +182,18 @@ LIBRARY = {
     ),
     "stream interceptor as unary": ("recovery.StreamServerInterceptor()", "no"),
     "other interceptor": ("logging.UnaryServerInterceptor(nil)", "no"),
-    "selector, every call": ("selector.UnaryServerInterceptor(recovery.UnaryServerInterceptor(), selector.MatchFunc(every))", "yes"),
-    "selector, some calls": ("selector.UnaryServerInterceptor(recovery.UnaryServerInterceptor(), selector.MatchFunc(most))", "no"),
-    "selector without recovery": ("selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(nil), selector.MatchFunc(most))", "no"),
+    "selector, every call": (
+        "selector.UnaryServerInterceptor(recovery.UnaryServerInterceptor(), selector.MatchFunc(every))",
+        "yes",
+    ),
+    "selector, some calls": (
+        "selector.UnaryServerInterceptor(recovery.UnaryServerInterceptor(), selector.MatchFunc(most))",
+        "no",
+    ),
+    "selector without recovery": (
+        "selector.UnaryServerInterceptor(logging.UnaryServerInterceptor(nil), selector.MatchFunc(most))",
+        "no",
+    ),
 }
 HANDLERS = """
 func good(p any) error { return status.Errorf(codes.Internal, "%v", p) }
@@ -195,11 +214,17 @@ def test_library(case: str, tmp_path: Path) -> None:
 
 
 def test_a_stream_interceptor_is_judged_by_the_same_rules(tmp_path: Path) -> None:
-    good = STREAM + 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nreturn handler(srv, ss)\n}\n'
+    good = (
+        STREAM
+        + 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nreturn handler(srv, ss)\n}\n'
+    )
     code = good + server("grpc.StreamInterceptor(stream)")
     assert judged(tmp_path, code, kind="stream") == "yes"
 
 
 def test_a_stream_interceptor_that_only_logs(tmp_path: Path) -> None:
-    code = STREAM + "defer func() { if r := recover(); r != nil { log.Println(r) } }()\nreturn handler(srv, ss)\n}\n"
+    code = (
+        STREAM
+        + "defer func() { if r := recover(); r != nil { log.Println(r) } }()\nreturn handler(srv, ss)\n}\n"
+    )
     assert judged(tmp_path, code + server("grpc.StreamInterceptor(stream)"), kind="stream") == "no"

@@ -383,7 +383,9 @@ class Calls(Panics):
                 fields.setdefault(field.name, self._field(old, field.name))
             elif kind is not None and self._is_struct(kind):
                 inner = self._field(old, field.name)
-                fields[field.name] = tuple(self._overwritten(x, state, by, depth + 1) for x in self.force(inner))
+                fields[field.name] = tuple(
+                    self._overwritten(x, state, by, depth + 1) for x in self.force(inner)
+                )
             else:
                 fields[field.name] = (Unknown(f"read by {by}", type_=kind),)
         return Struct(type_, fields, old.open, old.site)

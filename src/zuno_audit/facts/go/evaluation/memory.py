@@ -154,7 +154,8 @@ class Memory(Core):
         state = before.fork()
         self.frame = None
         if saved is None:  # asked for by a question: each has a share of work of its own
-            self.step_limit = max(self.step_limit, self.steps + self.limits.steps_per_call)
+            most = self.limits.steps + self.limits.steps_per_call
+            self.step_limit = max(self.step_limit, min(self.steps + self.limits.steps_per_call, most))
         try:
             exits = self._call_exits(record.func, record.args, state, record.site)
         except WorkLimitError:

@@ -277,7 +277,9 @@ def _seen_in(v: Val, array: object, position: int | None, value: Value, strong: 
             return v
         return _with_item(v, at, value if strong else union(v.items[at], value))
     if isinstance(v, Struct):
-        fields = {n: tuple(_seen_in(x, array, position, value, strong) for x in f) for n, f in v.fields.items()}
+        fields = {
+            n: tuple(_seen_in(x, array, position, value, strong) for x in f) for n, f in v.fields.items()
+        }
         if any(a is not b for n, f in v.fields.items() for a, b in zip(fields[n], f, strict=True)):
             return Struct(v.type, fields, v.open, v.site)
     return v
