@@ -221,6 +221,12 @@ class Program:
             self._mattering[vendored] = known
         return known
 
+    def is_followed(self, path: str) -> bool:
+        """False for files of vendored packages that are libraries like any other."""
+        folder = path.rpartition("/")[0]
+        _, vendor, inside = ("/" + folder).rpartition("/vendor/")
+        return not vendor or folder == self.folder_of(inside)
+
     def package(self, import_path: str) -> Package | None:
         """The package with this import path, or None when it is not in the repository."""
         if import_path not in self._by_path:

@@ -45,6 +45,7 @@ class Search:
         self.program = program
         self._calls: dict[int, dict[str, list[s.Call]]] = {}
         self._callers: dict[int, list[CallSite]] = {}
+        self._makers: dict[tuple[str, str], list[Declaration]] = {}
 
     def calls_to(
         self,
@@ -116,8 +117,14 @@ class Search:
                 if is_use and isinstance(inner, s.Ident | s.Selector):
                     yield CallSite(Declaration(owner, file, root), inner)
 
-    def makers(self, package: Package, type_name: str) -> Iterator[Declaration]:
+    def makers(self, package: Package, type_name: str) -> list[Declaration]:
         """Functions and variables that make a value of a named type: `T{...}`, `new(T)`, `var x T`."""
+        key = (package.path, type_name)
+        if key not in self._makers:
+            self._makers[key] = list(self._find_makers(package, type_name))
+        return self._makers[key]
+
+    def _find_makers(self, package: Package, type_name: str) -> Iterator[Declaration]:
         pattern = re.compile(rb"\b" + type_name.encode() + rb"(?:\[[^\]\n]*\])?\s*\{|new\(|\bvar\b")
         paths = set(package.files)
         if type_name[:1].isupper():

@@ -56,8 +56,10 @@ class _Question:
     def table(self) -> Table:
         files: set[str] = set()
         for path, name in CONSTRUCTORS:
-            files.update(self.analysis.search.files_with(path.encode(), name.encode()))
-            for construction in self.analysis.constructions(path, name):
+            among = self.analysis.search.files_with(path.encode(), name.encode())
+            among = [p for p in among if not self._is_test(p) and self.analysis.program.is_followed(p)]
+            files.update(p for p in among if not self._is_left_out(p))
+            for construction in self.analysis.constructions(path, name, among=among):
                 self._rows(construction, path, name)
         self._note_broken(files)
         self.rows.sort(key=lambda row: row.location)
@@ -211,6 +213,9 @@ class _Question:
         worst = min(recovering, key=lambda r: {"no": 0, "unknown": 1, "yes": 2}[getattr(r, value)])
         proof = tuple(self.analysis.location(site, note) for site, note in getattr(worst, sites))
         return Answer(getattr(worst, value), getattr(worst, because), proof or (location,))
+
+    def _is_test(self, path: str) -> bool:
+        return self.analysis.program.repository.kind(path) is FileKind.TEST
 
     def _is_left_out(self, path: str) -> bool:
         return self.analysis.program.repository.kind(path) in LEFT_OUT
