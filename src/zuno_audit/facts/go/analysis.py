@@ -328,7 +328,8 @@ class _Run:
         self.evaluator.on_reference = note
         self.evaluate()
         self.evaluator.on_reference = None
-        self.hits.clear()
+        if self.hits:  # it was called by way of a variable or field
+            return
         for func, state in named:
             self.evaluator.run(func, state=state)
 

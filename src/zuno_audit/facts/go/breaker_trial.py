@@ -17,13 +17,26 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.guards import Guard, sites_of
-from zuno_audit.facts.go.values import FALSE, NIL, TRUE, Const, Extern, Func, Opaque, Site, State, Val, Value
+from zuno_audit.facts.go.values import (
+    FALSE,
+    NIL,
+    TRUE,
+    Const,
+    Extern,
+    Func,
+    Input,
+    Opaque,
+    Site,
+    State,
+    Val,
+    Value,
+)
 
 START = 1_700_000_000 * SECOND  # the virtual clock's first reading
 MAX_FAILING_CALLS = 120
 PATIENCE = 25  # failing calls after which a far limit is looked for
 FARTHEST = 10_000  # failures in a row; a limit beyond them protects nobody
-MAX_PROBES = 24
+MAX_PROBES = 12
 MAX_SUCCESSES = 40
 OTHER_CODES = (4, 13)  # DeadlineExceeded, Internal: what else a breaker may count
 UNAVAILABLE = 14
@@ -133,6 +146,8 @@ class Trial:
                 failing = other
                 break
         if isinstance(failing, Guard):
+            if failing.guarded == "no" and self._depends_on_caller():
+                failing = Guard("unknown", "what the caller gives decides it", depends_on_caller=True)
             return replace(failing, sites=failing.sites or sites)
         failures, tripping, before, refused = failing
         if refused.refused_with_error is False:
@@ -192,6 +207,15 @@ class Trial:
                 continue
             before, previous, memory = previous, outcome, outcome.memory
         return Guard("no", f"{i + 1} failures in a row all went through")
+
+    def _depends_on_caller(self) -> bool:
+        """True when a breaker that the caller gives would keep its count in what is only a parameter here."""
+        return any(
+            func.receiver is not None
+            and any(isinstance(v, Input) for v in func.receiver)
+            and self.ev.effects.writes(func.node, func.file, func.package)
+            for func in self.bodies.values()
+        )
 
     def _on_some_paths(self, calls: int, memory: State, outcome: Outcome) -> Guard:
         if calls:
@@ -278,16 +302,16 @@ class Trial:
 
         def another(state: State) -> None:
             nonlocal through
-            if through >= MAX_PROBES or refusals:
+            if through >= MAX_PROBES or refusals or self.ev.exhausted:
                 return
             through += 1
             inner = self.call(state)
-            if inner.invoked is False:
+            if inner.invoked is False and not self.ev.exhausted:
                 refusals.append(inner)
 
         self.nested = another
         self.call(memory)
-        self.nested = None
+        self.nested, self.ev.exhausted = None, False
         self.ev.clock = opened
         if not refusals:
             return self._successes_to_close(memory, timeout)

@@ -54,6 +54,7 @@ class Effects:
         self.program, self.types = program, types
         self._writes: dict[int, bool] = {}
         self._captured: dict[int, bool] = {}
+        self.scalar: dict[int, bool] = {}  # by function node: makes numbers and texts of such
         self._read_into: dict[tuple[str, str], bool] = {}
         self._imported_by: dict[str, list[str]] = {}
         self._assignments: dict[tuple[str, str], list[tuple[Declaration, s.Assign]]] = {}

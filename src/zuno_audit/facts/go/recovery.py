@@ -262,7 +262,7 @@ class _Simulation:
         self.func = func
         self.memory = state.fork()
         self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
-        self.ev.goroutines_finish = True
+        self.ev.goroutines_finish = self.ev.scalars_wait = True
         self.ev.on_exit = self._exit
         self.ev.on_extern = self._extern
         self.ev.on_leave = self._leave

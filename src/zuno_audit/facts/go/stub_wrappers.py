@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type
 
 MAX_METHODS = 24
+MAX_STATEMENTS = 3  # behind the one that builds a stub, in which it is put into its wrapper
 NEVER = "it never makes the call"
 # A wrapper is looked for where code that can be seen from the stub's constructor has one of these words.
 _HINTS = (b"reaker", b"Circuit", b"hystrix", b"failsafe")
@@ -68,7 +69,7 @@ class StubWrappers:
         ev, ends = self._ends[key]
         guards: list[Guard] = []
         for state in ends[:4]:
-            for cell, type_, field in self._holders(ev, state, construction, name):
+            for cell, type_, field in self._holders(ev, state, construction):
                 guards.append(self._wrapper(ev, state, cell, type_, field, construction, name))
         return all_of(guards) if guards else None
 
@@ -114,25 +115,40 @@ class StubWrappers:
         return found
 
     def _evaluate(self, construction: Construction) -> tuple[Evaluator, list[State]]:
-        """Memory at the ends of the function that builds the stub, or behind the statement that does."""
+        """Memory behind the first statement after which an object holds the stub.
+
+        Before the stub is used, that is: what a call does to a breaker would only blur what is known of it.
+        """
         root = construction.root
         node = root.node
         assert isinstance(node, s.FuncDecl)
         place = construction.seen_from or construction.site
-        behind = next((x.end for x in node.body.stmts if x.start <= place.start < x.end), None)
+        behind = [x.end for x in node.body.stmts if x.end > place.start]
         ev = self.analysis.evaluator(limits=_LIMITS)
         ends: list[State] = []
-        for until in (None, behind):
-            ev = self.analysis.evaluator(limits=_LIMITS)
-            ev.on_leave = lambda results, state: ends.append(_holding(results, state))
-            ev.run(Func(node, root.file, root.package), until=until)
-            ev.on_leave = None
-            if ends:
+        for until in (*behind[:MAX_STATEMENTS], None):
+            ev, ends = self._run(root, node, until)
+            if any(True for state in ends for _ in self._holders(ev, state, construction)):
                 break
         return ev, ends
 
+    def _run(
+        self, root: Declaration, node: s.FuncDecl, until: int | None
+    ) -> tuple[Evaluator, list[State]]:
+        ev = self.analysis.evaluator(limits=_LIMITS)
+        ends: list[State] = []
+
+        def leave(results: list[Value], state: State) -> None:
+            if ev.frame is not None and ev.frame.func.node is node:
+                ends.append(_holding(results, state))
+
+        ev.on_leave = leave
+        ev.run(Func(node, root.file, root.package), until=until)
+        ev.on_leave = None
+        return ev, ends
+
     def _holders(
-        self, ev: Evaluator, state: State, construction: Construction, name: str
+        self, ev: Evaluator, state: State, construction: Construction
     ) -> Iterator[tuple[object, Type, str]]:
         """Objects of the repository's types with the field that holds the stub."""
         for cell, value in list(state.cells.items()):

@@ -138,7 +138,8 @@ class Calls(Panics):
         args = self._bind_variadic(func, args, spread)
         if self.on_func is not None:
             self.on_func(func, args, state, site)
-        if self.lazy and id(node) not in self.eager and self._may_postpone(func, args, state):
+        may_wait = self.lazy or (self.scalars_wait and self._is_scalar(func))
+        if may_wait and id(node) not in self.eager and self._may_postpone(func, args, state):
             record = CallRecord(self, func, args, state.fork(), site)
             types = [
                 self.types.resolve(r.type, func.file, func.package, func.scope) for r in self._results(node)
@@ -166,6 +167,22 @@ class Calls(Panics):
         rest = tuple(args[fixed:])
         tail: Value = (Seq(rest, False, type_),) if rest else NIL
         return [*args[:fixed], tail]
+
+    def _is_scalar(self, func: Func) -> bool:
+        """True for functions that make numbers and texts of numbers and texts, and say nothing of panics."""
+        node = func.node
+        known = self.effects.scalar.get(id(node))
+        if known is None:
+            text = func.file.data[node.start : node.end]
+            loud = any(word in text for word in (b"panic(", b"recover(", b"Exit(", b"Fatal", b"Panic"))
+            types = [
+                self.types.resolve(p.type, func.file, func.package, func.scope)
+                for p in (*node.params, *node.results)
+            ]
+            basic = all(t is not None and self._is_basic(t) for t in types)
+            known = bool(node.results) and not loud and basic and func.receiver is None
+            self.effects.scalar[id(node)] = known
+        return known
 
     def _may_postpone(self, func: Func, args: list[Value], state: State) -> bool:
         if isinstance(func.node, s.FuncLit):

@@ -80,6 +80,7 @@ class Core:
         self.timers: list[tuple[int, Value, list[Value]]] = []  # deadlines, functions and their arguments
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
         self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
+        self.scalars_wait = False  # a simulation does not look at how numbers and texts are made
         self.goroutines_finish = False  # a simulation waits for the goroutines that it starts
         self.assume = False  # stand-ins for numbers that come from outside
         self.text_tested = False  # a text was compared or looked up: what it says may matter
