@@ -152,7 +152,7 @@ def audit(
     is the day that waivers are held against, by default this one.
     `checklist_file` is the team's own checklist, a Markdown file with boxes, by default the one that the
     configuration names, else the one in the folder that speaks of our items, if there is one.
-    `evidence` is a folder with the outputs of runs, by default `.zuno-audit/evidence` of the folder.
+    `evidence` is a folder with the outputs of runs, by default the configured one, else `.zuno-audit/evidence`.
     `semgrep` runs the rules that need it as well, by default as the configuration says, else not.
     `jobs` above 1 lets a second, forked process help where that is safe (Linux, no other threads).
     Raises UsageError for an unknown phase or a folder of evidence that is not there, SourceError when the
@@ -177,7 +177,7 @@ def audit(
     info = git_info(repository)
     shown = gather(
         repository,
-        None if evidence is None else Path(evidence),
+        setup.evidence(repository) if evidence is None else Path(evidence),
         checklist=checklist,
         items=(c.id for c in whole.controls),
         commit=info.commit,

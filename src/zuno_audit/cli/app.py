@@ -93,7 +93,12 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
     **SCOPE,
 )
 @click.option("--no-config", is_flag=True, help="Read no configuration.", **SCOPE)
-@click.option("--trust", is_flag=True, help="Use the rule folders that PATH's configuration names.", **SCOPE)
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Allow what PATH's configuration asks for: its own rule folders, semgrep.",
+    **SCOPE,
+)
 @click.option(
     "--strict", is_flag=True, help="Fail items that hold by meaning but not by the letter.", **SCOPE
 )

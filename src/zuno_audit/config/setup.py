@@ -42,6 +42,21 @@ class Setup:
     profiles: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    def evidence(self, repository: Repository) -> Path | None:
+        """The folder of evidence that the configuration names, if it lies in the repository.
+
+        Raises ConfigError for one that does not.
+        """
+        if not self.config.evidence:
+            return None
+        folder = repository.root / self.config.evidence
+        if not folder.is_dir() or not folder.resolve().is_relative_to(repository.root):
+            message = f"there is no folder {self.config.evidence!r} in the repository"
+            raise self.config.wrong(
+                message, "evidence", hint="`zuno-audit collect` fills a folder of evidence."
+            )
+        return folder
+
     def rule(self, rule_id: str) -> Rule:
         """A rule with the level that the configuration gives its findings."""
         rule = self.rules.rule(rule_id)
@@ -78,9 +93,12 @@ def set_up(
     """Reads the configuration and what follows from it; takes the excluded paths out of the repository.
 
     `config` is a file to read instead of the repository's own; `no_config` reads none. `trust` allows rule
-    folders of the repository. Raises ConfigError, RuleError, and UsageError for an unknown profile.
+    folders of the repository, and its own configuration to ask for semgrep.
+    Raises ConfigError, RuleError, and UsageError for an unknown profile.
     """
     settings, notes = (Config(), ()) if no_config else _settings(repository, config)
+    if settings.semgrep and config is None and not trust:
+        settings, notes = replace(settings, semgrep=False), (*notes, _semgrep_is_not_run(settings))
     roots = _roots(repository, settings, trust)
     libraries = tuple(_library(root) for root in roots)
     rules = _rules(roots)
@@ -187,6 +205,12 @@ def _choose(
 def _holder(libraries: tuple[Library, ...], profile: str) -> Library:
     """The folder that has the profile; the built-in one wins."""
     return next(library for library in libraries if profile in profile_names(library.root))
+
+
+def _semgrep_is_not_run(config: Config) -> Diagnostic:
+    """The audited repository alone cannot make a program run."""
+    message = "semgrep is not run because the audited repository asks for it: add --semgrep or --trust"
+    return Diagnostic(Level.WARNING, config.path, config.line("semgrep"), message)
 
 
 def _leave_out(repository: Repository, config: Config) -> tuple[Diagnostic, ...]:

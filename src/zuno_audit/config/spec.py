@@ -46,7 +46,7 @@ class ConfigSpec(Struct, forbid_unknown_fields=True, rename="kebab"):
     rules: Annotated[dict[str, RuleSetting], Meta(description="settings of single rules, by id")] = {}
     evidence: Annotated[str, Meta(max_length=MAX_TEXT, description="folder with outputs of runs")] = ""
     checklist: Annotated[str, Meta(max_length=MAX_TEXT, description="Markdown file with the checklist")] = ""
-    semgrep: Annotated[bool, Meta(description="run the rules that need semgrep, like `--semgrep`")] = False
+    semgrep: Annotated[bool, Meta(description="like `--semgrep`; asks for --trust")] = False
     rule_folders: Annotated[
         list[Path], Meta(max_length=20, description="folders like `rules/`; only read with --trust")
     ] = []

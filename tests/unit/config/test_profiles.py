@@ -204,3 +204,29 @@ def test_items_that_do_not_apply_bring_no_findings(tmp_path: Path) -> None:
     assert report.verdict("GRPC-3.2").status is Status.NOT_APPLICABLE
     assert report.verdict("GRPC-4.1").status is Status.NOT_APPLICABLE
     assert {f.rule for f in report.findings} & {"env-file-not-ignored", "migrations-not-run"} == set()
+
+
+def test_the_repository_alone_cannot_make_semgrep_run(tmp_path: Path) -> None:
+    config = "version: 1\nprofile: go-grpc\nsemgrep: true\n"
+    store = store_of(tmp_path, {**SHOP, "zuno-audit.yml": config})
+    setup = set_up(store.repository)
+    assert not setup.config.semgrep
+    assert [(d.level, d.line) for d in setup.diagnostics] == [(Level.WARNING, 3)]
+    assert set_up(store.repository, trust=True).config.semgrep
+    assert set_up(store.repository, config=tmp_path / "zuno-audit.yml").config.semgrep
+
+
+def test_evidence_lies_in_the_repository(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    root = project(tmp_path / "shop", "version: 1\n\nevidence: ops/evidence\n")
+    with pytest.raises(ConfigError) as caught:
+        audit(root)
+    assert caught.value.line == 3
+    (root / "ops").mkdir()
+    (root / "ops" / "evidence").symlink_to(elsewhere)
+    with pytest.raises(ConfigError):
+        audit(root)
+    (root / "ops" / "evidence").unlink()
+    (root / "ops" / "evidence").mkdir()
+    assert audit(root).result.profile == "zuno"

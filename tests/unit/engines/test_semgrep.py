@@ -264,8 +264,10 @@ def test_metavariables_are_fields_without_the_contents_of_literals(tmp_path: Pat
 @real
 def test_a_configuration_can_ask_for_it_and_the_command_line_can_refuse(tmp_path: Path, capsys: Any) -> None:
     root = tree(tmp_path, {"main.go": SKIPPED, "zuno-audit.yml": "version: 1\nsemgrep: true\n"})
-    assert main([str(root), "-f", "json", "-q"]) in (1, 3)
+    assert main([str(root), "-f", "json", "-q", "--trust"]) in (1, 3)
     assert '"rule": "tls-verification-off", "level": "error"' in " ".join(capsys.readouterr().out.split())
+    main([str(root), "-f", "json", "-q"])
+    assert "semgrep is not run because" in capsys.readouterr().out
     main([str(root), "-f", "json", "-q", "--no-semgrep"])
     assert "Not run: add --semgrep." in capsys.readouterr().out
 

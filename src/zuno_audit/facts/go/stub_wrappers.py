@@ -132,9 +132,7 @@ class StubWrappers:
                 break
         return ev, ends
 
-    def _run(
-        self, root: Declaration, node: s.FuncDecl, until: int | None
-    ) -> tuple[Evaluator, list[State]]:
+    def _run(self, root: Declaration, node: s.FuncDecl, until: int | None) -> tuple[Evaluator, list[State]]:
         ev = self.analysis.evaluator(limits=_LIMITS)
         ends: list[State] = []
 

@@ -273,7 +273,9 @@ ONE_PACKAGE: dict[str, tuple[str, list[str]]] = {
 
 
 # Not followed yet: a helper that is called through a field of a struct is unknown, and has no row of its own.
-NOT_YET = pytest.mark.xfail(strict=True, reason="calls of a helper through a struct field are not searched for")
+NOT_YET = pytest.mark.xfail(
+    strict=True, reason="calls of a helper through a struct field are not searched for"
+)
 
 
 @pytest.mark.parametrize(
