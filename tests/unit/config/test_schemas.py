@@ -1,6 +1,6 @@
 """The schemas in `docs/reference` are those of the types, and they say what the reader says.
 
-`zuno-audit schema config > docs/reference/config.schema.json` writes one anew (rule and profile likewise).
+`python tools/rule_pages.py` writes them anew.
 """
 
 from __future__ import annotations
