@@ -172,6 +172,8 @@ class Analysis:
     ) -> list[Construction]:
         """The construction as it is made when `helper` is handed to somebody who calls it.
 
+        Where the root itself calls it, by way of a variable or a field, that call is what it is seen from.
+
         A method value brings its receiver with it; the parameters are for the other side to choose.
         """
         found: list[Construction] = []
@@ -184,9 +186,10 @@ class Analysis:
             if is_new:
                 run.callers = {site.call.start for site in sites}
                 run.hand_over(helper)
-            calls = run.calls_at(construction.site)
-            if calls:
-                found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
+            for place, calls in run.by_call_of(helper, construction.site):
+                found.append(
+                    Construction(construction.site, root, calls[-1], run.evaluator, place, calls=calls)
+                )
         return found
 
     def _run_from(
@@ -353,6 +356,16 @@ class _Run:
                     receiver: Value = (Pointer(cell),)
                     bound = Func(method.node, method.file, method.package, None, receiver)
                     self.evaluator.run(bound, state=state)
+
+    def by_call_of(
+        self, helper: Declaration, made: Site
+    ) -> list[tuple[Site | None, tuple[Extern, ...]]]:
+        """The evaluations of a construction by the call of `helper` in the root's file that led to it."""
+        found: dict[Site | None, list[Extern]] = {}
+        for call, frames in self.hits.get(made.start, ()):
+            site = next((f.site for f in frames if f.func.node is helper.node), None)
+            found.setdefault(site if site is not None and site.file is self.root.file else None, []).append(call)
+        return [(site, tuple(calls)) for site, calls in found.items()]
 
     def calls_at(self, site: Site) -> tuple[Extern, ...]:
         """The evaluations of the construction at a site."""

@@ -83,6 +83,9 @@ class _Question:
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, path, name, below, set(), 0)
+        if not below and own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
+            seen_there = self.analysis.from_mentions(construction, construction.root, path, (name,))
+            below = [(c, self._judge(c)) for c in seen_there if c.seen_from is not None]
         if not below and own.depends_on_caller:
             own = self._handed_over(construction, construction.root, own, path, name)
         if below:
