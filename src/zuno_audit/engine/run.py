@@ -12,7 +12,7 @@ from zuno_audit.engine.share import can_share, run_shared
 from zuno_audit.errors import AuditError
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.catalog import TABLES
-from zuno_audit.facts.semgrep.wanted import NotRun
+from zuno_audit.facts.semgrep.wanted import RUN_SECONDS, NotRun
 from zuno_audit.matchers.dispatch import resolve_arguments, run_rule
 from zuno_audit.model.control import CheckRef
 from zuno_audit.model.finding import Diagnostic, Finding, Level
@@ -109,10 +109,11 @@ def run_isolated(
     """A run of one rule whatever happens inside it: a crash becomes a FAILED run and a diagnostic, and so
     does one that takes longer than `seconds`.
 
-    A rule whose engine was not run is OPEN; a diagnostic says so where that engine was asked for.
+    A rule whose engine was not run is OPEN; a diagnostic says so where that engine was asked for. The run of
+    that engine has a limit of its own, which comes on top.
     """
     try:
-        with limited(seconds):
+        with limited(seconds + RUN_SECONDS if rule.kind == "semgrep" else seconds):
             return run_rule(rule, store, arguments), ()
     except NotRun as why:
         told = (Diagnostic(Level.WARNING, "", 1, f"semgrep: {why}"),) if store.semgrep is not None else ()

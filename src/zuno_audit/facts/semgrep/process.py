@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from zuno_audit.errors import EngineError
+from zuno_audit.facts.semgrep.wanted import RUN_SECONDS
 
-TIMEOUT_SECONDS = 300  # 3,700 Go files and our rules take about a minute on two cores
 SECONDS_PER_FILE = 20  # for one rule
 MEMORY_MIB = 2000
 MAX_OUTPUT = 64 * 1024 * 1024
@@ -58,7 +58,7 @@ def run_semgrep(
     rules: Sequence[Mapping[str, Any]],
     files: Mapping[str, bytes],
     root: Path,
-    timeout: float = TIMEOUT_SECONDS,
+    timeout: float = RUN_SECONDS,
 ) -> Any:
     """semgrep's JSON about some contents, by the plain names that they are given for the run.
 
