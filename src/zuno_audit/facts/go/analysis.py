@@ -357,14 +357,14 @@ class _Run:
                     bound = Func(method.node, method.file, method.package, None, receiver)
                     self.evaluator.run(bound, state=state)
 
-    def by_call_of(
-        self, helper: Declaration, made: Site
-    ) -> list[tuple[Site | None, tuple[Extern, ...]]]:
+    def by_call_of(self, helper: Declaration, made: Site) -> list[tuple[Site | None, tuple[Extern, ...]]]:
         """The evaluations of a construction by the call of `helper` in the root's file that led to it."""
         found: dict[Site | None, list[Extern]] = {}
         for call, frames in self.hits.get(made.start, ()):
             site = next((f.site for f in frames if f.func.node is helper.node), None)
-            found.setdefault(site if site is not None and site.file is self.root.file else None, []).append(call)
+            found.setdefault(site if site is not None and site.file is self.root.file else None, []).append(
+                call
+            )
         return [(site, tuple(calls)) for site, calls in found.items()]
 
     def calls_at(self, site: Site) -> tuple[Extern, ...]:
