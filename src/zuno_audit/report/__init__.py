@@ -22,6 +22,7 @@ FORMATS: dict[str, tuple[str, dict[str, str]]] = {
     "html": ("html", {}),
     "github": ("github", {}),
     "junit": ("junit", {}),
+    "summary": ("summary", {}),
 }
 """Format name -> module of this package and the options that make the format."""
 

@@ -74,6 +74,7 @@ def test_stdout_holds_only_the_report(name: str, project: Path) -> None:
         "html": "<!DOCTYPE html>",
         "junit": "<?xml",
         "markdown": "# ",
+        "summary": "# ",
         "github": "::error ",
     }
     assert done.out.startswith(start.get(name, "zuno-audit"))
