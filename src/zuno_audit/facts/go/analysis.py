@@ -23,6 +23,7 @@ from zuno_audit.model.location import Location
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.go.injection import Injection
 
 MAX_CALLER_LEVELS = 5
 MAX_CALLERS = 60
@@ -61,6 +62,7 @@ class Analysis:
         self.effects = Effects(program, self.types)
         self.search = Search(program)
         self._runs: dict[object, _Run] = {}
+        self._injection: Injection | None = None
         self._made_in: dict[int, set[int]] = {}  # offsets of the constructions in a function
 
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
@@ -214,6 +216,37 @@ class Analysis:
         run.until = None
         return run, True
 
+    def from_injection(
+        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
+    ) -> list[Construction]:
+        """The construction in a function that a container of dependency injection calls."""
+        if not self.search.files_with(b"go.uber.org/fx") and not self.search.files_with(b"google/wire"):
+            return []
+        if self._injection is None:
+            from zuno_audit.facts.go.injection import Injection
+
+            self._injection = Injection(self)
+        injection = self._injection
+        found: list[Construction] = []
+        for handed in injection.handed:
+            func, made = handed.func, construction.site
+            around = func.file is made.file and func.node.start <= made.start < func.node.end
+            if func.node is not helper.node and not around:
+                continue
+            calls = self._made_in.get(id(construction.root.node), {made.start})
+            run = _Run(self, construction.root, calls, import_path, names, made.file.path)
+            run.use(injection.base.derive(lazy=True))
+            run.evaluator.eager.update((id(construction.root.node), id(helper.node), id(func.node)))
+            run.until = None
+            args = injection.arguments(handed)
+            run.evaluator.run(func, args, state=injection.state_for(handed))
+            hits = run.calls_at(made)
+            if hits:
+                found.append(
+                    Construction(made, construction.root, hits[-1], run.evaluator, calls=hits)
+                )
+        return found
+
     def from_objects(
         self,
         construction: Construction,
@@ -299,16 +332,20 @@ class _Run:
     ) -> None:
         self.root, self.calls, self.import_path, self.names = root, calls, import_path, names
         self.path = path or root.file.path
-        self.evaluator = analysis.evaluator()
-        self.evaluator.on_extern = self._watch
-        self.evaluator.on_func = self._watch_function
-        self.evaluator.on_literal = self._literal
+        self.use(analysis.evaluator())
         self.hits: dict[int, list[tuple[Extern, list[Frame]]]] = {}
         self.literals: list[tuple[Func, State]] = []
         self.until = max(calls) + 1 if calls and self.path == root.file.path else None
         self.anywhere = False  # calls at any place count
         self.callers: set[int] = set()  # offsets in the root's file of calls that lead to the wanted ones
         self.passed: set[int] = set()  # those of them that were evaluated
+
+    def use(self, evaluator: Evaluator) -> None:
+        """Watches what this evaluator does."""
+        self.evaluator = evaluator
+        evaluator.on_extern = self._watch
+        evaluator.on_func = self._watch_function
+        evaluator.on_literal = self._literal
 
     def evaluate(self) -> None:
         node = self.root.node

@@ -99,7 +99,12 @@ class _Question:
         self, construction: Construction, helper: Declaration, own: _Judgement, path: str, name: str
     ) -> _Judgement:
         """A construction in a function that nobody calls by name: a framework does."""
-        if not isinstance(helper.node, s.FuncDecl) or self._is_left_out(helper.file.path):
+        if self._is_left_out(helper.file.path):
+            return own
+        injected = [self._judge(c) for c in self.analysis.from_injection(construction, helper, path, (name,))]
+        if injected:
+            return _Judgement(all_of([j.unary for j in injected]), all_of([j.stream for j in injected]))
+        if not isinstance(helper.node, s.FuncDecl):
             return own
         seen = self.analysis.from_mentions(construction, helper, path, (name,))
         judged = [self._judge(one) for one in seen]
