@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go import client_frameworks
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
 from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
+from zuno_audit.facts.go.client_frameworks import FRAMEWORKS
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
-from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.program import Declaration, assumed_name
 from zuno_audit.facts.go.stub_wrappers import StubWrappers
 from zuno_audit.facts.go.values import Const, Extern, Input, State, Unknown
 from zuno_audit.languages.go import syntax as s
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 # Constructors of connections and the position of their first option.
 CONSTRUCTORS = {"NewClient": 1, "Dial": 1, "DialContext": 2}
+_CALLED = re.compile(rb"(?:\w+\.)?(\w+)\(")
 _TARGET = {"NewClient": 0, "Dial": 0, "DialContext": 1}
 
 
@@ -85,9 +88,23 @@ class Connections:
             rows.extend(
                 row for row in self._rows(construction, names) if not self.is_left_out(row.location.path)
             )
+        rows.extend(self._framework_rows())
         relevant = [p for p in files if any(n.encode() in (self._bytes(p)) for n in names)]
         rows.sort(key=lambda row: row.location)
         return Table("grpc_client", tuple(rows), tuple(relevant), self.problems(relevant))
+
+    def _framework_rows(self) -> Iterator[Entity]:
+        """Connections that go-zero, kratos and their like make."""
+        unseen = Guard("unknown", "the code around it is not reached by what is followed")
+        for framework in FRAMEWORKS:
+            made = self.analysis.constructions(
+                framework.path, *framework.names, leave_out=self.is_left_out
+            )
+            for construction in made:
+                call = construction.call
+                unary = unseen if call is None else framework.judge(construction.evaluator, call)
+                stream = unary if unary.guarded != "yes" else Guard("no", "the framework guards unary calls")
+                yield self._row(construction, ConnectionGuards(unary, stream))
 
     def _bytes(self, path: str) -> bytes:
         return self.analysis.program.repository.read(path) or b""
@@ -127,6 +144,9 @@ class Connections:
             for one in installed(ev, options, kind)
         ]
         found = all_of(paths)
+        better = any(p.guarded == "yes" or p.depends_on_caller for p in paths)
+        if ev.undecided_inputs and found.guarded == "no" and better:
+            found = Guard("unknown", "what the caller gives decides it", found.sites, depends_on_caller=True)
         broken = ev.unparsed()
         return Guard("unknown", f"{broken} does not parse", found.sites, broken=True) if broken else found
 
@@ -198,9 +218,7 @@ class Connections:
             made = self.analysis.location(construction.site)
             via = f"{made.path}:{made.line}"
         fields = {
-            "constructor": Answer(
-                f"grpc.{construction.call.name}" if construction.call is not None else None
-            ),
+            "constructor": Answer(self._constructor(construction)),
             "target": Answer(self._target(construction)),
             "via": Answer(via),
             **self.guard_fields(*self._with_stubs(construction, guards, location)),
@@ -220,8 +238,17 @@ class Connections:
             streams = True if any(use.has_streams for use in uses) else None
             return guards, location, overall(guards, streams)
         if not uses:
-            return guards, location, guards.unary
+            return guards, location, self._past_stubs(guards.unary)
+        if any(not use.connections and use.guards.unary.guarded == "unknown" for use in self._uses()):
+            return guards, location, Guard("unknown", "a stub may be built on it past its wrapper")
         return guards, location, all_of([overall(use.guards, use.has_streams) for use in uses])
+
+    def _past_stubs(self, guard: Guard) -> Guard:
+        """go-kit makes calls without a stub, and guards them one by one."""
+        files = self.analysis.search.files_with(b"/kit/circuitbreaker", b"/kit/transport/grpc")
+        if all(self.is_left_out(path) for path in files):
+            return guard
+        return Guard("unknown", "whether every endpoint on it has a breaker is not followed")
 
     def guard_fields(self, guards: ConnectionGuards, location: Location, whole: Guard) -> dict[str, Answer]:
         """The fields about breakers that connections and stubs share."""
@@ -253,12 +280,27 @@ class Connections:
             guard.guarded, f"{kind} calls: {guard.because}", proof, guard.broken and guard.guarded != "yes"
         )
 
+    @staticmethod
+    def _constructor(construction: Construction) -> str | None:
+        """Package and function, whatever name the import has."""
+        call, site = construction.call, construction.site
+        if call is not None:
+            return f"{assumed_name(call.path)}.{call.name}"
+        found = _CALLED.match(site.file.data, site.start, site.end)
+        return f"grpc.{found.group(1).decode()}" if found is not None else None
+
     def _target(self, construction: Construction) -> str | None:
-        call = construction.call
-        if call is None or not call.args:
+        calls = construction.calls or ((construction.call,) if construction.call is not None else ())
+        targets = {self._target_of(construction.evaluator, call) for call in calls}
+        return targets.pop() if len(targets) == 1 else None
+
+    def _target_of(self, ev: Evaluator, call: Extern) -> str | None:
+        if not call.args:
             return None
+        if call.path != lib.GRPC:
+            return client_frameworks.target(ev, call)
         index = _TARGET.get(call.name, 0)
-        value = construction.evaluator.force(call.args[index]) if index < len(call.args) else ()
+        value = ev.force(call.args[index]) if index < len(call.args) else ()
         if len(value) == 1 and isinstance(value[0], Const) and isinstance(value[0].value, str):
             return re.sub(r"//[^/@\s]+@", "//****@", value[0].value)
         return None

@@ -6,6 +6,7 @@ The evaluator postpones calls that change nothing. "May change" is safe to say t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.types import Type
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zuno_audit.languages.go.parse import GoFile
 
 _OWN = frozenset(FileKind) - {FileKind.VENDORED, FileKind.TEST}
+_ENDS = re.compile(r"Fatal|Panic|Exit|Goexit")  # of a process, a goroutine or a path
 _CHANGING_METHODS = frozenset(
     [
         "Add",
@@ -54,8 +56,10 @@ class Effects:
         self.program, self.types = program, types
         self._writes: dict[int, bool] = {}
         self._captured: dict[int, bool] = {}
+        self._literals: dict[int, bool] = {}
         self.scalar: dict[int, bool] = {}  # by function node: makes numbers and texts of such
         self._read_into: dict[tuple[str, str], bool] = {}
+        self._parts_set: dict[tuple[str, str], frozenset[str]] = {}
         self._imported_by: dict[str, list[str]] = {}
         self._assignments: dict[tuple[str, str], list[tuple[Declaration, s.Assign]]] = {}
 
@@ -65,6 +69,15 @@ class Effects:
         if known is None:
             self._writes[id(node)] = False  # recursion adds nothing of its own
             known = self._writes[id(node)] = _Scan(self, node, file, package).writes()
+        return known
+
+    def has_literals(self, node: s.Node) -> bool:
+        """True when there is a function literal or an address inside a statement."""
+        known = self._literals.get(id(node))
+        if known is None:
+            known = self._literals[id(node)] = any(
+                isinstance(x, s.FuncLit) or (isinstance(x, s.Unary) and x.op == "&") for x in s.walk(node)
+            )
         return known
 
     def assigns_captured(self, node: s.FuncLit) -> bool:
@@ -128,6 +141,46 @@ class Effects:
                         if any(self._is_global(x, name, alias, owner is package, function) for x in pointed):
                             return True
         return False
+
+    def parts_set(self, package: Package, name: str) -> frozenset[str]:
+        """The fields of a package-level variable that are assigned somewhere; `[]` stands for elements."""
+        key = (package.path, name)
+        if key not in self._parts_set:
+            self._parts_set[key] = frozenset(self._find_parts(package, name))
+        return self._parts_set[key]
+
+    def _find_parts(self, package: Package, name: str) -> Iterator[str]:
+        pattern = re.compile(rb"\b" + name.encode() + rb"\s*[.\[][^=\n]*(?:[^=!<>:]=[^=]|\+\+|--)")
+        for path in self._candidates(package, name):
+            data = self.program.repository.read(path)
+            file = self.program.file(path) if data is not None and pattern.search(data) else None
+            owner = self.program.package_of(path)
+            if file is None or owner is None:
+                continue
+            alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
+            for function in file.functions_with(name.encode()):
+                for node in s.nodes_of(function):
+                    if isinstance(node, s.Assign | s.IncDec):
+                        targets = node.lhs if isinstance(node, s.Assign) else [node.x]
+                        for target in targets:
+                            part = self._part_of(target, name, alias, owner is package, function)
+                            if part:
+                                yield part
+
+    def _part_of(
+        self, target: s.Expr, name: str, alias: str | None, inside: bool, function: s.FuncDecl
+    ) -> str:
+        """The first step from a package-level variable to what is assigned, or the empty string."""
+        part = ""
+        while isinstance(target, s.Selector | s.Index | s.Star):
+            if self._is_global(target, name, alias, inside, function):
+                return part
+            if isinstance(target, s.Selector):
+                part = target.sel
+            elif isinstance(target, s.Index):
+                part = "[]"
+            target = target.x
+        return part if self._is_global(target, name, alias, inside, function) else ""
 
     def _candidates(self, package: Package, name: str) -> list[str]:
         """The files that can see a package-level variable; those of vendored packages only those beside it."""
@@ -261,6 +314,8 @@ class _Scan:
             if isinstance(declared.node, s.FuncDecl):
                 return self.effects.writes(declared.node, declared.file, declared.package)
             return isinstance(declared.node, s.ValueSpec)
+        if name == "panic":
+            return True
         if name in ("copy", "delete", "clear", "close"):
             return bool(call.args) and root_name(call.args[0]) not in self.fresh
         return False
@@ -272,11 +327,17 @@ class _Scan:
             if declared is not None and isinstance(declared.node, s.FuncDecl):
                 return self.effects.writes(declared.node, declared.file, declared.package)
             return declared is None or isinstance(declared.node, s.ValueSpec)
-        return any(
-            isinstance(a, s.Unary) and a.op == "&" and root_name(a) not in self.fresh for a in call.args
-        ) or (_changes(name) and any(root_name(a) in self.params for a in call.args))
+        return (
+            _ENDS.match(name) is not None
+            or any(
+                isinstance(a, s.Unary) and a.op == "&" and root_name(a) not in self.fresh for a in call.args
+            )
+            or (_changes(name) and any(root_name(a) in self.params for a in call.args))
+        )
 
     def _method_changes(self, fun: s.Selector, call: s.Call) -> bool:
+        if _ENDS.match(fun.sel) is not None:
+            return True
         type_ = self._static_type(fun.x)
         if type_ is None:
             root = root_name(fun.x)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
 _MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)\"?", re.MULTILINE)
+_GO_VERSION = re.compile(r"^\s*go\s+(\d+)\.(\d+)", re.MULTILINE)
 _LOCAL_REPLACE = re.compile(
     r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE
 )
@@ -160,6 +161,7 @@ class Program:
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
         self._mattering: dict[str, bool] = {}
+        self._per_round: dict[str, bool] = {}
         self._by_path: dict[str, Package | None] = {}
         self._package_names: dict[str, str] = {}
 
@@ -220,6 +222,14 @@ class Program:
             known = any(word in data for data in files for word in _FOLLOWED)
             self._mattering[vendored] = known
         return known
+
+    def has_loop_variables_per_round(self, path: str) -> bool:
+        """Whether variables of a `for` are made anew for each round: since Go 1.22, as go.mod says."""
+        prefix = next((p for p, _ in self._modules if path.startswith(p)), "")
+        if prefix not in self._per_round:
+            found = _GO_VERSION.search(self.repository.text(prefix + "go.mod") or "")
+            self._per_round[prefix] = found is None or (int(found.group(1)), int(found.group(2))) >= (1, 22)
+        return self._per_round[prefix]
 
     def is_followed(self, path: str) -> bool:
         """False for files of vendored packages that are libraries like any other."""

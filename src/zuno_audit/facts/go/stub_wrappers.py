@@ -183,16 +183,27 @@ class StubWrappers:
         if missing is not None:
             return missing
         guards: list[Guard] = []
-        methods = [m for m in sorted(package.method_names(type_.name)) if m[:1].isupper()]
-        for method in methods[:MAX_METHODS]:
+        names = package.method_names(type_.name)
+        for method in sorted(names)[:MAX_METHODS]:
             declared = package.method(type_.name, method)
-            if declared is not None and isinstance(declared.node, s.FuncDecl):
+            if declared is None or not isinstance(declared.node, s.FuncDecl):
+                continue
+            if method[:1].isupper() or self._is_used_outside(declared, names):
                 found = self._method(ev, state, cell, declared, construction)
                 if found.because != NEVER:
                     guards.append(found)
         if not guards:
             return Guard("no", f"no method of {type_.name} makes a call through a breaker")
         return all_of(guards)
+
+    def _is_used_outside(self, declared: Declaration, siblings: set[str]) -> bool:
+        """True for a method that something else than the wrapper's own methods calls or hands on."""
+        search = self.analysis.search
+        for site in (*search.callers(declared), *search.mentions(declared)):
+            node = site.root.node
+            if not isinstance(node, s.FuncDecl) or node.receiver is None or node.name not in siblings:
+                return True
+        return False
 
     def _promoted(self, type_: Type, field: str, construction: Construction, name: str) -> Guard | None:
         """An embedded stub brings methods along that the wrapper does not have itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from zuno_audit.facts.go.field_writes import FieldWrites
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Types:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.field_writes = FieldWrites(self)
         self._interned: dict[object, Type] = {}
         self._implementations: dict[tuple[int, str], list[Declaration]] = {}
         self._resolved: dict[int, tuple[s.Expr, Type | None]] = {}

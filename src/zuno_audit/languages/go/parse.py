@@ -41,7 +41,7 @@ class GoFile:
             again = _parser().parse(_NEW_CALL.sub(_NEW_ALIAS, data))
             tree = tree if again.root_node.has_error else again
         self._tree = tree
-        self.error_line = _first_error_line(tree.root_node) if tree.root_node.has_error else 0
+        self.error_line = _first_error_line(tree.root_node, data) if tree.root_node.has_error else 0
         self.package = ""
         self.imports: list[syntax.ImportSpec] = []
         self.bound_imports: dict[str, str] | None = None  # filled by whoever can resolve package names
@@ -186,14 +186,25 @@ def _receiver_name(node: TreeNode) -> str:
     return lower.embedded_name(params[0].type) if params else ""
 
 
-def _first_error_line(root: TreeNode) -> int:
+def _first_error_line(root: TreeNode, data: bytes) -> int:
+    """The first line with a syntax error, or 0 when the grammar only misses a semicolon that Go does not want."""
     stack = [root]
-    best = 0
+    lines: list[int] = []
     while stack:
         node = stack.pop()
         if node.is_error or node.is_missing:
-            line = node.start_point[0] + 1
-            best = line if best == 0 else min(best, line)
+            lines.append(node.start_point[0] + 1)
         elif node.has_error:
-            stack.extend(node.children)
-    return best or 1
+            inside = [c for c in node.children if c.is_error or c.is_missing or c.has_error]
+            stack.extend(inside)
+            if not inside and not _is_closed_group(node, data):
+                lines.append(node.start_point[0] + 1)
+    return min(lines, default=0)
+
+
+def _is_closed_group(node: TreeNode, data: bytes) -> bool:
+    """True for `const ( a = 1; b )`: a semicolon may be omitted before a closing bracket (specification,
+    "Semicolons"), but the grammar misses it, in a token that it does not show."""
+    if node.type not in ("const_declaration", "var_declaration", "type_declaration"):
+        return False
+    return data[node.start_byte : node.end_byte].endswith(b")")

@@ -140,6 +140,8 @@ class Branches(Statements):
                 entries.append(remaining)
                 remaining = None
             else:
+                if any(isinstance(v, Input) for v in tag):
+                    self.undecided_inputs = True
                 branch = remaining.fork()
                 narrowed = self._narrow_clause(clause, stmt, inner, branch)
                 entries.append(branch if narrowed else None)

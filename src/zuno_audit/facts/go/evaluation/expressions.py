@@ -204,6 +204,8 @@ class Expressions(Operators):
         at = key_of(keys)
         if isinstance(at, str):
             self.text_tested = True
+        elif at is None and any(isinstance(k, Input) for k in keys):
+            self.undecided_inputs = True
         out: Value = ()
         ok: Value = ()
         for v in self.force(owner):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from zuno_audit.facts.go.evaluation.branches import Branches
 from zuno_audit.facts.go.evaluation.records import (
     Loop,
     Scope,
+    WorkLimitError,
 )
 from zuno_audit.facts.go.values import (
     Const,
@@ -27,9 +26,6 @@ from zuno_audit.facts.go.values import (
 )
 from zuno_audit.languages.go import syntax as s
 
-if TYPE_CHECKING:
-    pass
-
 
 class Loops(Branches):
     """Executes loops: exactly while conditions are known, else for zero, one and two rounds."""
@@ -46,6 +42,10 @@ class Loops(Branches):
         scope.frame.loops.pop()
 
     def _labeled(self, stmt: s.Labeled, scope: Scope, state: State) -> State | None:
+        frame = scope.frame
+        frame.labels.add(stmt.label)
+        joined = join([state, *frame.gotos.pop(stmt.label, ())])
+        state = state if joined is None else joined
         self._pending_label = stmt.label
         if isinstance(stmt.stmt, s.For | s.Range | s.Switch | s.TypeSwitch | s.Select):
             return self.exec(stmt.stmt, scope, state)
@@ -58,6 +58,11 @@ class Loops(Branches):
     def _branch(self, stmt: s.Branch, scope: Scope, state: State) -> State | None:
         if stmt.keyword == "fallthrough":
             return state
+        if stmt.keyword == "goto":
+            if stmt.label is None or stmt.label in scope.frame.labels:
+                raise WorkLimitError  # a loop made of jumps
+            scope.frame.gotos.setdefault(stmt.label, []).append(state)
+            return None
         for loop in reversed(scope.frame.loops):
             if stmt.label is not None and loop.label != stmt.label:
                 continue
@@ -67,7 +72,7 @@ class Loops(Branches):
             if stmt.keyword == "continue" and loop.is_loop:
                 loop.continues.append(state)
                 return None
-        return None if stmt.keyword != "goto" else state
+        return None
 
     def _for(self, stmt: s.For, scope: Scope, state: State) -> State | None:
         inner = Scope(scope, scope.frame)
@@ -85,30 +90,52 @@ class Loops(Branches):
     def _iterate(self, stmt: s.For, scope: Scope, state: State, loop: Loop) -> State | None:
         """Runs a loop exactly while its condition is known, else for zero, one and two rounds."""
         current: State | None = state
+        loop.scope = scope
+        loop.copies = bool(scope.names) and self._copies_variables(stmt, scope)
         for _ in range(self.limits.unroll):
             if current is None:
                 return join(loop.breaks)
-            condition = self.truth(self.eval(stmt.cond, scope, current)) if stmt.cond is not None else True
+            condition = (
+                self.truth(self.eval(stmt.cond, loop.scope, current)) if stmt.cond is not None else True
+            )
             if condition is False:
                 return join([current, *loop.breaks])
             if condition is None:
-                return self._iterate_unknown(stmt, scope, current, loop)
+                return self._iterate_unknown(stmt, current, loop)
             if stmt.cond is None and (self.lazy or len(loop.breaks) > 0):
-                return self._iterate_unknown(stmt, scope, current, loop)
-            current = self._round(stmt, scope, current, loop)
-        return join([current, *loop.breaks])
+                return self._iterate_unknown(stmt, current, loop)
+            current = self._round(stmt, current, loop)
+        return join(loop.breaks) if current is None else self._iterate_unknown(stmt, current, loop)
 
-    def _round(self, stmt: s.For, scope: Scope, state: State, loop: Loop) -> State | None:
+    def _copies_variables(self, stmt: s.For, scope: Scope) -> bool:
+        """True when each round has variables of its own and something could tell (since Go 1.22)."""
+        frame = scope.frame
+        return self.effects.has_literals(stmt) and self.program.has_loop_variables_per_round(frame.file.path)
+
+    def _round(self, stmt: s.For, state: State, loop: Loop) -> State | None:
+        assert loop.scope is not None
         loop.continues = []
-        end = self._block(stmt.body, scope, state)
+        end = self._block(stmt.body, loop.scope, state)
         end = join([end, *loop.continues])
+        if end is not None and loop.copies:
+            loop.scope = self._copied(loop.scope, end)
         if end is not None and stmt.post is not None:
-            end = self.exec(stmt.post, scope, end)
+            end = self.exec(stmt.post, loop.scope, end)
         return end
 
-    def _iterate_unknown(self, stmt: s.For, scope: Scope, state: State, loop: Loop) -> State | None:
+    def _copied(self, scope: Scope, state: State) -> Scope:
+        """Variables for the next round, with the values that those of this round have."""
+        fresh = Scope(scope.parent, scope.frame)
+        for name, cell in scope.names.items():
+            self._declare(name, self.read(cell, state), fresh, state)
+        return fresh
+
+    def _iterate_unknown(self, stmt: s.For, state: State, loop: Loop) -> State | None:
         ends: list[State | None] = [state]
         current: State | None = state
+        loop.copies = False
+        scope = loop.scope
+        assert scope is not None
         for _ in range(2):
             if current is None:
                 break
@@ -118,7 +145,7 @@ class Loops(Branches):
                     break
                 if not self.narrow(stmt.cond, True, scope, start):
                     break
-            after = self._round(stmt, scope, start, loop)
+            after = self._round(stmt, start, loop)
             current = self._blur(current, after)
             ends.append(current)
         result = join(ends if stmt.cond is not None else [])

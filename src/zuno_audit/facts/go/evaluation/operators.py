@@ -155,15 +155,23 @@ class Operators(Selectors):
     ) -> Value:
         nil_test = isinstance(expr.y, s.Ident) and expr.y.name == "nil" and scope.lookup("nil") is None
         if nil_test:
-            if any(isinstance(v, Lazy) for v in left) and self.lazy:
+            if self.lazy and any(isinstance(v, Lazy) and not _is_lone(v) for v in left):
                 return (Unknown("nil test"),)
-            answers = {self.is_nil(v) for v in left}
+            answers = {self.is_nil(v) for v in self.force(left)}
         else:
             answers = {self._equal(x, y) for x in self.force(left) for y in self.force(right)}
             self._note_equality(op, self.force(left), self.force(right), expr, scope)
         if len(answers) != 1 or None in answers:
-            return (Unknown("comparison"),)
+            return self._undecided(op, (*left, *right), self._site(expr, scope))
         return (Const(answers.pop() is (op == "==")),)
+
+    @staticmethod
+    def _undecided(op: str, operands: Value, site: Site) -> Value:
+        """The result of a comparison that is not known: the caller's to decide where an operand is."""
+        for v in operands:
+            if isinstance(v, Input):
+                return (Input(f"{v.origin} (compared)", None, (v.key, op, site.start), site),)
+        return (Unknown("comparison"),)
 
     def _note_equality(self, op: str, left: Value, right: Value, expr: s.Binary, scope: Scope) -> None:
         if self.comparisons is None or len(left) != 1 or len(right) != 1:
@@ -195,3 +203,11 @@ class Operators(Selectors):
             same_name = (x.path, x.name) == (y.path, y.name) and x.recv is None and y.recv is None
             return True if same_name else None
         return None
+
+
+def _is_lone(lazy: Lazy) -> bool:
+    """True for the only result of a call that is no error: whether it is nil says nothing of other results."""
+    results = lazy.call.func.node.results
+    return len(results) == 1 and not (
+        isinstance(results[0].type, s.Ident) and results[0].type.name == "error"
+    )

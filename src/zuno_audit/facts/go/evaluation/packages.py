@@ -20,11 +20,17 @@ from zuno_audit.facts.go.values import (
     Const,
     Extern,
     Func,
+    Map,
+    MapData,
     Nil,
+    Pointer,
+    Seq,
     Site,
     State,
+    Struct,
     TypeValue,
     Unknown,
+    Val,
     Value,
     merge,
     union,
@@ -118,9 +124,31 @@ class Packages(Memory):
         for assigned in self.effects.assignments_to_global(package, name):
             given = self._assigned_value(assigned, cell, value)
             value = given if _in_init(*assigned) else merge(value, given)
+        for part in sorted(self.effects.parts_set(package, name)):
+            value = tuple(self._loosened(v, part) for v in self.force(value))
         if self.effects.is_read_into(package, name):  # flag.BoolVar(&name, ...)
             return tuple(self._overwritten(v, State(), "a library", 0) for v in self.force(value))
         return value
+
+    def _loosened(self, v: Val, part: str) -> Val:
+        """A value of which a field (or an element, `[]`) is assigned in some function."""
+        if isinstance(v, Pointer) and not v.path:
+            self.heap[v.cell] = tuple(self._loosened(x, part) for x in self.read(v.cell, State()))
+        elif isinstance(v, Map) and part == "[]":
+            data = self.read(v.cell, State())
+            self.heap[v.cell] = tuple(MapData(d.entries, True) if isinstance(d, MapData) else d for d in data)
+        elif isinstance(v, Seq) and part == "[]":
+            under = self.types.underlying(v.type) if v.type is not None else None
+            elem = under.elem if under is not None else None
+            unknown: Value = (Unknown("an element that is set elsewhere", type_=elem),)
+            return Seq(tuple(union(item, unknown) for item in v.items), v.open, v.type, v.site)
+        elif isinstance(v, Struct):
+            type_ = self.types.field_type(v.type, part) if v.type is not None else None
+            set_elsewhere: Value = (Unknown(f"field {part} is set elsewhere", type_=type_),)
+            return Struct(
+                v.type, {**v.fields, part: union(self._field(v, part), set_elsewhere)}, v.open, v.site
+            )
+        return v
 
     def _embedded_text(self, spec: s.ValueSpec, file: GoFile, package: Package) -> Const | None:
         """The file that `//go:embed` puts into a string or byte slice (documentation of package embed)."""

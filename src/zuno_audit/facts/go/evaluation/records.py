@@ -101,7 +101,9 @@ class Frame:
         "escapes",
         "file",
         "func",
+        "gotos",
         "has_defers",
+        "labels",
         "loops",
         "package",
         "panic",
@@ -122,6 +124,8 @@ class Frame:
         self.returns: list[tuple[list[Value], State]] = []
         self.panics: list[tuple[Value, State]] = []
         self.loops: list[Loop] = []
+        self.gotos: dict[str, list[State]] = {}  # paths that jump to labels further down
+        self.labels: set[str] = set()  # labels that were passed
         self.result_cells: list[Cell] = []
         self.result_types: list[Type | None] = []
         self.defer_cell: Cell = None
@@ -133,13 +137,15 @@ class Frame:
 class Loop:
     """A statement that `break` or `continue` can leave."""
 
-    __slots__ = ("breaks", "continues", "is_loop", "label")
+    __slots__ = ("breaks", "continues", "copies", "is_loop", "label", "scope")
 
     def __init__(self, label: str | None, is_loop: bool) -> None:
         self.label = label
         self.is_loop = is_loop
         self.breaks: list[State] = []
         self.continues: list[State] = []
+        self.scope: Scope | None = None  # the variables of the present round of a `for`
+        self.copies = False  # each round has variables of its own
 
 
 class Panic:

@@ -196,6 +196,8 @@ class Selectors(Packages):
             field_type = self.types.find_field(type_, name)
             if field_type is not None:
                 if isinstance(v, Input):
+                    if not field_type[0] and self.types.field_writes.never_written(type_, name):
+                        return self.zero(field_type[1])
                     return (Input(f"{v.origin}.{name}", field_type[1], (v.key, name), site),)
                 return (Unknown(f"{getattr(v, 'reason', 'value')}, field {name}", site, type_=field_type[1]),)
             method = self._method(type_, name, (v,), state, site)

@@ -21,6 +21,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    join,
     key_of,
     union,
 )
@@ -31,12 +32,20 @@ class Statements(Calls):
     """Executes statements (specification, "Statements")."""
 
     def _stmts(self, stmts: list[s.Stmt], scope: Scope, state: State) -> State | None:
-        for stmt in stmts:
+        for i, stmt in enumerate(stmts):
             after = self.exec(stmt, scope, state)
             if after is None or after.dead:
-                return None
+                return self._resume(stmts[i + 1 :], scope) if scope.frame.gotos else None
             state = after
         return state
+
+    def _resume(self, stmts: list[s.Stmt], scope: Scope) -> State | None:
+        """Goes on where a path jumped to (specification, "Goto statements")."""
+        for i, stmt in enumerate(stmts):
+            if isinstance(stmt, s.Labeled) and stmt.label in scope.frame.gotos:
+                state = join(scope.frame.gotos.pop(stmt.label))
+                return None if state is None else self._stmts(stmts[i:], scope, state)
+        return None
 
     def exec(self, stmt: s.Stmt, scope: Scope, state: State) -> State | None:
         """Executes a statement; None when no path goes on behind it."""
@@ -126,6 +135,12 @@ class Statements(Calls):
             if len(pointers) > 1:
                 for p in pointers:
                     self.store(p.cell, (*p.path, lhs.sel), value, state, strong=False)
+                return
+        elif isinstance(lhs, s.Star):
+            pointers = [v for v in self.force(self.eval(lhs.x, scope, state)) if isinstance(v, Pointer)]
+            if len(pointers) > 1:
+                for p in pointers:
+                    self.store(p.cell, p.path, value, state, strong=False)
                 return
         target = self._address(lhs, scope, state)
         if target is not None:
