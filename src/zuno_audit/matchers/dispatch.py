@@ -8,7 +8,7 @@ from importlib import import_module
 
 from zuno_audit.errors import RuleError
 from zuno_audit.facts.base import FactStore
-from zuno_audit.facts.semgrep.wanted import SemgrepFile
+from zuno_audit.facts.semgrep.wanted import NOT_ASKED, NotRun, SemgrepFile
 from zuno_audit.matchers.quantifier import run_over
 from zuno_audit.matchers.template import render
 from zuno_audit.model.control import CheckRef
@@ -50,12 +50,14 @@ def run_rule(rule: Rule, store: FactStore, arguments: Mapping[str, str]) -> Rule
 
 
 def table_of(rule: Rule, store: FactStore) -> Table:
-    """The table that a rule quantifies over."""
+    """The table that a rule quantifies over. Raises NotRun when the second engine was not asked for."""
     if rule.table.startswith(QUERY_TABLE):
         from zuno_audit.facts.query import query_table
 
         return store.get(query_table(rule.table.removeprefix(QUERY_TABLE), rule.queries))
     if rule.table.startswith(SEMGREP_TABLE):
+        if store.semgrep is None:  # said here already, so that a plain audit imports nothing for it
+            raise NotRun(NOT_ASKED)
         from zuno_audit.facts.semgrep.table import semgrep_table
 
         return store.whole(store.get(semgrep_table(semgrep_file(rule))))
