@@ -97,9 +97,7 @@ class Connections:
         """Connections that go-zero, kratos and their like make."""
         unseen = Guard("unknown", "the code around it is not reached by what is followed")
         for framework in FRAMEWORKS:
-            made = self.analysis.constructions(
-                framework.path, *framework.names, leave_out=self.is_left_out
-            )
+            made = self.analysis.constructions(framework.path, *framework.names, leave_out=self.is_left_out)
             for construction in made:
                 call = construction.call
                 unary = unseen if call is None else framework.judge(construction.evaluator, call)

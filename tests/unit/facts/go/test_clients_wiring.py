@@ -781,3 +781,95 @@ def test_wrappers_of_stubs_and_connections(tmp_path: Path, name: str) -> None:
     code, expected = WRAPPERS[name]
     (row,) = rows(tmp_path, code)
     assert row.breaker == expected
+
+
+FRAMEWORKS = {
+    # code, constructor, target, answer
+    "go-zero, configured by a file": (
+        """
+type Config struct{ Pay zrpc.RpcClientConf }
+
+func main() {
+	var c Config
+	conf.MustLoad("etc/pay.yaml", &c)
+	client := zrpc.MustNewClient(c.Pay)
+	_ = client
+}
+""",
+        "zrpc.MustNewClient",
+        None,
+        "yes",
+    ),
+    "go-zero, by target": (
+        """
+func main() {
+	client, _ := zrpc.NewClientWithTarget("pay:1")
+	_ = client
+}
+""",
+        "zrpc.NewClientWithTarget",
+        "pay:1",
+        "yes",
+    ),
+    "go-zero, turned off": (
+        """
+func main() {
+	client, _ := zrpc.NewClient(zrpc.RpcClientConf{
+		Target:      "pay:1",
+		Middlewares: zrpc.ClientMiddlewaresConf{Breaker: false},
+	})
+	_ = client
+}
+""",
+        "zrpc.NewClient",
+        None,
+        "no",
+    ),
+    "kratos": (
+        """
+func main() {
+	conn, _ := kgrpc.DialInsecure(context.Background(),
+		kgrpc.WithEndpoint("discovery:///pay"),
+		kgrpc.WithMiddleware(recovery.Recovery(), kbreaker.Client()),
+	)
+	_ = conn
+}
+""",
+        "grpc.DialInsecure",
+        "discovery:///pay",
+        "yes",
+    ),
+    "kratos without": (
+        """
+func main() {
+	conn, _ := kgrpc.DialInsecure(context.Background(),
+		kgrpc.WithEndpoint("discovery:///pay"),
+		kgrpc.WithMiddleware(recovery.Recovery()),
+	)
+	_ = conn
+}
+""",
+        "grpc.DialInsecure",
+        "discovery:///pay",
+        "no",
+    ),
+}
+KRATOS = "github.com/go-kratos/kratos/v2/"
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_frameworks(tmp_path: Path, name: str) -> None:
+    code, constructor, target, expected = FRAMEWORKS[name]
+    imports = {
+        "conf": "github.com/zeromicro/go-zero/core/conf",
+        "kgrpc": KRATOS + "transport/grpc",
+        "kbreaker": KRATOS + "middleware/circuitbreaker",
+        "recovery": KRATOS + "middleware/recovery",
+        "zrpc": "github.com/zeromicro/go-zero/zrpc",
+        "context": "context",
+    }
+    used = "".join(f'\t{n} "{path}"\n' for n, path in imports.items() if f"{n}." in code)
+    main = f"package main\n\nimport (\n{used})\n{code}"
+    (row,) = table(analyse(tmp_path, {"main.go": main})).rows
+    found = [row.get(n).value for n in ("constructor", "target", "circuit_breaker")]
+    assert found == [constructor, target, expected]

@@ -90,7 +90,7 @@ ONE_PACKAGE: dict[str, tuple[str, list[str]]] = {
     ),
     "struct without options": (
         "type app struct { opts []grpc.ServerOption }\nfunc (a *app) run() { _ = grpc.NewServer(a.opts...) }\nfunc main() { (&app{}).run() }",
-        ["nn", "nn via main.go"],
+        ["nn"],
     ),
     "options set in a method": (
         f"type app struct {{ opts []grpc.ServerOption }}\nfunc (a *app) init() {{ a.opts = append(a.opts, {U}) }}\nfunc (a *app) run() {{ _ = grpc.NewServer(a.opts...) }}\nfunc main() {{ a := &app{{}}; a.init(); a.run() }}",
@@ -265,6 +265,66 @@ ONE_PACKAGE: dict[str, tuple[str, list[str]]] = {
         f"type app struct {{ mk func(...grpc.ServerOption) *grpc.Server }}\nfunc mk(o ...grpc.ServerOption) *grpc.Server {{ return grpc.NewServer(o...) }}\nfunc main() {{ a := app{{mk: mk}}; _ = a.mk({U}) }}",
         ["yn", "yn via main.go"],
     ),
+    "helper that ends the process": (
+        f'func die(err error) {{ log.Fatal(err) }}\nfunc opts() ([]grpc.ServerOption, error) {{ if len(os.Args) < 2 {{ return nil, errors.New("x") }}; return []grpc.ServerOption{{{U}}}, nil }}\nfunc main() {{ o, err := opts(); if err != nil {{ die(err) }}; _ = grpc.NewServer(o...) }}',
+        ["yn"],
+    ),
+    "helper that only logs": (
+        f'func note(err error) {{ log.Print(err) }}\nfunc opts() ([]grpc.ServerOption, error) {{ if len(os.Args) < 2 {{ return nil, errors.New("x") }}; return []grpc.ServerOption{{{U}}}, nil }}\nfunc main() {{ o, err := opts(); if err != nil {{ note(err) }}; _ = grpc.NewServer(o...) }}',
+        ["nn"],
+    ),
+    "must helper": (
+        f'func must[T any](v T, err error) T {{ if err != nil {{ panic(err) }}; return v }}\nfunc opts() ([]grpc.ServerOption, error) {{ if len(os.Args) < 2 {{ return nil, errors.New("x") }}; return []grpc.ServerOption{{{U}}}, nil }}\nfunc main() {{ _ = grpc.NewServer(must(opts())...) }}',
+        ["yn"],
+    ),
+    "configuration in a package variable, changed in main": (
+        f"type config struct {{ safe bool }}\nvar cfg = config{{safe: true}}\nfunc New() *grpc.Server {{ var o []grpc.ServerOption; if cfg.safe {{ o = append(o, {U}) }}; return grpc.NewServer(o...) }}\nfunc main() {{ cfg.safe = false; _ = New() }}",
+        ["nn"],
+    ),
+    "flag in a package variable": (
+        f'var safe = true\nfunc init() {{ flag.BoolVar(&safe, "safe", true, "") }}\nfunc main() {{ var o []grpc.ServerOption; if safe {{ o = append(o, {U}) }}; _ = grpc.NewServer(o...) }}',
+        ["nn"],
+    ),
+    "configuration decoded over its defaults": (
+        f"type config struct {{ Safe bool }}\nfunc main() {{ c := config{{Safe: true}}; _ = yaml.Unmarshal(nil, &c); var o []grpc.ServerOption; if c.Safe {{ o = append(o, {U}) }}; _ = grpc.NewServer(o...) }}",
+        ["nn"],
+    ),
+    "field that no decoder sets": (
+        f'type config struct {{ Port int; Options []grpc.ServerOption `yaml:"-"` }}\nfunc main() {{ c := config{{Options: {OPTS}}}; _ = yaml.Unmarshal(nil, &c); _ = grpc.NewServer(c.Options...) }}',
+        ["yy"],
+    ),
+    "map changed in init": (
+        f'var sets = map[string][]grpc.ServerOption{{"a": {OPTS}}}\nfunc init() {{ delete(sets, "a"); sets["a"] = nil }}\nfunc main() {{ for _, o := range sets {{ _ = grpc.NewServer(o...) }} }}',
+        ["??"],
+    ),
+    "closure made twice": (
+        f"func main() {{ mk := func(o ...grpc.ServerOption) *grpc.Server {{ return grpc.NewServer(o...) }}; a := mk({U}); b := mk(); _, _ = a, b }}",
+        ["nn"],
+    ),
+    "helper called in a loop": (
+        f"func New(o []grpc.ServerOption) *grpc.Server {{ return grpc.NewServer(o...) }}\nfunc main() {{ for _, o := range [][]grpc.ServerOption{{{{{U}}}, nil}} {{ _ = New(o) }} }}",
+        ["nn", "nn via main.go"],
+    ),
+    "interceptor in a variable of a loop": (
+        "func main() { var xs []grpc.UnaryServerInterceptor; for _, x := range []grpc.UnaryServerInterceptor{safety.Unary, safety.Plain} { xs = append(xs, func(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) { return x(ctx, req, info, h) }) }; _ = grpc.NewServer(grpc.ChainUnaryInterceptor(xs[0])); _ = grpc.NewServer(grpc.ChainUnaryInterceptor(xs[1])) }",
+        ["yn", "nn"],
+    ),
+    "setter after the constructor": (
+        f"type app struct {{ opts []grpc.ServerOption }}\nfunc NewApp() *app {{ return &app{{opts: {OPTS}}} }}\nfunc (a *app) Reset() {{ a.opts = nil }}\nfunc (a *app) Run(ctx context.Context) error {{ return grpc.NewServer(a.opts...).Serve(nil) }}\nfunc main() {{ plugin.Serve(NewApp()) }}",
+        ["??"],
+    ),
+    "adder after the constructor": (
+        f"type app struct {{ opts []grpc.ServerOption }}\nfunc NewApp() *app {{ return &app{{opts: {OPTS}}} }}\nfunc (a *app) Add(o grpc.ServerOption) {{ a.opts = append(a.opts, o) }}\nfunc (a *app) Run(ctx context.Context) error {{ return grpc.NewServer(a.opts...).Serve(nil) }}\nfunc main() {{ plugin.Serve(NewApp()) }}",
+        ["yy"],
+    ),
+    "pointer to one of two": (
+        f"func main() {{ good, bad := {OPTS}, []grpc.ServerOption{{}}; p := &good; if len(os.Args) > 1 {{ p = &bad }}; _ = grpc.NewServer(*p...) }}",
+        ["nn"],
+    ),
+    "goto over the append": (
+        f"func main() {{ var o []grpc.ServerOption; if len(os.Args) > 1 {{ goto serve }}; o = append(o, {U})\nserve:\n _ = grpc.NewServer(o...) }}",
+        ["nn"],
+    ),
     "variable called grpc": (
         "type fake struct{}\nfunc (fake) NewServer(o ...any) any { return nil }\nfunc main() { grpc := fake{}; _ = grpc.NewServer(1) }",
         [],
@@ -275,7 +335,7 @@ ONE_PACKAGE: dict[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize("case", ONE_PACKAGE)
 def test_one_package(case: str, tmp_path: Path) -> None:
     code, expected = ONE_PACKAGE[case]
-    for name, path in (("plugin", "example.org/plugin"), ("yaml", "gopkg.in/yaml.v3")):
+    for name, path in (("plugin", "example.org/plugin"), ("yaml", "gopkg.in/yaml.v3"), ("flag", "flag")):
         if f"{name}." in code:
             code = f'import {name} "{path}"\n' + code
     assert only(tmp_path, code) == expected
