@@ -351,7 +351,10 @@ class _Run:
         node = self.root.node
         func_file, package = self.root.file, self.root.package
         if isinstance(node, s.FuncDecl):
-            self.evaluator.run(Func(node, func_file, package), until=self.until)
+            func = Func(node, func_file, package)
+            self.evaluator.run(func, until=self.until)
+            if self.until is not None and self.literals and self._missing():
+                self.evaluator.run(func)  # a literal may be called further down
         elif isinstance(node, s.ValueSpec):
             for name in node.names:
                 self.evaluator.read(("global", package.path, name.name), State())
@@ -408,12 +411,16 @@ class _Run:
         """The evaluations of the construction at a site."""
         return tuple(call for call, _ in self.hits.get(site.start, ()))
 
+    def _missing(self) -> list[int]:
+        """Offsets of wanted calls that were not evaluated."""
+        own = [c for c in self.calls if c not in self.hits and self.path == self.root.file.path]
+        return [*own, *(c for c in self.callers if c not in self.passed)]
+
     def _run_literals(self) -> None:
         """Function literals that hold a wanted call but that nobody called (handed to a framework, say)."""
         done: set[int] = set()
         for _ in range(4):
-            missing = [c for c in self.calls if c not in self.hits and self.path == self.root.file.path]
-            missing.extend(c for c in self.callers if c not in self.passed)
+            missing = self._missing()
             inner: tuple[Func, State] | None = None
             for func, state in self.literals:
                 node = func.node
