@@ -242,9 +242,7 @@ class Analysis:
             run.evaluator.run(func, args, state=injection.state_for(handed))
             hits = run.calls_at(made)
             if hits:
-                found.append(
-                    Construction(made, construction.root, hits[-1], run.evaluator, calls=hits)
-                )
+                found.append(Construction(made, construction.root, hits[-1], run.evaluator, calls=hits))
         return found
 
     def from_objects(
@@ -280,9 +278,8 @@ class Analysis:
         for root, end in roots.values():
             run, is_new = self._run_from(root, construction, helper, import_path, names, f"objects {above}")
             if is_new:
-                run.until = end
                 run.evaluator.eager.update(id(maker.node) for maker in makers)
-                run.on_objects(base, Func(node, helper.file, helper.package))
+                run.on_objects(base, Func(node, helper.file, helper.package), end)
             calls = run.calls_at(construction.site)
             if calls:
                 found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
@@ -376,8 +373,11 @@ class _Run:
         for func, state in named:
             self.evaluator.run(func, state=state)
 
-    def on_objects(self, type_: Type, method: Func) -> None:
-        """Evaluates the root, then a method on every object of a type that is there at its end."""
+    def on_objects(self, type_: Type, method: Func, cut: int | None = None) -> None:
+        """Evaluates the root, then a method on every object of a type that is there at its end.
+
+        Where the whole root is more work than is done, only what stands before `cut` is evaluated.
+        """
         ends: list[State] = []
 
         def leave(results: list[Value], state: State) -> None:
@@ -387,7 +387,14 @@ class _Run:
             ends.append(_with_results(results, state))
 
         self.evaluator.on_leave = leave
+        limit = self.evaluator.step_limit
+        self.evaluator.step_limit = limit if cut is None else limit // 6
         self.evaluate()
+        self.evaluator.step_limit = limit
+        if self.evaluator.exhausted and cut is not None:
+            ends.clear()
+            self.evaluator.exhausted, self.until = False, cut
+            self.evaluate()
         self.evaluator.on_leave = None
         self.hits.clear()
         for state in ends[:MAX_MAKERS]:

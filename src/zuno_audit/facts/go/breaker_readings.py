@@ -48,6 +48,11 @@ def reached(outcome: Outcome, count: int) -> list[Comparison]:
     return [c for c in ordered if c.result and c.x.value == c.y.value == count]
 
 
+def operands(outcome: Outcome, sites: set[Site]) -> set[tuple[object, ...]]:
+    """What was compared at some places."""
+    return {(c.site, c.x.value, c.y.value) for c in outcome.comparisons if c.site in sites}
+
+
 def growing(before: Outcome | None, now: Outcome) -> list[int]:
     """How far counts that grew by one since the call before are from a larger limit that did not move."""
     old = {c.site: c for c in before.comparisons} if before is not None else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from zuno_audit.facts.go import breaker_library, library
@@ -52,6 +53,10 @@ _NO_BREAKERS = ("golang.org/x/", "go.uber.org/ratelimit", "github.com/juju/ratel
 
 Arguments = Callable[[Opaque], list[Value]]
 _Failing = tuple[int, Outcome, Outcome, Outcome]
+
+
+class _Refused(Exception):
+    """Ends a simulation of nested calls once one of them was refused."""
 
 
 class Trial:
@@ -116,10 +121,12 @@ class Trial:
         outer, ev.comparisons = ev.comparisons, []
         frame, depth, ev.frame, ev.depth = ev.frame, ev.depth, None, 0
         ev.step_limit = min(ev.limits.steps, ev.steps + _FIRST_CALL)
-        breaker_library.run_timers(ev, state)
-        exits = ev.simulate(self.func, self.arguments(self.invoker), state)
-        ev.frame, ev.depth = frame, depth
-        comparisons, ev.comparisons = ev.comparisons, outer
+        try:
+            breaker_library.run_timers(ev, state)
+            exits = ev.simulate(self.func, self.arguments(self.invoker), state)
+        finally:
+            ev.frame, ev.depth = frame, depth
+            comparisons, ev.comparisons = ev.comparisons or [], outer
         flags = state.cells.get(INVOKED, (FALSE,))
         invoked = True if all(f is TRUE for f in flags) else False if all(f is FALSE for f in flags) else None
         return Outcome(invoked, self._is_error(exits), comparisons, state)
@@ -155,7 +162,7 @@ class Trial:
         limit, limit_known = readings.limit_of(before, tripping, failures)
         if failures > FARTHEST:
             return Guard("no", f"it would take {failures} failures in a row to open it", sites)
-        refuses_success = self._refuses_success(failures)
+        refuses_success = self._refuses_success(failures, {c.site for c in readings.flips(before, tripping)})
         if refuses_success is not None:
             return refuses_success
         proof = (*sites, *readings.decisive_sites(before, tripping))
@@ -249,19 +256,23 @@ class Trial:
             return Guard("unknown", f"{self.func.file.path} does not parse", broken=True)
         return Guard("no", "it never makes the call")
 
-    def _refuses_success(self, failures: int) -> Guard | None:
+    def _refuses_success(self, failures: int, decisive: set[Site]) -> Guard | None:
         """Calls that succeed must go through, however many there are: a limiter or a quota refuses them too."""
         memory = self.memory
         self.succeed = True
         found: Guard | None = None
+        seen: list[set[tuple[object, ...]]] = []
         for i in range(min(failures + 2, MAX_SUCCESSES)):
             outcome = self.call(memory)
+            seen.append(readings.operands(outcome, decisive))
             if outcome.invoked is False:
                 found = Guard("no", "calls that succeed are refused as well: it limits calls, not failures")
             elif outcome.invoked is None:
                 found = Guard("unknown", "whether calls that succeed go through cannot be followed")
             if found is not None or (i and readings.unchanged(memory, outcome.memory)):
                 break
+            if i and decisive and seen[-1] == seen[-2]:
+                break  # what opens it does not move
             memory = outcome.memory
         self.succeed = False
         return found
@@ -310,9 +321,11 @@ class Trial:
             inner = self.call(state)
             if inner.invoked is False and not self.ev.exhausted:
                 refusals.append(inner)
+                raise _Refused
 
         self.nested = another
-        self.call(memory)
+        with suppress(_Refused):  # what the calls around it would do afterwards is not wanted
+            self.call(memory)
         self.nested, self.ev.exhausted = None, False
         self.ev.clock = opened
         if not refusals:

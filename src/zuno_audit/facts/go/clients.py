@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 # Constructors of connections and the position of their first option.
 CONSTRUCTORS = {"NewClient": 1, "Dial": 1, "DialContext": 2}
+_MAKES = re.compile(rb"\b(?:NewClient|Dial|DialContext)\(")
 _CALLED = re.compile(rb"(?:\w+\.)?(\w+)\(")
 _TARGET = {"NewClient": 0, "Dial": 0, "DialContext": 1}
 
@@ -89,7 +90,7 @@ class Connections:
                 row for row in self._rows(construction, names) if not self.is_left_out(row.location.path)
             )
         rows.extend(self._framework_rows())
-        relevant = [p for p in files if any(n.encode() in (self._bytes(p)) for n in names)]
+        relevant = [p for p in files if not self.is_left_out(p) and _MAKES.search(self._bytes(p))]
         rows.sort(key=lambda row: row.location)
         return Table("grpc_client", tuple(rows), tuple(relevant), self.problems(relevant))
 
@@ -243,8 +244,7 @@ class Connections:
 
     def _past_stubs(self, guard: Guard) -> Guard:
         """go-kit makes calls without a stub, and guards them one by one."""
-        files = self.analysis.search.files_with(b"/kit/circuitbreaker", b"/kit/transport/grpc")
-        if all(self.is_left_out(path) for path in files):
+        if not self.wrappers.guards_endpoints():
             return guard
         return Guard("unknown", "whether every endpoint on it has a breaker is not followed")
 

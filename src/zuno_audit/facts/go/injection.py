@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 FX, DIG, WIRE = "go.uber.org/fx", "go.uber.org/dig", "github.com/google/wire"
 _CONTAINERS = {FX: ("Provide", "Supply", "Decorate", "Invoke", "Replace"), WIRE: ("NewSet", "Build", "Value")}
-_GIVEN = frozenset({"Supply", "Replace", "Value"})  # their arguments are values, those of the others functions
+_GIVEN = frozenset(
+    {"Supply", "Replace", "Value"}
+)  # their arguments are values, those of the others functions
 _TAG = re.compile(r'(name|group):"([^",]*)')
 MAX_ROOTS = 200
 MAX_DEPTH = 12

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
 _MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)\"?", re.MULTILINE)
+# Names that mean something without a declaration (specification, "Predeclared identifiers").
+_PREDECLARED = frozenset(
+    b"any bool byte comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune string "
+    b"uint uint8 uint16 uint32 uint64 uintptr true false iota nil append cap clear close complex copy delete imag "
+    b"len make max min new panic print println real recover".split()
+)
 _GO_VERSION = re.compile(r"^\s*go\s+(\d+)\.(\d+)", re.MULTILINE)
 _LOCAL_REPLACE = re.compile(
     r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE
@@ -114,11 +120,29 @@ class Package:
         return self._declarations[name]
 
     def _find(self, name: str) -> Declaration | None:
-        for file in self._files_with(name.encode()):
-            node = file.function(name) or file.spec(name)
-            if node is not None:
+        for path in self._likely_first(name.encode()):
+            file = self.program.file(path)
+            node = (file.function(name) or file.spec(name)) if file is not None else None
+            if file is not None and node is not None:
                 return Declaration(self, file, node)
         return None
+
+    def _likely_first(self, name: bytes) -> list[str]:
+        """The files that hold a name, those first that look as if they declared it: they alone get parsed."""
+        read = self.program.repository.read
+        found = [(path, data) for path in self.files if name in (data := read(path) or b"")]
+        if name in _PREDECLARED:  # in every file, and hardly ever declared anew
+            declares = re.compile(
+                rb"^(?:func|type|var|const)[ \t]+" + name + rb"\b|^[ \t]+" + name + rb"\b[^\n(){}:]*=[^=]",
+                re.MULTILINE,
+            )
+            found = [(path, data) for path, data in found if declares.search(data)]
+        if len(found) < 2:
+            return [path for path, _ in found]
+        plain = re.compile(rb"^(?:func|type|var|const)[ \t]+" + name + rb"\b", re.MULTILINE)
+        grouped = re.compile(rb"^[ \t]+" + name + rb"\b", re.MULTILINE)
+        ranks = {p: 0 if plain.search(d) else 1 if grouped.search(d) else 2 for p, d in found}
+        return sorted(ranks, key=lambda path: ranks[path])
 
     def method(self, type_name: str, name: str) -> Declaration | None:
         """The method `name` declared on `type_name` or its pointer (promotion is not followed)."""

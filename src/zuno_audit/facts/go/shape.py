@@ -27,6 +27,7 @@ from zuno_audit.facts.go.values import (
     Val,
     Value,
 )
+from zuno_audit.languages.go import syntax as s
 
 MAX_NODES = 3_000
 
@@ -51,7 +52,7 @@ class _Walker:
     def __init__(self, ev: Evaluator, state: State, texts: bool) -> None:
         self.ev, self.state, self.texts = ev, state, texts
         self.cells: dict[Any, int] = {}
-        self.scopes: dict[int, int] = {}
+        self.scopes: dict[tuple[int, int], int] = {}
         self.left = MAX_NODES
 
     def value(self, value: Value) -> object:
@@ -70,7 +71,7 @@ class _Walker:
                 return ("const", v.value, type(v).__name__, id(v.type))
             case Func():
                 receiver = self.value(v.receiver) if v.receiver is not None else None
-                return ("func", id(v.node), receiver, self.scope(v.scope))
+                return ("func", id(v.node), receiver, self.scope(v.scope, v.node))
             case Struct():
                 fields = tuple((name, self.value(x)) for name, x in sorted(v.fields.items()))
                 return ("struct", id(v.type), v.open, fields)
@@ -102,15 +103,20 @@ class _Walker:
     def lazy(self, v: Lazy) -> object:
         """A call that was not evaluated looks like another of the same function on the same values."""
         call = v.call
+        conditions = v.conditions if isinstance(v, Given) else ()
+        known = call.shapes.get(self.texts)
+        if known is not None:  # as it looked before it was evaluated
+            return ("lazy", v.index, conditions, known)
         if call.exits is not None or call.state is None:
             return ("forced", self.value(self.ev.force((v,))))
-        conditions = v.conditions if isinstance(v, Given) else ()
         inner = _Walker(self.ev, call.state, self.texts)
         inner.left = self.left
         args = tuple(inner.value(a) for a in call.args)
         receiver = inner.value(call.func.receiver) if call.func.receiver is not None else None
+        scope = inner.scope(call.func.scope, call.func.node)
         self.left = inner.left
-        return ("lazy", id(call.func.node), v.index, conditions, args, receiver, inner.scope(call.func.scope))
+        call.shapes[self.texts] = known = (id(call.func.node), args, receiver, scope)
+        return ("lazy", v.index, conditions, known)
 
     def cell(self, cell: Any) -> object:
         """A cell by its content; a cell that is met again by its number, so cycles end."""
@@ -121,11 +127,14 @@ class _Walker:
             return cell
         return self.value(self.ev.read(cell, self.state))
 
-    def scope(self, scope: Scope | None) -> object:
+    def scope(self, scope: Scope | None, node: s.FuncDecl | s.FuncLit) -> object:
+        """The variables around a function that it names itself."""
         if scope is None:
             return None
-        if id(scope) in self.scopes:
-            return ("scope", self.scopes[id(scope)])
-        self.scopes[id(scope)] = len(self.scopes)
-        names = tuple((name, self.cell(cell)) for name, cell in scope.names.items())
-        return (names, self.scope(scope.parent))
+        key = (id(scope), id(node))
+        if key in self.scopes:
+            return ("scope", self.scopes[key])
+        self.scopes[key] = len(self.scopes)
+        used = s.names_in(node)
+        names = tuple((name, self.cell(cell)) for name, cell in scope.names.items() if name in used)
+        return (names, self.scope(scope.parent, node))

@@ -53,6 +53,7 @@ class StubWrappers:
         self.analysis = analysis
         self.leave_out = leave_out
         self._hinted: frozenset[str] | None = None
+        self._endpoints: bool | None = None
         self._ends: dict[tuple[int, int], tuple[Evaluator, list[State]]] = {}
 
     def guard(self, construction: Construction, name: str) -> Guard | None:
@@ -76,11 +77,25 @@ class StubWrappers:
     def hinted(self) -> frozenset[str]:
         """Import paths of the packages that speak of circuit breakers."""
         if self._hinted is None:
-            search, program = self.analysis.search, self.analysis.program
-            paths = {p for hint in _HINTS for p in search.files_with(hint) if not self.leave_out(p)}
-            packages = (program.package_of(p) for p in paths)
+            program = self.analysis.program
+            packages = (program.package_of(path) for path in self._own_files(_HINTS))
             self._hinted = frozenset(p.path for p in packages if p is not None)
         return self._hinted
+
+    def _own_files(self, words: tuple[bytes, ...]) -> Iterator[str]:
+        """Files that are not left out and hold one of the words."""
+        repository = self.analysis.program.repository
+        for path in repository.files:
+            if path.endswith(".go") and not path.endswith("_test.go") and not self.leave_out(path):
+                data = repository.read(path) or b""
+                if any(word in data for word in words):
+                    yield path
+
+    def guards_endpoints(self) -> bool:
+        """True when the repository uses go-kit's breakers, which guard calls one by one."""
+        if self._endpoints is None:
+            self._endpoints = any(True for _ in self._own_files((b"/kit/circuitbreaker",)))
+        return self._endpoints
 
     def _is_hinted(self, root: Declaration) -> bool:
         imported = self.analysis.program.imported(root.file).values()

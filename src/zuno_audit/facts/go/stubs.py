@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 _GENERATED = re.compile(
     rb"\nfunc (New(\w+)Client)\(\w+ (?:grpc\.ClientConnInterface|\*grpc\.ClientConn)\) \w+"
 )
-_CONSTRUCTOR = re.compile(rb"\b(New\w+Client)\b")
+_CONSTRUCTOR = re.compile(rb"New\w+Client\b")
+_BUILT = re.compile(rb"\.New\w+Client\(")
 _FOREIGN_CALL = re.compile(rb"\b(\w+)\.(New\w+Client)\(")
 _FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$|/genproto/|/api/")
 
@@ -82,6 +83,8 @@ class Stubs:
         self.uses: list[StubUse] = []
         self._rows_found: list[Entity] = []
         self._files: set[str] = set()
+        self._built_in: list[str] | None = None
+        self._own: list[str] | None = None
         self._collect()
 
     def _collect(self) -> None:
@@ -101,24 +104,25 @@ class Stubs:
 
     def _candidates(self) -> list[str]:
         """Files that build a stub, as far as their bytes say; broken ones must not go unnoticed."""
-        repository = self.analysis.program.repository
-        return [
-            path
-            for path in self.analysis.search.files_with(b"Client")
-            if not self.connections.is_left_out(path)
-            and _FOREIGN_CALL.search(repository.read(path) or b"")
-            and not _is_generated(repository.read(path) or b"")
-        ]
+        if self._built_in is None:
+            read = self.analysis.program.repository.read
+            self._built_in = [p for p in self._written() if _BUILT.search(read(p) or b"")]
+        return self._built_in
+
+    def _written(self) -> list[str]:
+        """Files of the repository that name a client and are not generated."""
+        if self._own is None:
+            read = self.analysis.program.repository.read
+            found = self.analysis.search.files_with(b"Client")
+            own = (path for path in found if not self.connections.is_left_out(path))
+            self._own = [path for path in own if not _is_generated(read(path) or b"")]
+        return self._own
 
     def _names(self) -> dict[str, list[str]]:
         """Files by the names that look like constructors of stubs and stand in them."""
-        repository = self.analysis.program.repository
         found: dict[str, list[str]] = {}
-        for path in self.analysis.search.files_with(b"Client"):
-            data = repository.read(path) or b""
-            if self.connections.is_left_out(path) or _is_generated(data):
-                continue
-            for name in set(_CONSTRUCTOR.findall(data)):
+        for path in self._written():
+            for name in set(_CONSTRUCTOR.findall(self.analysis.program.repository.read(path) or b"")):
                 found.setdefault(name.decode(), []).append(path)
         return found
 

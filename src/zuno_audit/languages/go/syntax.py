@@ -75,11 +75,12 @@ class CompositeLit(Expr):
 
 
 class FuncLit(Expr):
-    __slots__ = ("_body", "_nodes", "params", "results")
+    __slots__ = ("_body", "_names", "_nodes", "params", "results")
 
     def __init__(self, start: int, end: int, params: list[Param], results: list[Param], body: Any) -> None:
         self.start, self.end, self.params, self.results, self._body = start, end, params, results, body
         self._nodes: list[Node] | None = None
+        self._names: frozenset[str] | None = None
 
     @property
     def body(self) -> Block:
@@ -438,7 +439,17 @@ class Branch(Stmt):
 class FuncDecl(Node):
     """A function or method. `receiver` is None for functions; `type_params` are names."""
 
-    __slots__ = ("_body", "_nodes", "has_body", "name", "params", "receiver", "results", "type_params")
+    __slots__ = (
+        "_body",
+        "_names",
+        "_nodes",
+        "has_body",
+        "name",
+        "params",
+        "receiver",
+        "results",
+        "type_params",
+    )
 
     def __init__(
         self,
@@ -455,6 +466,7 @@ class FuncDecl(Node):
         self.type_params, self.params, self.results = type_params, params, results
         self._body: Any = body
         self._nodes: list[Node] | None = None
+        self._names: frozenset[str] | None = None
         self.has_body = body is not None
 
     @property
@@ -487,6 +499,13 @@ def nodes_of(function: FuncDecl | FuncLit) -> list[Node]:
     if function._nodes is None:
         function._nodes = list(walk(function.body))
     return function._nodes
+
+
+def names_in(function: FuncDecl | FuncLit) -> frozenset[str]:
+    """Every identifier in a function's body."""
+    if function._names is None:
+        function._names = frozenset(node.name for node in nodes_of(function) if isinstance(node, Ident))
+    return function._names
 
 
 def walk(node: Any) -> Any:
@@ -537,7 +556,7 @@ _CHILDREN: dict[type, tuple[str, ...]] = {}
 # Slots that never hold nodes.
 _LEAVES = frozenset(
     (
-        "start end _body _nodes name op kind sel value_ tag_ label keyword has_body type_params ellipsis "
+        "start end _body _names _nodes name op kind sel value_ tag_ label keyword has_body type_params ellipsis "
         "variadic embedded is_const iota alias define path tag"
     ).split()
 )

@@ -1,7 +1,5 @@
 """The evaluator on tiny functions: what `f` can return, and what it may not claim to know."""
 
-# ruff: noqa: E501 - Go in one line
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Servers through several packages: wrappers, vendored libraries, dependency injection, what is not built."""
 
-# ruff: noqa: E501 - Go in one line
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -34,7 +32,11 @@ PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
             "cmd/a/main.go": f"func main() {{ _ = shared.New({U}, {S}) }}",
             "cmd/b/main.go": "func main() { _ = shared.New() }",
         },
-        ["cmd/a/main.go:yy via shared/server.go", "cmd/b/main.go:nn via shared/server.go", "shared/server.go:??"],
+        [
+            "cmd/a/main.go:yy via shared/server.go",
+            "cmd/b/main.go:nn via shared/server.go",
+            "shared/server.go:??",
+        ],
     ),
     "wrapper that protects everybody": (
         {
@@ -42,7 +44,11 @@ PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
             "cmd/a/main.go": "func main() { _ = shared.New(grpc.Creds(nil)) }",
             "cmd/b/main.go": "func main() { _ = shared.New() }",
         },
-        ["cmd/a/main.go:yy via shared/server.go", "cmd/b/main.go:yy via shared/server.go", "shared/server.go:yy"],
+        [
+            "cmd/a/main.go:yy via shared/server.go",
+            "cmd/b/main.go:yy via shared/server.go",
+            "shared/server.go:yy",
+        ],
     ),
     "wrapper of a wrapper": (
         {
@@ -108,7 +114,9 @@ PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "vendored code has no row of its own": (
         {
-            "vendor/example.org/kit/kit.go": vendored("func New() *grpc.Server { return grpc.NewServer() }", "kit"),
+            "vendor/example.org/kit/kit.go": vendored(
+                "func New() *grpc.Server { return grpc.NewServer() }", "kit"
+            ),
             "main.go": f"func main() {{ _ = grpc.NewServer({U}) }}",
         },
         ["main.go:yn"],
@@ -173,7 +181,9 @@ PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
         ["main.go:nn"],
     ),
     "file that is never built": (
-        {"main.go": f"//go:build ignore\n\npackage main\n\nimport {GRPC}\n\nfunc main() {{ _ = grpc.NewServer() }}"},
+        {
+            "main.go": f"//go:build ignore\n\npackage main\n\nimport {GRPC}\n\nfunc main() {{ _ = grpc.NewServer() }}"
+        },
         [],
     ),
     "options through files of one package": (
@@ -247,7 +257,7 @@ PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "fx: provider that may fail": (
         {
-            "main.go": f"func options() ([]grpc.ServerOption, error) {{ if len(os.Args) < 2 {{ return nil, errors.New(\"x\") }}; return {OPTS}, nil }}\n{SERVER}func main() {{ fx.New(fx.Provide(options, server)).Run() }}"
+            "main.go": f'func options() ([]grpc.ServerOption, error) {{ if len(os.Args) < 2 {{ return nil, errors.New("x") }}; return {OPTS}, nil }}\n{SERVER}func main() {{ fx.New(fx.Provide(options, server)).Run() }}'
         },
         ["main.go:yy"],
     ),

@@ -1,7 +1,5 @@
 """What must not matter to the answer about a server, and what must: programs put together at random."""
 
-# ruff: noqa: E501 - Go in one line
-
 from __future__ import annotations
 
 import tempfile

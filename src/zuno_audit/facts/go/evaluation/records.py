@@ -186,7 +186,7 @@ class DeferredCall:
 class CallRecord:
     """A call whose results may still be asked for. `exits` are the results of each way out."""
 
-    __slots__ = ("args", "evaluator", "exits", "func", "site", "state")
+    __slots__ = ("args", "evaluator", "exits", "func", "shapes", "site", "state")
 
     def __init__(
         self,
@@ -199,6 +199,7 @@ class CallRecord:
     ) -> None:
         self.evaluator, self.func, self.args, self.state, self.site = evaluator, func, args, state, site
         self.exits = exits
+        self.shapes: dict[bool, object] = {}  # what `shape.py` said of it before it was evaluated
 
     def evaluate(self) -> list[list[Value]]:
         """The results of every way out of the call."""
