@@ -42,10 +42,16 @@ def flips(before: Outcome, after: Outcome) -> list[Comparison]:
     ]
 
 
-def reached(outcome: Outcome, count: int) -> list[Comparison]:
-    """Comparisons in which a count has just reached its limit."""
-    ordered = [c for c in outcome.comparisons if is_count(c) and c.op in (">=", "<=")]
-    return [c for c in ordered if c.result and c.x.value == c.y.value == count]
+def reached(before: Outcome | None, now: Outcome, count: int) -> list[Comparison]:
+    """Comparisons in which a count that grew by one has just reached its limit, which is `count`."""
+    old = {c.site: c for c in before.comparisons} if before is not None else {}
+    found = []
+    for c in now.comparisons:
+        if is_count(c) and c.op in (">=", "<=") and c.result and c.x.value == c.y.value == count:
+            o = old.get(c.site)
+            if o is None or abs(o.x.value - c.x.value) + abs(o.y.value - c.y.value) == 1:
+                found.append(c)
+    return found
 
 
 def operands(outcome: Outcome, sites: set[Site]) -> set[tuple[object, ...]]:
@@ -109,14 +115,19 @@ def durations(
     """Candidates for the reset timeout, from the comparisons of a refused call and from timers; likely ones first."""
     found: dict[int, tuple[bool, Site | None]] = {}
     for deadline, _, _ in timers:
-        found.setdefault(deadline - now, (True, None))
+        found.setdefault(_rounded(deadline - now), (True, None))
     for unit, least in ((1, 1_000_000), (SECOND, 0), (1_000_000, 0), (1, 0)):
         for c in reversed(comparisons):
             for number in _numbers(c):
-                duration = int(number * unit)
+                duration = _rounded(int(number * unit))
                 if least <= duration <= LONGEST_TIMEOUT and duration > 0:
                     found.setdefault(duration, (is_known(c), c.site))
     return [(duration, *rest) for duration, rest in found.items() if duration > 0][:MAX_CANDIDATES]
+
+
+def _rounded(duration: int) -> int:
+    """Without the nanoseconds that pass between calls."""
+    return round(duration, -3) if duration >= 1_000_000 else duration
 
 
 def _numbers(comparison: Comparison) -> list[float]:

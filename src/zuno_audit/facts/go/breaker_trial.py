@@ -48,6 +48,9 @@ _SUSPICIOUS = re.compile(
     rb"(?i)breaker|circuit|hystrix|failsafe|resilien|sentinel"
     rb"|\.((?:allow|ready|execute|isopen|acquire|permit|admit|run|guard)\w{0,20})\("
 )
+# A goroutine, and something for it to wait for.
+_STARTS = re.compile(rb"\n[ \t]*go[ \t]+[\w(]")
+_WAITS = re.compile(rb"\btime\.(?:NewTicker|Tick|NewTimer|After|Sleep)\(")
 # Libraries that limit, retry or observe calls: what they say does not depend on failures.
 _NO_BREAKERS = ("golang.org/x/", "go.uber.org/ratelimit", "github.com/juju/ratelimit", "context", "sync")
 
@@ -79,6 +82,7 @@ class Trial:
         self.error = self._failure(UNAVAILABLE)
         self.succeed = False
         self.nested: Callable[[State], None] | None = None
+        self.invocations = 0
         self.invoker = Opaque("invoker", on_call=self._invoke)
         self.bodies: dict[int, Func] = {id(func.node): func}
         self.harmless: set[bytes] = set()  # names of functions that were called of libraries without breakers
@@ -98,6 +102,7 @@ class Trial:
 
     def _invoke(self, ev: Evaluator, args: list[Value], state: State) -> list[Value]:
         state.cells[INVOKED] = (TRUE,)
+        self.invocations += 1
         if self.nested is not None:
             self.nested(state)
         error: Value = NIL if self.succeed else (self.error,)
@@ -167,6 +172,8 @@ class Trial:
             return refuses_success
         proof = (*sites, *readings.decisive_sites(before, tripping))
         timeout = self._reset_timeout(refused)
+        if timeout is None and self._may_reset_itself():
+            return Guard("unknown", "whether something closes it again cannot be followed", proof)
         if timeout is None:
             return Guard("no", "once open it never lets a call through again", proof)
         duration, timeout_known, timeout_sites = timeout
@@ -189,7 +196,9 @@ class Trial:
         previous: Outcome | None = None
         before: Outcome | None = None
         skipped = 0
+        self.invocations = 0
         for i in range(MAX_FAILING_CALLS):
+            self.ev.clock = (self.ev.clock or START) + 1  # time passes, if only a nanosecond
             outcome = self.call(memory)
             if self.ev.exhausted:
                 return Guard("unknown", "it does more work than is followed", broken=True)
@@ -198,7 +207,7 @@ class Trial:
             if outcome.invoked is False:
                 if previous is None:
                     return self._never(outcome)
-                return i + skipped, previous, before or previous, outcome
+                return max(i, self.invocations) + skipped, previous, before or previous, outcome
             if i >= 1 and readings.unchanged(memory, outcome.memory):
                 return Guard("no", "failures are not counted: every call goes through")
             if i == PATIENCE and previous is not None:
@@ -277,6 +286,12 @@ class Trial:
         self.succeed = False
         return found
 
+    def _may_reset_itself(self) -> bool:
+        """True when a goroutine that waits stands beside the code: it may close the breaker."""
+        return any(
+            _WAITS.search(func.file.data) and _STARTS.search(func.file.data) for func in self.bodies.values()
+        )
+
     # ------------------------------------------------------------ settings
 
     def _reset_timeout(self, refused: Outcome) -> tuple[int, bool, Sites] | None:
@@ -329,13 +344,25 @@ class Trial:
         self.nested, self.ev.exhausted = None, False
         self.ev.clock = opened
         if not refusals:
-            return self._successes_to_close(memory, timeout)
+            return (
+                self._successes_to_close(memory, timeout)
+                if self._reopens(memory, timeout)
+                else (None, False, ())
+            )
         for comparison in reversed([c for c in refusals[0].comparisons if readings.is_count(c)]):
             value = readings.bound(comparison, through)
             if value is not None:
                 known = readings.is_known(comparison)
                 return value, known, ((comparison.site, "calls let through while it tries"),)
         return through, True, ()
+
+    def _reopens(self, memory: State, timeout: int) -> bool:
+        """True when one failure while it tries opens the breaker again: it does not just forget."""
+        opened = self.ev.clock or START
+        self.ev.clock = opened + timeout + max(timeout // 50, 1) + SECOND
+        again = self.call(self.call(memory).memory)
+        self.ev.clock = opened
+        return again.invoked is False
 
     def _successes_to_close(self, memory: State, timeout: int) -> tuple[int | None, bool, Sites]:
         """Without a limit on calls at once: the number of successes that close the breaker, if one is counted."""
@@ -348,13 +375,13 @@ class Trial:
             outcome = self.call(memory)
             if outcome.invoked is not True:
                 break
-            decisive = (
-                readings.flips(previous, outcome) if previous is not None else readings.reached(outcome, 1)
-            )
-            for flipped in decisive:
-                value = readings.bound(flipped, count)
-                if value is not None:
-                    found = value, readings.is_known(flipped), ((flipped.site, "successes that close it"),)
+            for comparison in readings.reached(previous, outcome, count):
+                value = int(max(comparison.x.value, comparison.y.value))
+                found = (
+                    value,
+                    readings.is_known(comparison),
+                    ((comparison.site, "successes that close it"),),
+                )
             if found[0] is not None or readings.unchanged(memory, outcome.memory):
                 break
             previous, memory = outcome, outcome.memory
