@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BreakerQuestion", "Guard", "all_of"]
 
+MOST_STEPS = 600_000  # of all trials of one repository together: some seconds
+
 
 class BreakerQuestion:
     """Judges interceptors and wrapped connections, remembering those that it has judged."""
@@ -36,6 +38,7 @@ class BreakerQuestion:
         self.types = types
         self._known: dict[tuple[int, str], tuple[Val, Guard]] = {}
         self._by_shape: dict[object, Guard] = {}
+        self._spent = 0
 
     def judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Guard:
         """What one client interceptor (`kind` unary or stream) does when calls fail."""
@@ -108,8 +111,11 @@ class BreakerQuestion:
         for key in keys:
             if key[-1] is not None and key in self._by_shape:
                 return self._by_shape[key]
+        if self._spent > MOST_STEPS:
+            return Guard("unknown", "more interceptors than are tried out", sites_of(v), broken=True)
         trial = Trial(ev, v, kind, state, arguments, wire)
         found = trial.verdict()
+        self._spent += trial.ev.steps
         if found.guarded == "no":
             again = Trial(ev, v, kind, state, arguments, wire)
             found = self._blame_settings(found, again, ev, v, state)

@@ -873,3 +873,229 @@ def test_frameworks(tmp_path: Path, name: str) -> None:
     (row,) = table(analyse(tmp_path, {"main.go": main})).rows
     found = [row.get(n).value for n in ("constructor", "target", "circuit_breaker")]
     assert found == [constructor, target, expected]
+
+
+# name: (code, expected rows as (target, via, breaker))
+MORE: dict[str, tuple[str, list[tuple[object, bool, str]]]] = {
+    "two levels": (
+        """
+func raw(addr string, opts []grpc.DialOption) (*grpc.ClientConn, error) { return grpc.NewClient(addr, opts...) }
+func safe(addr string) (*grpc.ClientConn, error) { return raw(addr, []grpc.DialOption{CREDS, grpc.WithUnaryInterceptor(resilience.New().Unary())}) }
+func plain(addr string) (*grpc.ClientConn, error) { return raw(addr, []grpc.DialOption{CREDS}) }
+func main() { safe("a:1"); safe("b:1"); plain("c:1") }
+""",
+        [(None, False, "unknown"), (None, True, "yes"), (None, True, "no")],
+    ),
+    "fluent": (
+        """
+type Dialer struct { opts []grpc.DialOption }
+func NewDialer() *Dialer { return &Dialer{} }
+func (d *Dialer) WithBreaker(b *resilience.Breaker) *Dialer { d.opts = append(d.opts, grpc.WithUnaryInterceptor(b.Unary())); return d }
+func (d *Dialer) Dial(addr string) (*grpc.ClientConn, error) { return grpc.NewClient(addr, append(d.opts, CREDS)...) }
+func main() { NewDialer().WithBreaker(resilience.New()).Dial("a:1"); NewDialer().Dial("b:1") }
+""",
+        [(None, False, "unknown"), ("a:1", True, "yes"), ("b:1", True, "no")],
+    ),
+    "closure dialer": (
+        """
+func main() {
+	b := resilience.New()
+	dial := func(addr string) *grpc.ClientConn {
+		c, err := grpc.NewClient(addr, CREDS, grpc.WithUnaryInterceptor(b.Unary()))
+		if err != nil { log.Fatal(err) }
+		return c
+	}
+	_ = dial("a:1")
+}
+""",
+        [("a:1", False, "yes")],
+    ),
+    "struct method with field breaker": (
+        """
+type App struct { breaker *resilience.Breaker; conn *grpc.ClientConn }
+func (a *App) connect() error {
+	var err error
+	a.conn, err = grpc.NewClient("a:1", CREDS, grpc.WithChainUnaryInterceptor(a.breaker.Unary()))
+	return err
+}
+func main() { a := &App{breaker: resilience.New()}; a.connect() }
+""",
+        [("a:1", False, "yes"), ("a:1", True, "yes")],
+    ),
+    "switch per service": (
+        """
+func options(name string) []grpc.DialOption {
+	switch name {
+	case "pay": return []grpc.DialOption{CREDS, grpc.WithUnaryInterceptor(resilience.New().Unary())}
+	default: return []grpc.DialOption{CREDS}
+	}
+}
+func connect(name, addr string) (*grpc.ClientConn, error) { return grpc.NewClient(addr, options(name)...) }
+func main() { connect("pay", "a:1"); connect("ship", "b:1") }
+""",
+        [(None, False, "unknown"), ("a:1", True, "yes"), ("b:1", True, "no")],
+    ),
+    "loop over targets": (
+        """
+func main() {
+	b := resilience.New()
+	conns := map[string]*grpc.ClientConn{}
+	for _, addr := range []string{"a:1", "b:1"} {
+		c, err := grpc.NewClient(addr, CREDS, grpc.WithUnaryInterceptor(b.Unary()))
+		if err != nil { log.Fatal(err) }
+		conns[addr] = c
+	}
+}
+""",
+        [(None, False, "yes")],
+    ),
+    "env flag gates": (
+        """
+func main() {
+	opts := []grpc.DialOption{CREDS}
+	if os.Getenv("BREAKER") == "on" { opts = append(opts, grpc.WithUnaryInterceptor(resilience.New().Unary())) }
+	c, _ := grpc.NewClient("a:1", opts...)
+	_ = c
+}
+""",
+        [("a:1", False, "no")],
+    ),
+    "interceptor slice param": (
+        """
+func connect(addr string, ints ...grpc.UnaryClientInterceptor) (*grpc.ClientConn, error) {
+	return grpc.NewClient(addr, CREDS, grpc.WithChainUnaryInterceptor(ints...))
+}
+func main() { connect("a:1", resilience.Logging, resilience.New().Unary()); connect("b:1", resilience.Logging) }
+""",
+        [(None, False, "unknown"), ("a:1", True, "yes"), ("b:1", True, "no")],
+    ),
+    "bool param": (
+        """
+func connect(addr string, safe bool) (*grpc.ClientConn, error) {
+	opts := []grpc.DialOption{CREDS}
+	if safe { opts = append(opts, grpc.WithUnaryInterceptor(resilience.New().Unary())) }
+	return grpc.NewClient(addr, opts...)
+}
+func main() { connect("a:1", true); connect("b:1", false) }
+""",
+        [(None, False, "unknown"), ("a:1", True, "yes"), ("b:1", True, "no")],
+    ),
+    "breaker param": (
+        """
+func connect(addr string, b *resilience.Breaker) (*grpc.ClientConn, error) {
+	return grpc.NewClient(addr, CREDS, grpc.WithUnaryInterceptor(b.Unary()))
+}
+func main() { connect("a:1", resilience.New()) }
+""",
+        [(None, False, "yes"), ("a:1", True, "yes")],
+    ),
+    "uncalled helper": (
+        """
+func connect(addr string, b *resilience.Breaker) (*grpc.ClientConn, error) {
+	return grpc.NewClient(addr, CREDS, grpc.WithUnaryInterceptor(b.Unary()))
+}
+func main() { }
+""",
+        [(None, False, "unknown")],
+    ),
+    "uncalled helper extras": (
+        """
+func Connect(addr string, o ...grpc.DialOption) (*grpc.ClientConn, error) {
+	return grpc.NewClient(addr, append(o, CREDS)...)
+}
+func main() { }
+""",
+        [(None, False, "unknown")],
+    ),
+    "nil breaker means none": (
+        """
+func connect(addr string, b *resilience.Breaker) (*grpc.ClientConn, error) {
+	opts := []grpc.DialOption{CREDS}
+	if b != nil { opts = append(opts, grpc.WithUnaryInterceptor(b.Unary())) }
+	return grpc.NewClient(addr, opts...)
+}
+func main() { connect("a:1", resilience.New()); connect("b:1", nil) }
+""",
+        [(None, False, "unknown"), ("a:1", True, "yes"), ("b:1", True, "no")],
+    ),
+    "package var conn": (
+        """
+var breaker = resilience.New()
+var conn, err = grpc.NewClient("a:1", CREDS, grpc.WithUnaryInterceptor(breaker.Unary()))
+func main() { _ = conn }
+""",
+        [("a:1", False, "yes")],
+    ),
+    "service struct fields with addresses": (
+        """
+type cfg struct { PayAddr string }
+func load() cfg { return cfg{PayAddr: "pay:7000"} }
+func main() {
+	c := load()
+	conn, err := grpc.NewClient(c.PayAddr, CREDS)
+	if err != nil { log.Fatalf("x %v", err) }
+	defer conn.Close()
+}
+""",
+        [("pay:7000", False, "no")],
+    ),
+    "getenv default target": (
+        """
+func getenv(k, d string) string { if v := os.Getenv(k); v != "" { return v }; return d }
+func main() {
+	conn, err := grpc.NewClient(getenv("PAY", "pay:7000"), CREDS)
+	_, _ = conn, err
+}
+""",
+        [(None, False, "no")],
+    ),
+    "sprintf target": (
+        """
+const port = 50051
+func main() {
+	conn, err := grpc.NewClient(fmt.Sprintf("%s:%d", "pay", port), CREDS)
+	_, _ = conn, err
+}
+""",
+        [("pay:50051", False, "no")],
+    ),
+    "handler closures use stub directly": (
+        """
+func main() {
+	conn, _ := grpc.NewClient("a:1", CREDS)
+	client := pb.NewPaymentsClient(conn)
+	b := resilience.New()
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		err := b.Do(func() error { _, err := client.Charge(r.Context(), nil); return err })
+		if err != nil { http.Error(w, "x", 503) }
+	})
+	http.ListenAndServe(":1", nil)
+}
+""",
+        [("a:1", False, "unknown")],
+    ),
+    "server struct handler": (
+        """
+type server struct { pay pb.PaymentsClient; cb *resilience.Breaker }
+func (s *server) handle(w http.ResponseWriter, r *http.Request) {
+	err := s.cb.Do(func() error { _, err := s.pay.Charge(r.Context(), &pb.ChargeRequest{}); return err })
+	if err != nil { http.Error(w, err.Error(), 503); return }
+	w.WriteHeader(200)
+}
+func main() {
+	conn, err := grpc.NewClient("a:1", CREDS)
+	if err != nil { log.Fatal(err) }
+	s := &server{pay: pb.NewPaymentsClient(conn), cb: resilience.New()}
+	http.HandleFunc("/", s.handle)
+	log.Fatal(http.ListenAndServe(":1", nil))
+}
+""",
+        [("a:1", False, "yes")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_more_shapes(tmp_path: Path, name: str) -> None:
+    code, expected = MORE[name]
+    assert [(r.target, r.via, r.breaker) for r in rows(tmp_path, code)] == expected
