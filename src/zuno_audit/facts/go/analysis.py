@@ -285,10 +285,12 @@ class Analysis:
                 found.append(Construction(construction.site, root, calls[-1], run.evaluator, calls=calls))
         return found
 
-    def settings_elsewhere(self, helper: Declaration, seen: list[Construction]) -> Site | None:
+    def settings_elsewhere(
+        self, helper: Declaration, seen: list[Construction], *, additions: bool
+    ) -> Site | None:
         """An assignment to a field that a method reads, in a function that none of the evaluations came by.
 
-        Adding to a list by `x.f = append(x.f, ...)` is no such thing.
+        Adding to a list by `x.f = append(x.f, ...)` counts only with `additions`.
         """
         node = helper.node
         if not isinstance(node, s.FuncDecl) or node.receiver is None:
@@ -302,7 +304,7 @@ class Analysis:
                 if id(function) in called or not pattern.search(file.data, function.start, function.end):
                     continue
                 for inner in s.nodes_of(function):
-                    if isinstance(inner, s.Assign) and inner.op == "=" and not _adds(inner):
+                    if isinstance(inner, s.Assign) and inner.op == "=" and (additions or not _adds(inner)):
                         if any(isinstance(x, s.Selector) and x.sel in names for x in inner.lhs):
                             return Site(file, inner.start, inner.end)
         return None
@@ -388,7 +390,7 @@ class _Run:
 
         self.evaluator.on_leave = leave
         limit = self.evaluator.step_limit
-        self.evaluator.step_limit = limit if cut is None else limit // 6
+        self.evaluator.step_limit = limit if cut is None else limit // 12
         self.evaluate()
         self.evaluator.step_limit = limit
         if self.evaluator.exhausted and cut is not None:
@@ -448,11 +450,12 @@ class _Run:
             self.literals.append((func, state.fork()))
 
     def calls_through(self, helper: Declaration, made: Site, caller: int) -> tuple[Extern, ...]:
-        """The evaluations of a construction for which `helper` was called at the offset `caller` of the root."""
+        """The evaluations of a construction to which the call at the offset `caller` led, by way of `helper`."""
         found: list[Extern] = []
         for call, frames in self.hits.get(made.start, ()):
-            site = next((f.site for f in frames if f.func.node is helper.node and f.site is not None), None)
-            if site is not None and site.file is self.root.file and site.start == caller:
+            sites = [f.site for f in frames if f.site is not None]
+            here = any(site.file is self.root.file and site.start == caller for site in sites)
+            if here and any(f.func.node is helper.node for f in frames):
                 found.append(call)
         return tuple(found)
 

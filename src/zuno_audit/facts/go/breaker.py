@@ -137,6 +137,7 @@ class BreakerQuestion:
         return replace(
             again,
             because=f"with its settings {found.because}",
+            useless=True,
             setting_sites=sites,
             max_failures=None if failures is None else int(failures),
             reset_timeout_s=settings["reset_timeout_s"][0],

@@ -24,7 +24,6 @@ from zuno_audit.facts.go.values import (
     Struct,
     Unknown,
     Value,
-    join,
 )
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ def _count(ev: Evaluator, breaker: Extern, error: Value, state: State, site: Sit
     other = state.fork()
     _record(ev, breaker, True, state, site)
     _record(ev, breaker, False, other, site)
-    joined = join([state, other])
+    joined = ev.join([state, other])
     if joined is not None:
         state.cells = joined.cells
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import client_frameworks
@@ -256,7 +256,8 @@ class Connections:
         if not both and whole.guarded == "yes":
             both = [whole]
         kind = "stream" if whole is guards.stream else "unary"
-        answer = self._answer(whole, location, kind)
+        really = replace(whole, guarded="no") if whole.useless and whole.guarded == "yes" else whole
+        answer = self._answer(really, location, kind)
         fields = {"unary_breaker": unary, "stream_breaker": stream, "circuit_breaker": answer}
         for name in ("max_failures", "reset_timeout_s", "half_open_max_calls"):
             values = {getattr(g, name) for g in both}

@@ -57,6 +57,7 @@ class Effects:
         self._writes: dict[int, bool] = {}
         self._captured: dict[int, bool] = {}
         self._literals: dict[int, bool] = {}
+        self._interface_writes: dict[tuple[int, str], bool] = {}
         self.scalar: dict[int, bool] = {}  # by function node: makes numbers and texts of such
         self._read_into: dict[tuple[str, str], bool] = {}
         self._parts_set: dict[tuple[str, str], frozenset[str]] = {}
@@ -78,6 +79,19 @@ class Effects:
             known = self._literals[id(node)] = any(
                 isinstance(x, s.FuncLit) or (isinstance(x, s.Unary) and x.op == "&") for x in s.walk(node)
             )
+        return known
+
+    def implementation_writes(self, interface: Type, method: str) -> bool:
+        """True when a method of an interface may change what its receiver holds."""
+        key = (id(interface), method)
+        known = self._interface_writes.get(key)
+        if known is None:
+            self._interface_writes[key] = False
+            found = self.types.implementations(interface, method) or self.types.methods_named(method)
+            known = len(found) > 4 or any(
+                isinstance(d.node, s.FuncDecl) and self.writes(d.node, d.file, d.package) for d in found
+            )
+            self._interface_writes[key] = known
         return known
 
     def assigns_captured(self, node: s.FuncLit) -> bool:
@@ -265,6 +279,7 @@ class _Scan:
         self.locals = local_names(node)
         self.fresh = _fresh_names(node)
         self.params: dict[str, Type | None] = {}
+        self.local_types: dict[str, Type | None] = {}
         params = list(node.params)
         if isinstance(node, s.FuncDecl) and node.receiver is not None:
             params.append(node.receiver)
@@ -356,7 +371,11 @@ class _Scan:
         if not isinstance(target, Type):
             node = target.node
             return isinstance(node, s.FuncDecl) and self.effects.writes(node, target.file, target.package)
-        return target.kind != "extern" and any(root_name(a) in self.params for a in call.args)
+        if target.kind == "extern":
+            return False
+        if any(root_name(a) in self.params for a in call.args):
+            return True
+        return self.effects.implementation_writes(target, fun.sel)
 
     def _hands_out(self, call: s.Call) -> bool:
         """True when an argument gives access to memory of the caller."""
@@ -369,7 +388,14 @@ class _Scan:
     def _static_type(self, expr: s.Expr) -> Type | None:
         match expr:
             case s.Ident(name=name):
-                return self.params.get(name)
+                return self.params.get(name) or self._local_type(name)
+            case s.Call(fun=s.Ident() | s.Selector() as fun):
+                return self._result_type(fun)
+            case s.Unary(op="&", x=x):
+                inner = self._static_type(x)
+                return self.types.pointer(inner) if inner is not None else None
+            case s.CompositeLit(type=type_):
+                return self.types.resolve(type_, self.file, self.package)
             case s.Selector(x=x, sel=sel):
                 owner = self._static_type(x)
                 return self.types.field_type(owner, sel) if owner is not None else None
@@ -377,6 +403,50 @@ class _Scan:
                 owner = self._static_type(x)
                 return owner.elem if owner is not None and owner.kind == "pointer" else None
         return None
+
+    def _local_type(self, name: str) -> Type | None:
+        """The type of a local variable, from the first thing that is put into it."""
+        if name not in self.local_types:
+            self.local_types[name] = None  # for variables that are defined by themselves
+            self.local_types[name] = self._first_type(name)
+        return self.local_types[name]
+
+    def _first_type(self, name: str) -> Type | None:
+        if name not in self.locals:
+            return None
+        for node in s.nodes_of(self.node):
+            if isinstance(node, s.Assign) and node.op == ":=":
+                for i, target in enumerate(node.lhs):
+                    if isinstance(target, s.Ident) and target.name == name:
+                        if len(node.lhs) == len(node.rhs):
+                            return self._static_type(node.rhs[i])
+                        call = node.rhs[0]
+                        return self._result_type(call.fun, i) if isinstance(call, s.Call) else None
+            elif isinstance(node, s.ValueSpec) and any(n.name == name for n in node.names):
+                if node.type is not None:
+                    return self.types.resolve(node.type, self.file, self.package)
+                return self._static_type(node.values[0]) if len(node.values) == 1 else None
+        return None
+
+    def _result_type(self, fun: s.Expr, index: int = 0) -> Type | None:
+        """The type of a result of a function or method of the repository."""
+        declared = None
+        if isinstance(fun, s.Ident) and fun.name not in self.locals:
+            declared = self.package.declaration(fun.name)
+        elif isinstance(fun, s.Selector):
+            alias = fun.x.name if isinstance(fun.x, s.Ident) and fun.x.name not in self.locals else None
+            path = self.effects.program.imported(self.file).get(alias) if alias else None
+            other = self.effects.program.package(path) if path is not None else None
+            if other is not None:
+                declared = other.declaration(fun.sel)
+            elif path is None:
+                owner = self._static_type(fun.x)
+                found = self.types.find_method(owner, fun.sel) if owner is not None else None
+                declared = found[1] if found is not None and not isinstance(found[1], Type) else None
+        node = declared.node if declared is not None else None
+        if declared is None or not isinstance(node, s.FuncDecl) or index >= len(node.results):
+            return None
+        return self.types.resolve(node.results[index].type, declared.file, declared.package)
 
 
 def _called(call: s.Call) -> str:

@@ -129,7 +129,7 @@ class Evaluator(Loops):
             self._escape(args, state, site)
         if library.writes_arguments(v.name):
             self._overwrite(args, state, f"{v.path.rpartition('/')[2]}.{v.name}")
-        snapshot = state.fork()
+        snapshot = state.snapshot()
         call = Extern(v.path, v.name, tuple(args), recv=v.recv, spread=spread, state=snapshot, site=site)
         if self.on_extern is not None:
             self.on_extern(self, call, state)
@@ -165,7 +165,7 @@ class Evaluator(Loops):
         """Another evaluator over the same memory, for a simulation that starts from a state of this one."""
         other = Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
         other.heap, other._cells, other.consulted = self.heap, self._cells, self.consulted
-        other.called = self.called
+        other.called, other.heap_since = self.called, self.heap_since
         return other
 
     def apart(self, limits: Limits) -> Evaluator:

@@ -12,6 +12,7 @@ class Guard:
     """What stands between a caller and the wire.
 
     `guarded` is yes, no or unknown. The settings are None where they come from outside. `sites` prove it.
+    `useless` marks a breaker that works but for its settings, with which it never opens or closes at once.
     """
 
     guarded: str
@@ -23,6 +24,7 @@ class Guard:
     setting_sites: tuple[tuple[Site, str], ...] = ()
     depends_on_caller: bool = False
     broken: bool = False
+    useless: bool = False
 
     @property
     def settings(self) -> tuple[int | None, float | None, int | None]:

@@ -123,16 +123,15 @@ class _Question:
         self, judgement: _Judgement, helper: Declaration, seen: list[Construction]
     ) -> _Judgement:
         """What was judged of an object is not known once a function that was not seen sets what it reads."""
-        if "yes" not in (judgement.unary.recovers, judgement.stream.recovers):
-            return judgement
-        place = self.analysis.settings_elsewhere(helper, seen)
-        if place is None:
-            return judgement
-        unknown = Recovery(
-            "unknown", "a field that it reads is set elsewhere as well", ((place, "set here"),)
-        )
-        pair = (judgement.unary, judgement.stream)
-        return _Judgement(*(unknown if r.recovers == "yes" else r for r in pair))
+        pair: list[Recovery] = []
+        for found in (judgement.unary, judgement.stream):
+            additions = found.recovers == "no"
+            place = self.analysis.settings_elsewhere(helper, seen, additions=additions)
+            if place is not None and found.recovers != "unknown":
+                because = "a field that it reads is set elsewhere as well"
+                found = Recovery("unknown", because, ((place, "set here"),))
+            pair.append(found)
+        return _Judgement(*pair)
 
     def _users(self, root: Declaration) -> tuple[str, ...]:
         """The files whose code leads to a function, by the names of the calls, nearest first."""

@@ -93,6 +93,7 @@ class Types:
         self.field_writes = FieldWrites(self)
         self._interned: dict[object, Type] = {}
         self._implementations: dict[tuple[int, str], list[Declaration]] = {}
+        self._methods_named: dict[str, list[Declaration]] = {}
         self._resolved: dict[int, tuple[s.Expr, Type | None]] = {}
         self._is_local = False  # the last resolution used a type declared inside a function
         self._found_fields: dict[tuple[Type, str], tuple[tuple[str, ...], Type | None] | None] = {}
@@ -349,6 +350,22 @@ class Types:
             if len(found) > MAX_IMPLEMENTATIONS:
                 break
         return found
+
+    def methods_named(self, method: str) -> list[Declaration]:
+        """Methods of this name of any type of the repository: a few more than are followed, if there are many."""
+        known = self._methods_named.get(method)
+        if known is None:
+            known = self._methods_named[method] = []
+            literal = b") " + method.encode() + b"("
+            for path in self.program.repository.grep(literal, suffix=".go"):
+                package = self.program.package_of(path)
+                if package is None or path not in package.files or len(known) > MAX_IMPLEMENTATIONS:
+                    continue
+                for owner in _owners(self.program.repository.read(path) or b"", method):
+                    declared = package.method(owner, method)
+                    if declared is not None:
+                        known.append(declared)
+        return known
 
     def _declares(self, package: Package, owner: str, method: str) -> bool:
         """True when the text of a package has a method of a type; nothing is parsed for that."""

@@ -6,6 +6,7 @@ Memory is a `State`: a mapping from cells (variables and allocated objects) to v
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -366,18 +367,32 @@ def _identity(v: Val, depth: int) -> Any:
     return None if None in parts else (v.path, v.name, v.index, *parts)
 
 
+_clock = itertools.count(1)
+
+
+def now() -> int:
+    """A moment of the evaluation, later than all before."""
+    return next(_clock)
+
+
 class State:
-    """Memory on one group of paths. `dead` once no path goes on."""
+    """Memory on one group of paths. `dead` once no path goes on. `since` is when it last parted from another."""
 
-    __slots__ = ("cells", "dead")
+    __slots__ = ("cells", "dead", "since")
 
-    def __init__(self, cells: dict[Cell, Value] | None = None) -> None:
+    def __init__(self, cells: dict[Cell, Value] | None = None, since: int = 0) -> None:
         self.cells: dict[Cell, Value] = {} if cells is None else cells
         self.dead = False
+        self.since = since
 
     def fork(self) -> State:
-        """An independent copy."""
-        return State(dict(self.cells))
+        """An independent copy, for another path."""
+        self.since = now()
+        return State(dict(self.cells), self.since)
+
+    def snapshot(self) -> State:
+        """A copy of how memory is at this moment, on no path."""
+        return State(dict(self.cells), self.since)
 
     def become(self, other: State) -> None:
         """Takes over the memory of another state."""
@@ -385,7 +400,11 @@ class State:
         self.dead = other.dead
 
 
-def join(states: Iterable[State | None]) -> State | None:
+# What a cell holds on paths that never touched it, if it was there when these parted at a moment; else None.
+Base = Callable[[Cell, int], "Value | None"]
+
+
+def join(states: Iterable[State | None], base: Base | None = None) -> State | None:
     """Memory after paths meet; None when no path arrives."""
     alive = [s for s in states if s is not None and not s.dead]
     if not alive:
@@ -393,19 +412,27 @@ def join(states: Iterable[State | None]) -> State | None:
     result = alive[0]
     for other in alive[1:]:
         if other is not result:
-            result = _join_two(result, other)
+            result = _join_two(result, other, base)
     return result
 
 
-def _join_two(a: State, b: State) -> State:
+def _join_two(a: State, b: State, base: Base | None) -> State:
     cells = dict(a.cells)
+    parted = min(a.since, b.since)
     for cell, value in b.cells.items():
         mine = cells.get(cell)
+        if mine is None and base is not None:
+            mine = base(cell, parted)
         if mine is None:
             cells[cell] = value
         elif mine is not value:
             cells[cell] = merge(mine, value)
-    return State(cells)
+    if base is not None:
+        for cell in a.cells.keys() - b.cells.keys():
+            other = base(cell, parted)
+            if other is not None and other is not cells[cell]:
+                cells[cell] = merge(cells[cell], other)
+    return State(cells, parted)
 
 
 def merge(a: Value, b: Value) -> Value:

@@ -20,7 +20,6 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
-    join,
 )
 from zuno_audit.languages.go import syntax as s
 
@@ -53,7 +52,7 @@ class Branches(Statements):
             branch = state.fork() if condition is None else state
             if condition is not None or self.narrow(stmt.cond, False, inner, branch):
                 outcomes.append(branch if stmt.orelse is None else self.exec(stmt.orelse, inner, branch))
-        return join(outcomes)
+        return self.join(outcomes)
 
     def narrow(self, cond: s.Expr, holds: bool, scope: Scope, state: State) -> bool:
         """Drops the alternatives that contradict a condition. False when none is left: the branch is dead."""
@@ -149,7 +148,7 @@ class Branches(Statements):
             entries[default_index] = remaining
             remaining = None
         for clause, entry in zip(stmt.clauses, entries, strict=True):
-            start = join([entry, fall])
+            start = self.join([entry, fall])
             fall = None
             if start is None:
                 continue
@@ -160,7 +159,7 @@ class Branches(Statements):
             else:
                 outcomes.append(end)
         self._exit_loop(scope)
-        return join([*outcomes, remaining, *loop.breaks])
+        return self.join([*outcomes, remaining, *loop.breaks])
 
     def _narrow_clause(self, clause: s.Clause, stmt: s.Switch, scope: Scope, state: State) -> bool:
         if stmt.tag is None and clause.exprs is not None and len(clause.exprs) == 1:
@@ -207,7 +206,7 @@ class Branches(Statements):
         if left and all(c.exprs is not None for c in stmt.clauses):
             outcomes.append(state)
         self._exit_loop(scope)
-        return join([*outcomes, *loop.breaks])
+        return self.join([*outcomes, *loop.breaks])
 
     def _type_case(
         self, clause: s.Clause, left: list[Val], scope: Scope, state: State
@@ -253,7 +252,7 @@ class Branches(Statements):
                 after = self.exec(clause.comm, inner, branch)
             outcomes.append(self._stmts(clause.body, inner, after) if after is not None else None)
         self._exit_loop(scope)
-        return join([*outcomes, *loop.breaks])
+        return self.join([*outcomes, *loop.breaks])
 
     def _possible(self, stmt: s.Select, scope: Scope, state: State) -> list[s.Clause]:
         """The cases that may run (specification, "Select statements"): `default` only when no other can."""

@@ -32,7 +32,6 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
-    join,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -95,7 +94,7 @@ class Calls(Panics):
             results = self._call_one(v, list(args), branch, site, spread, wanted)
             if not branch.dead:
                 outcomes.append((results, branch))
-        joined = join([b for _, b in outcomes])
+        joined = self.join([b for _, b in outcomes])
         if joined is None:
             state.dead = True
             return [(Unknown("a call that does not return", site),)] * wanted
@@ -140,7 +139,9 @@ class Calls(Panics):
             self.on_func(func, args, state, site)
         may_wait = self.lazy or (self.scalars_wait and self._is_scalar(func))
         if may_wait and id(node) not in self.eager and self._may_postpone(func, args, state):
-            record = CallRecord(self, func, args, state.fork(), site)
+            record = CallRecord(self, func, args, state.snapshot(), site)
+            if self.trail is not None:
+                self.trail.append(record)
             types = [
                 self.types.resolve(r.type, func.file, func.package, func.scope) for r in self._results(node)
             ]
@@ -332,7 +333,7 @@ class Calls(Panics):
             for p in params
         ]
         self._call_one(v, args, branch, site, False, 1)
-        joined = join([state, branch])
+        joined = self.join([state, branch])
         if joined is not None:
             state.cells = joined.cells
 

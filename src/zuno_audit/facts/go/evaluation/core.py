@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.go.effects import Effects
@@ -26,6 +26,7 @@ from zuno_audit.facts.go.values import (
     State,
     Val,
     Value,
+    join,
 )
 from zuno_audit.languages.go import syntax as s
 
@@ -60,6 +61,8 @@ class Core:
         self.limits = limits or Limits()
         self.models = library.MODELS
         self.heap: dict[Cell, Value] = {}
+        self.heap_since: dict[Cell, int] = {}  # since when the cells of postponed calls are there
+        self.trail: list[CallRecord | Cell] | None = None  # what the postponed call under evaluation made
         self.steps = 0
         self.step_limit = self.limits.steps
         self.frame: Frame | None = None
@@ -102,6 +105,17 @@ class Core:
 
     def _site(self, node: s.Node, scope: Scope) -> Site:
         return Site(scope.frame.file, node.start, node.end)
+
+    def join(self, states: Iterable[State | None]) -> State | None:
+        """Memory after paths meet: what only some of them changed is still as it was on the others."""
+        return join(states, self._untouched)
+
+    def _untouched(self, cell: Cell, parted: int) -> Value | None:
+        """What a cell holds that is not in memory because nobody changed it; None when it was not there yet."""
+        if type(cell) is tuple:
+            return self._global(cell) if cell[0] == "global" else None
+        since = self.heap_since.get(cell)
+        return self.heap.get(cell) if since is not None and since < parted else None
 
     if TYPE_CHECKING:
 

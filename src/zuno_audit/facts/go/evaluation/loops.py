@@ -21,7 +21,6 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
-    join,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -44,7 +43,7 @@ class Loops(Branches):
     def _labeled(self, stmt: s.Labeled, scope: Scope, state: State) -> State | None:
         frame = scope.frame
         frame.labels.add(stmt.label)
-        joined = join([state, *frame.gotos.pop(stmt.label, ())])
+        joined = self.join([state, *frame.gotos.pop(stmt.label, ())])
         state = state if joined is None else joined
         self._pending_label = stmt.label
         if isinstance(stmt.stmt, s.For | s.Range | s.Switch | s.TypeSwitch | s.Select):
@@ -53,7 +52,7 @@ class Loops(Branches):
         loop = self._enter_loop(scope, is_loop=False, label=stmt.label)
         end = self.exec(stmt.stmt, scope, state)
         self._exit_loop(scope)
-        return join([end, *loop.breaks])
+        return self.join([end, *loop.breaks])
 
     def _branch(self, stmt: s.Branch, scope: Scope, state: State) -> State | None:
         if stmt.keyword == "fallthrough":
@@ -94,18 +93,18 @@ class Loops(Branches):
         loop.copies = bool(scope.names) and self._copies_variables(stmt, scope)
         for _ in range(self.limits.unroll):
             if current is None:
-                return join(loop.breaks)
+                return self.join(loop.breaks)
             condition = (
                 self.truth(self.eval(stmt.cond, loop.scope, current)) if stmt.cond is not None else True
             )
             if condition is False:
-                return join([current, *loop.breaks])
+                return self.join([current, *loop.breaks])
             if condition is None:
                 return self._iterate_unknown(stmt, current, loop)
             if stmt.cond is None and (self.lazy or len(loop.breaks) > 0):
                 return self._iterate_unknown(stmt, current, loop)
             current = self._round(stmt, current, loop)
-        return join(loop.breaks) if current is None else self._iterate_unknown(stmt, current, loop)
+        return self.join(loop.breaks) if current is None else self._iterate_unknown(stmt, current, loop)
 
     def _copies_variables(self, stmt: s.For, scope: Scope) -> bool:
         """True when each round has variables of its own and something could tell (since Go 1.22)."""
@@ -116,7 +115,7 @@ class Loops(Branches):
         assert loop.scope is not None
         loop.continues = []
         end = self._block(stmt.body, loop.scope, state)
-        end = join([end, *loop.continues])
+        end = self.join([end, *loop.continues])
         if end is not None and loop.copies:
             loop.scope = self._copied(loop.scope, end)
         if end is not None and stmt.post is not None:
@@ -148,10 +147,10 @@ class Loops(Branches):
             after = self._round(stmt, start, loop)
             current = self._blur(current, after)
             ends.append(current)
-        result = join(ends if stmt.cond is not None else [])
+        result = self.join(ends if stmt.cond is not None else [])
         if result is not None and stmt.cond is not None:
             self.narrow(stmt.cond, False, scope, result)
-        return join([result, *loop.breaks])
+        return self.join([result, *loop.breaks])
 
     @staticmethod
     def _blur(before: State, after: State | None) -> State | None:
@@ -179,7 +178,7 @@ class Loops(Branches):
                 outcomes.append(self._range_over(stmt, v, scope, branch, loop))
             finally:
                 self._exit_loop(scope)
-        return join(outcomes)
+        return self.join(outcomes)
 
     def _range_over(self, stmt: s.Range, v: Val, scope: Scope, state: State, loop: Loop) -> State | None:
         if isinstance(v, Pointer):
@@ -214,8 +213,8 @@ class Loops(Branches):
                 after = self._range_round(stmt, (Unknown("index"),), element, scope, start, loop)
                 current = self._blur(current, after)
                 ends.append(current)
-            current = join(ends)
-        return join([current, *loop.breaks])
+            current = self.join(ends)
+        return self.join([current, *loop.breaks])
 
     def _rounds(self, v: Val, state: State) -> tuple[list[tuple[Value, Value]], bool]:
         """The known rounds of a range, and whether there may be more."""
@@ -248,4 +247,4 @@ class Loops(Branches):
                 self._assign_to(target, value, scope, state)
         loop.continues = []
         end = self._block(stmt.body, inner, state)
-        return join([end, *loop.continues])
+        return self.join([end, *loop.continues])

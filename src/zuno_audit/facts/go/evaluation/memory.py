@@ -151,8 +151,9 @@ class Memory(Core):
         saved, depth = self.frame, self.depth
         before = record.state
         assert before is not None
-        state = before.fork()
+        state = before.snapshot()
         self.frame = None
+        outer, self.trail = self.trail, []
         if saved is None:  # asked for by a question: each has a share of work of its own
             most = self.limits.steps + self.limits.steps_per_call
             self.step_limit = max(self.step_limit, min(self.steps + self.limits.steps_per_call, most))
@@ -166,10 +167,23 @@ class Memory(Core):
             return [[(unknown,)] * max(len(record.func.node.results), 1)]
         finally:
             self.frame, self.depth = saved, depth
+            trail, self.trail = self.trail or [], outer
         for cell, value in state.cells.items():
-            if cell not in before.cells:
-                self.heap.setdefault(cell, value)
+            if cell not in before.cells and cell not in self.heap:
+                self.heap[cell] = value
+                trail.append(cell)
+        self._date(trail, record.since)
         return exits
+
+    def _date(self, trail: list[CallRecord | Cell], since: int) -> None:
+        """What a postponed call made is there since the call was made, not since somebody asked for it."""
+        for made in trail:
+            if isinstance(made, CallRecord):
+                made.since = since
+            else:
+                self.heap_since[made] = since
+        if self.trail is not None:
+            self.trail.extend(trail)
 
     def _fields(self, owner: Value, name: str, state: State) -> Value:
         """The field (or array element) `name` of every alternative."""

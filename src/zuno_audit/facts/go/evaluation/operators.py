@@ -27,7 +27,6 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
-    join,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -82,7 +81,7 @@ class Operators(Selectors):
             if first is not None:
                 state.become(branch)
                 return (Const(second),) if second is not None else right
-            joined = join([state, branch])
+            joined = self.join([state, branch])
             if joined is not None:
                 state.cells = joined.cells
             if second is (op == "||"):  # `x && false`, `x || true`

@@ -130,6 +130,12 @@ class Packages(Memory):
             return tuple(self._overwritten(v, State(), "a library", 0) for v in self.force(value))
         return value
 
+    def _keep(self, cell: Cell, value: Value) -> None:
+        """An object that package-level variables refer to: there from the start."""
+        if cell not in self.heap:
+            self.heap[cell] = value
+            self.heap_since[cell] = 0
+
     def _loosened(self, v: Val, part: str) -> Val:
         """A value of which a field (or an element, `[]`) is assigned in some function."""
         if isinstance(v, Pointer) and not v.path:
@@ -175,7 +181,7 @@ class Packages(Memory):
         finally:
             self.frame = saved
         for key, value in state.cells.items():
-            self.heap.setdefault(key, value)
+            self._keep(key, value)
         index = next(i for i, n in enumerate(spec.names) if n.name == name)
         return results[index] if index < len(results) else (Unknown(f"variable {name}"),)
 
@@ -189,6 +195,7 @@ class Packages(Memory):
         inner._globals_in_progress = self._globals_in_progress
         inner.models = self.models
         inner._cells = self._cells
+        target = cell
         inner.heap[cell] = before
         original = inner._assign_to
 
@@ -203,8 +210,10 @@ class Packages(Memory):
         state = inner.run(Func(declared.node, declared.file, declared.package))
         if state is not None:
             for cell, value in state.cells.items():
-                self.heap.setdefault(cell, value)
-        self.heap.update({k: v for k, v in inner.heap.items() if k not in self.heap and k != cell})
+                self._keep(cell, value)
+        for key, value in inner.heap.items():
+            if key != target:
+                self._keep(key, value)
         out: Value = ()
         for value in seen:
             out = union(out, value)

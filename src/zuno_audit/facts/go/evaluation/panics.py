@@ -24,7 +24,6 @@ from zuno_audit.facts.go.values import (
     Site,
     State,
     Value,
-    join,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -58,7 +57,7 @@ class Panics(Expressions):
             if self.on_leave is not None:
                 for results, after in exits:
                     self.on_leave(results, after)
-        joined = join([after for _, after in exits])
+        joined = self.join([after for _, after in exits])
         if joined is None:
             state.dead = True
             return []
@@ -145,7 +144,7 @@ class Panics(Expressions):
                     self._call_one(callee, list(deferred.args), branch, deferred.site, deferred.spread, 1)
                 if not branch.dead:
                     outcomes.append(branch)
-            joined = join(outcomes)
+            joined = self.join(outcomes)
             if joined is None:
                 state.dead = True
             else:
@@ -211,7 +210,7 @@ class Panics(Expressions):
         if self.goroutines_finish and not branch.dead:
             state.cells = branch.cells
             return state
-        joined = join([state, branch])
+        joined = self.join([state, branch])
         if joined is not None:
             state.cells = joined.cells
         return state

@@ -16,6 +16,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    now,
     union,
 )
 
@@ -186,7 +187,7 @@ class DeferredCall:
 class CallRecord:
     """A call whose results may still be asked for. `exits` are the results of each way out."""
 
-    __slots__ = ("args", "evaluator", "exits", "func", "shapes", "site", "state")
+    __slots__ = ("args", "evaluator", "exits", "func", "shapes", "since", "site", "state")
 
     def __init__(
         self,
@@ -200,6 +201,7 @@ class CallRecord:
         self.evaluator, self.func, self.args, self.state, self.site = evaluator, func, args, state, site
         self.exits = exits
         self.shapes: dict[bool, object] = {}  # what `shape.py` said of it before it was evaluated
+        self.since = now()  # when the call was made
 
     def evaluate(self) -> list[list[Value]]:
         """The results of every way out of the call."""

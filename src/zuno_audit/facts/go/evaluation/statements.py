@@ -21,7 +21,6 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
-    join,
     key_of,
     union,
 )
@@ -43,7 +42,7 @@ class Statements(Calls):
         """Goes on where a path jumped to (specification, "Goto statements")."""
         for i, stmt in enumerate(stmts):
             if isinstance(stmt, s.Labeled) and stmt.label in scope.frame.gotos:
-                state = join(scope.frame.gotos.pop(stmt.label))
+                state = self.join(scope.frame.gotos.pop(stmt.label))
                 return None if state is None else self._stmts(stmts[i:], scope, state)
         return None
 
