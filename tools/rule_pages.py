@@ -16,6 +16,7 @@ def pages() -> dict[Path, str]:
     """Every generated page, by its path."""
     from zuno_audit.api import rule_files
     from zuno_audit.authoring.pages import checklist_page, index_page, rule_page
+    from zuno_audit.authoring.tables import tables_page
     from zuno_audit.cli.project import schema_text
     from zuno_audit.cli.reference import reference_page
     from zuno_audit.config.setup import built_in_checklist
@@ -25,6 +26,7 @@ def pages() -> dict[Path, str]:
     made = {docs / "rules" / f"{rule.id}.md": rule_page(rule, checklist) for rule in rules.all()}
     made[docs / "rules" / "index.md"] = index_page(rules.all(), rules.packs())
     made[docs / "checklist.md"] = checklist_page(checklist)
+    made[docs / "reference" / "tables.md"] = tables_page()
     made[docs / "reference" / "cli.md"] = reference_page()
     for kind in ("config", "rule", "profile"):
         made[docs / "reference" / f"{kind}.schema.json"] = schema_text(kind)

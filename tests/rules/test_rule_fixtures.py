@@ -8,7 +8,9 @@ import pytest
 
 from zuno_audit.api import rule_files
 from zuno_audit.authoring.cases import FAIL, PASS, Case, cases_of
+from zuno_audit.authoring.lint import lint
 from zuno_audit.authoring.trial import try_case
+from zuno_audit.cli.rules import RuleSet
 from zuno_audit.facts.semgrep.process import find_semgrep
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
@@ -34,3 +36,8 @@ def test_reports_exactly_the_marked_lines(case: Case) -> None:
 
 def test_no_fixture_belongs_to_an_unknown_rule() -> None:
     assert [folder.name for folder in FIXTURES.iterdir() if folder.name not in RULES] == []
+
+
+def test_lint_has_nothing_to_say_of_the_built_in_rules() -> None:
+    which = RuleSet(fixtures=FIXTURES)
+    assert [str(remark) for remark in lint(RULES, FIXTURES, which.checklists())] == []

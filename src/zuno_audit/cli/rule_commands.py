@@ -76,6 +76,15 @@ def test(only: tuple[str, ...], folder: Path | None, fixtures: Path | None) -> i
 
 
 @rules.command()
+@click.argument("table", required=False)
+def tables(table: str | None) -> int:
+    """List what rules can quantify over, or the fields of TABLE."""
+    from zuno_audit.cli.rules import run_tables
+
+    return run_tables(table)
+
+
+@rules.command()
 @click.argument("rule")
 @click.option("--pack", default="own", show_default=True, help="The folder of the rule in DIR.")
 @click.option("--table", default="", help="A table to quantify over, instead of a query of its own.")

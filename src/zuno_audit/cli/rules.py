@@ -144,6 +144,16 @@ def run_test(which: RuleSet, only: tuple[str, ...]) -> int:
     return exits.OK if good + skipped == len(trials) else exits.FINDINGS
 
 
+def run_tables(name: str | None) -> int:
+    """Print what tables there are, or one of them. Raises UsageError."""
+    from zuno_audit.authoring.tables import table_text
+    from zuno_audit.facts.catalog import TABLES
+
+    text = "\n".join(sorted(TABLES)) if name is None else table_text(name)
+    write_stdout(f"{text}\n", is_for_people=True)
+    return exits.OK
+
+
 def run_new(which: RuleSet, rule_id: str, pack: str, table: str) -> int:
     """Write the first draft of a rule and say what to do next. Raises UsageError."""
     from zuno_audit.authoring.scaffold import Draft

@@ -26,14 +26,17 @@ REPORT = "report"
 _CONTAINS = re.compile(r"^;\s*contains:\s*(.+?)\s*$", re.MULTILINE)
 
 
-@lru_cache(maxsize=256)
 def query_table(name: str, root: Traversable | None = None) -> Callable[[FactStore], Table]:
     """The provider of the table `query:NAME`, where `name` is `go/print_call` or the like.
 
     `root` is the folder that holds `queries`, by default our own. Raises RuleError when there is
     no such query or it does not compile.
     """
-    text = query_text(name, root)
+    return _provider(name, query_text(name, root))
+
+
+@lru_cache(maxsize=256)
+def _provider(name: str, text: str) -> Callable[[FactStore], Table]:
     literals = tuple(literal.encode() for literal in _CONTAINS.findall(text))
     query = _compiled(name, text)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import reduce
-from typing import Any
+from typing import Any, get_args
 
 from zuno_audit.errors import ConfigError, RuleError
 from zuno_audit.rules.document import Document, Path, line_of
@@ -105,7 +105,9 @@ def _near(key: str, shape: Any) -> str:
     import msgspec
 
     try:
-        known = [field.encode_name for field in msgspec.structs.fields(shape)]
+        shapes = get_args(shape) or (shape,)
+        fields = (field for one in shapes for field in msgspec.structs.fields(one))
+        known = list(dict.fromkeys(field.encode_name for field in fields))
     except TypeError:
         return ""
     if key in known:
