@@ -418,3 +418,62 @@ def test_a_broken_breaker_is_none(tmp_path: Path, name: str) -> None:
 def test_what_is_no_breaker_is_none(tmp_path: Path, name: str) -> None:
     value, because = answer(tmp_path, OTHERS[name])
     assert value == "no", because
+
+
+CONFIGURED = """
+    type Config struct {
+        MaxFailures  int
+        ResetTimeout time.Duration
+        HalfOpenMax  int
+    }
+
+    type Breaker struct {
+        cfg      Config
+        mu       sync.Mutex
+        failures int
+        opened   time.Time
+        trials   int
+    }
+
+    func (b *Breaker) Do(fn func() error) error {
+        b.mu.Lock()
+        if b.failures >= b.cfg.MaxFailures {
+            if time.Since(b.opened) < b.cfg.ResetTimeout || b.trials >= b.cfg.HalfOpenMax {
+                b.mu.Unlock()
+                return errors.New("open")
+            }
+            b.trials++
+        }
+        b.mu.Unlock()
+        err := fn()
+        b.mu.Lock()
+        defer b.mu.Unlock()
+        b.trials = 0
+        if err == nil {
+            b.failures = 0
+            return nil
+        }
+        b.failures++
+        b.opened = time.Now()
+        return err
+    }
+
+    func unary() grpc.UnaryClientInterceptor {
+        b := &Breaker{cfg: Config{SETTINGS}}
+        return SIGNATURE { return b.Do(func() error { return CALL }) }
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("MaxFailures: 5, ResetTimeout: time.Minute, HalfOpenMax: 3", "yes"),
+        ("MaxFailures: 50, ResetTimeout: time.Second, HalfOpenMax: 1", "yes"),
+        ("MaxFailures: 1 << 30, ResetTimeout: time.Minute, HalfOpenMax: 3", "no"),
+        ("MaxFailures: 5, ResetTimeout: 0, HalfOpenMax: 1000", "no"),
+    ],
+)
+def test_settings_may_make_a_breaker_useless(tmp_path: Path, settings: str, expected: str) -> None:
+    value, because = answer(tmp_path, CONFIGURED.replace("SETTINGS", settings))
+    assert value == expected, because

@@ -372,6 +372,26 @@ DEPENDS: dict[str, tuple[str, str, list[object]]] = {
         [9, 1],
     ),
     "nil or not": ("var p *int; if c { p = new(int) }; if p == nil { return 1 }; return 2", "", [1, 2]),
+    "object of a postponed call, changed on one path": (
+        "s := made(); if c { s.add(1) }; return len(s.xs)",
+        "type box struct{ xs []int }\nfunc (b *box) add(x int) { b.xs = append(b.xs, x) }\nfunc made() *box { return &box{} }",
+        [1, 0],
+    ),
+    "object of a nested postponed call": (
+        "s := outer(); if c { s.b.add(1) }; return len(s.b.xs)",
+        "type box struct{ xs []int }\nfunc (b *box) add(x int) { b.xs = append(b.xs, x) }\nfunc made() *box { return &box{} }\ntype holder struct{ b *box }\nfunc outer() *holder { return &holder{b: made()} }",
+        [1, 0],
+    ),
+    "package variable, changed on one path": (
+        "if c { v = nil }; return len(v)",
+        "var v = []int{1, 2}",
+        [0, 2],
+    ),
+    "interface, changed on one path": (
+        "s := made(); fill(s, c); return s.get()",
+        "type i interface{ add(x int); get() int }\ntype box struct{ n int }\nfunc (b *box) add(x int) { b.n += x }\ntype outer struct{ *box }\nfunc (o *outer) get() int { return o.n }\nfunc made() i { return &outer{box: &box{}} }\nfunc fill(s i, c bool) { if c { s.add(3) } }",
+        [3, 0],
+    ),
     "goto": ("x := 1; if c { goto end }; x = 2\nend:\nreturn x", "", [1, 2]),
     "select": (
         "a, b := make(chan int), make(chan int); select { case <-a: return 1; case <-b: return 2 }",
@@ -438,6 +458,31 @@ def _kinds(root: Path, code: str) -> set[str]:
     exits = ev.simulate(Func(declared.node, declared.file, declared.package), [], State())
     values = [v for results in exits for v in ev.force(results[0])]
     return {"known" if isinstance(v, Const) else "open" for v in values}
+
+
+def test_an_object_made_on_one_path_only_is_not_mixed_with_itself(tmp_path: Path) -> None:
+    """The early return knows nothing of the box, so its first state is no alternative."""
+    code = """
+type box struct{ xs []int }
+func (b *box) add(x int) { b.xs = append(b.xs, x) }
+func made() *box { return &box{} }
+func build(c bool) (*box, error) {
+	if c {
+		return nil, errors.New("x")
+	}
+	b := made()
+	b.add(1)
+	return b, nil
+}
+func f(c bool) any {
+	b, err := build(c)
+	if err != nil {
+		return 9
+	}
+	return len(b.xs)
+}
+"""
+    assert sorted(map(str, returned(tmp_path, code))) == ["1", "9"]
 
 
 def test_an_endless_loop_is_run_out_in_a_simulation_only(tmp_path: Path) -> None:

@@ -24,6 +24,54 @@ VENDORED_KIT = vendored(
     "type Config struct { Unary []grpc.UnaryServerInterceptor }\nfunc New(c Config) *grpc.Server { return grpc.NewServer(grpc.ChainUnaryInterceptor(c.Unary...)) }",
     "kit",
 )
+# Frameworks that build the server themselves: a base with methods that add, behind an interface...
+ZRPC_INTERNAL = """
+type Server interface { AddUnaryInterceptors(xs ...grpc.UnaryServerInterceptor); Start() error }
+type baseRpcServer struct { unary []grpc.UnaryServerInterceptor }
+func newBase() *baseRpcServer { return &baseRpcServer{} }
+func (b *baseRpcServer) AddUnaryInterceptors(xs ...grpc.UnaryServerInterceptor) { b.unary = append(b.unary, xs...) }
+type rpcServer struct { *baseRpcServer; name string }
+func NewRpcServer() Server { return &rpcServer{baseRpcServer: newBase()} }
+func (s *rpcServer) Start() error { return grpc.NewServer(grpc.ChainUnaryInterceptor(s.unary...)).Serve(nil) }
+"""
+ZRPC = """
+type Config struct { Recover bool }
+type RpcServer struct { server internal.Server }
+func MustNewServer(c Config) *RpcServer { s, err := NewServer(c); if err != nil { log.Fatal(err) }; return s }
+func NewServer(c Config) (*RpcServer, error) { if err := c.Validate(); err != nil { return nil, err }; s := internal.NewRpcServer(); setup(s, c); return &RpcServer{server: s}, nil }
+func (c Config) Validate() error { return nil }
+func setup(s internal.Server, c Config) { if c.Recover { s.AddUnaryInterceptors(safety.Unary) } }
+func (r *RpcServer) Start() { if err := r.server.Start(); err != nil { panic(err) } }
+"""
+# ... and middleware of the framework's own kind, adapted to one interceptor.
+KRATOS = """
+type Middleware func(Handler) Handler
+type Handler func(ctx context.Context, req any) (any, error)
+type Server struct { *grpc.Server; m []Middleware; in []grpc.UnaryServerInterceptor; opts []grpc.ServerOption }
+type ServerOption func(*Server)
+func WithMiddleware(m ...Middleware) ServerOption { return func(s *Server) { s.m = append(s.m, m...) } }
+func Options(o ...grpc.ServerOption) ServerOption { return func(s *Server) { s.opts = o } }
+func Chain(m ...Middleware) Middleware { return func(next Handler) Handler { for i := len(m) - 1; i >= 0; i-- { next = m[i](next) }; return next } }
+func (s *Server) unary() grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		h := func(ctx context.Context, req any) (any, error) { return handler(ctx, req) }
+		if len(s.m) > 0 { return Chain(s.m...)(h)(ctx, req) }
+		return h(ctx, req)
+	}
+}
+func New(opts ...ServerOption) *Server {
+	srv := &Server{}
+	for _, o := range opts { o(srv) }
+	unary := []grpc.UnaryServerInterceptor{srv.unary()}
+	if len(srv.in) > 0 { unary = append(unary, srv.in...) }
+	g := []grpc.ServerOption{grpc.ChainUnaryInterceptor(unary...)}
+	if len(srv.opts) > 0 { g = append(g, srv.opts...) }
+	srv.Server = grpc.NewServer(g...)
+	return srv
+}
+func Recovery() Middleware { return func(next Handler) Handler { return func(ctx context.Context, req any) (reply any, err error) { defer func() { if r := recover(); r != nil { err = status.Error(codes.Internal, "x") } }(); return next(ctx, req) } } }
+func Logging() Middleware { return func(next Handler) Handler { return func(ctx context.Context, req any) (any, error) { return next(ctx, req) } } }
+"""
 SERVER = "func server(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(opts...) }\n"
 PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
     "wrapper package": (
@@ -111,6 +159,44 @@ PROGRAMS: dict[str, tuple[dict[str, str], list[str]]] = {
             "main.go": 'import kit "example.org/kit"\nimport yaml "gopkg.in/yaml.v3"\nfunc main() { var c kit.Config; _ = yaml.Unmarshal(nil, &c); _ = app.New(c) }',
         },
         ["app/app.go:yn via vendor/example.org/kit/kit.go"],
+    ),
+    "framework, on by configuration": (
+        {
+            "internal/s.go": ZRPC_INTERNAL,
+            "zrpc/z.go": ZRPC,
+            "main.go": "func main() { s := zrpc.MustNewServer(zrpc.Config{Recover: true}); s.Start() }",
+        },
+        ["internal/s.go:yn", "main.go:yn via internal/s.go"],
+    ),
+    "framework, off by configuration": (
+        {
+            "internal/s.go": ZRPC_INTERNAL,
+            "zrpc/z.go": ZRPC,
+            "main.go": "func main() { s := zrpc.MustNewServer(zrpc.Config{}); s.Start() }",
+        },
+        ["internal/s.go:nn", "main.go:nn via internal/s.go"],
+    ),
+    "framework, configuration from a file": (
+        {
+            "internal/s.go": ZRPC_INTERNAL,
+            "zrpc/z.go": ZRPC,
+            "main.go": 'import conf "example.org/conf"\nfunc main() { s := zrpc.MustNewServer(load()); s.Start() }\nfunc load() zrpc.Config { var c zrpc.Config; conf.MustLoad("x", &c); return c }',
+        },
+        ["internal/s.go:nn", "main.go:nn via internal/s.go"],
+    ),
+    "framework with middleware of its own": (
+        {
+            "kr/s.go": KRATOS,
+            "cmd/a/main.go": "func main() { _ = kr.New(kr.WithMiddleware(kr.Logging(), kr.Recovery())) }",
+            "cmd/b/main.go": "func main() { _ = kr.New(kr.WithMiddleware(kr.Logging())) }",
+            "cmd/c/main.go": "func main() { _ = kr.New(kr.Options(grpc.Creds(nil))) }",
+        },
+        [
+            "cmd/a/main.go:yn via kr/s.go",
+            "cmd/b/main.go:nn via kr/s.go",
+            "cmd/c/main.go:nn via kr/s.go",
+            "kr/s.go:?n",
+        ],
     ),
     "vendored code has no row of its own": (
         {
