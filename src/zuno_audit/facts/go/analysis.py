@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.effects import Effects, root_name
@@ -145,6 +145,23 @@ class Analysis:
                     found.append(
                         Construction(construction.site, root, calls[-1], run.evaluator, place, calls=calls)
                     )
+        return found
+
+    def callers_of(self, construction: Construction) -> list[Construction]:
+        """The construction from each call of its function, told by types alone: for helpers whose callers make no
+        difference to the answer."""
+        from zuno_audit.facts.go.static_types import callee_of
+        from zuno_audit.facts.go.texts import Texts
+
+        texts = Texts(self.program)
+        found: list[Construction] = []
+        for site in self._callers_of(construction.root)[:MAX_CALLERS]:
+            callee = (
+                callee_of(site.call, site.root, texts, self.types) if isinstance(site.call, s.Call) else None
+            )
+            if callee is not None and callee.node is construction.root.node:
+                place = Site(site.root.file, site.call.start, site.call.end)
+                found.append(replace(construction, root=site.root, seen_from=place))
         return found
 
     def _run_callers(

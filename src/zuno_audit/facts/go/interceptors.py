@@ -8,7 +8,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.values import Extern, Func, Input, Nil, Rest, Seq, Struct, Unknown, Val, Value
+from zuno_audit.facts.go.values import Extern, Func, Input, Lazy, Nil, Rest, Seq, Struct, Unknown, Val, Value
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
@@ -157,3 +157,38 @@ def members(ev: Evaluator, v: Val) -> list[Value] | None:
 def is_function(v: Val) -> bool:
     """True for a function of the repository."""
     return isinstance(v, Func)
+
+
+def holds_parameter(value: Value, limit: int = 400) -> bool:
+    """True when a parameter of the function around it is somewhere in a value."""
+    pending: list[Val] = list(value)
+    for _ in range(limit):
+        if not pending:
+            return False
+        v = pending.pop()
+        if isinstance(v, Input):
+            if _is_parameter(v.key):
+                return True
+        elif isinstance(v, Extern):
+            for part in (*(v.args or ()), v.recv or ()):
+                pending.extend(part)
+        elif isinstance(v, Seq):
+            for item in v.items:
+                pending.extend(item)
+        elif isinstance(v, Rest):
+            pending.append(v.source)
+        elif isinstance(v, Struct):
+            for part in v.fields.values():
+                pending.extend(part)
+        elif isinstance(v, Lazy):
+            for part in v.call.args:
+                pending.extend(part)
+        elif isinstance(v, Func) and v.receiver is not None:
+            pending.extend(v.receiver)
+    return False
+
+
+def _is_parameter(key: object) -> bool:
+    while isinstance(key, tuple) and key and isinstance(key[0], tuple):
+        key = key[0]
+    return isinstance(key, tuple) and key[:1] == ("param",)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
-from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
+from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.recovery import Recovery, RecoveryQuestion, all_of
 from zuno_audit.facts.go.values import Input, Site, Unknown
@@ -90,6 +90,8 @@ class _Question:
             own = self._handed_over(construction, construction.root, own, path, name)
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
+        if not below and not own.depends_on_caller and _takes_options(construction):
+            below = [(seen, own) for seen in self.analysis.callers_of(construction)]
         users = () if below or own.depends_on_caller else self._users(construction.root)
         self._add(construction, own, users)
         for seen, judgement in below:
@@ -284,6 +286,11 @@ class _Question:
             return Recovery("unknown", f"{origin} may add interceptors", depends_on_caller=True)
         reason = v.reason if isinstance(v, Unknown) else "an option that cannot be followed"
         return Recovery("unknown", reason, broken=one.is_broken)
+
+
+def _takes_options(construction: Construction) -> bool:
+    """True when a parameter of the function around a construction gets into its options."""
+    return any(holds_parameter(value) for call in construction.calls for value in call.args or ())
 
 
 def _any(unary: Answer, stream: Answer) -> Answer:
