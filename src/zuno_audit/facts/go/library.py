@@ -564,39 +564,8 @@ def _func_value(
     return [value] if value and all(isinstance(x, Func) for x in value) else None
 
 
-def _models() -> dict[tuple[str, str], Model]:
-    models: dict[tuple[str, str], Model] = {("os", "Exit"): _exit, ("runtime", "Goexit"): _exit}
-    fatal = ("Fatal", "Fatalf", "Fatalln")
-    for path in (
-        "log",
-        "github.com/sirupsen/logrus",
-        "k8s.io/klog",
-        "k8s.io/klog/v2",
-        "github.com/golang/glog",
-    ):
-        for name in fatal:
-            models[path, name] = models[path, "." + name] = _exit
-        for name in ("Panic", "Panicf", "Panicln"):
-            models[path, name] = models[path, "." + name] = _panic
-    for path in ("go.uber.org/zap", "google.golang.org/grpc/grpclog"):
-        for name in (*fatal, "Fatalw"):
-            models[path, name] = models[path, "." + name] = _exit
-        for name in ("Panic", "Panicf", "Panicw"):
-            models[path, "." + name] = _panic
-    for path in ("github.com/rs/zerolog", "github.com/rs/zerolog/log"):
-        for name in (".Msg", ".Msgf", ".Send"):
-            models[path, name] = _log_event
-    for name in ("Lock", "Unlock", "RLock", "RUnlock", "Wait", "Done", "Broadcast", "Signal"):
-        models["sync", "." + name] = _nothing
-    models["sync", ".TryLock"] = models["sync", ".TryRLock"] = _true
-    models["sync", ".Do"] = _once
-    models["sync", "OnceFunc"] = models["sync", "OnceValue"] = _func_value
-    models["sync", "OnceValues"] = _func_value
-    for operation in ("Load", "Store", "Add", "Swap", "CompareAndSwap"):
-        for kind in ("Int32", "Int64", "Uint32", "Uint64", "Uintptr"):
-            models["sync/atomic", operation + kind] = _atomic_function(operation)
-        models["sync/atomic", "." + operation] = _atomic_method(operation)
-    models["time", "Now"] = _now
+def _pure_models() -> dict[tuple[str, str], Model]:
+    """Functions of constants: of times, texts and numbers."""
     second = 1_000_000_000
     pure: list[tuple[str, str, int, Callable[..., Any], str]] = [
         ("time", "Since", 1, lambda now, t: now - t, "since"),
@@ -636,9 +605,45 @@ def _models() -> dict[tuple[str, str], Model]:
         ("math", "Max", 2, max, "float"),
         ("math", "Min", 2, min, "float"),
     ]
-    for path, name, operands, function, result in pure:
-        models[path, name] = _computed(operands, function, result)
-    models.update(sync_library.MODELS)
+    return {
+        (path, name): _computed(operands, function, result) for path, name, operands, function, result in pure
+    }
+
+
+def _models() -> dict[tuple[str, str], Model]:
+    models: dict[tuple[str, str], Model] = {("os", "Exit"): _exit, ("runtime", "Goexit"): _exit}
+    fatal = ("Fatal", "Fatalf", "Fatalln")
+    for path in (
+        "log",
+        "github.com/sirupsen/logrus",
+        "k8s.io/klog",
+        "k8s.io/klog/v2",
+        "github.com/golang/glog",
+    ):
+        for name in fatal:
+            models[path, name] = models[path, "." + name] = _exit
+        for name in ("Panic", "Panicf", "Panicln"):
+            models[path, name] = models[path, "." + name] = _panic
+    for path in ("go.uber.org/zap", "google.golang.org/grpc/grpclog"):
+        for name in (*fatal, "Fatalw"):
+            models[path, name] = models[path, "." + name] = _exit
+        for name in ("Panic", "Panicf", "Panicw"):
+            models[path, "." + name] = _panic
+    for path in ("github.com/rs/zerolog", "github.com/rs/zerolog/log"):
+        for name in (".Msg", ".Msgf", ".Send"):
+            models[path, name] = _log_event
+    for name in ("Lock", "Unlock", "RLock", "RUnlock", "Wait", "Done", "Broadcast", "Signal"):
+        models["sync", "." + name] = _nothing
+    models["sync", ".TryLock"] = models["sync", ".TryRLock"] = _true
+    models["sync", ".Do"] = _once
+    models["sync", "OnceFunc"] = models["sync", "OnceValue"] = _func_value
+    models["sync", "OnceValues"] = _func_value
+    for operation in ("Load", "Store", "Add", "Swap", "CompareAndSwap"):
+        for kind in ("Int32", "Int64", "Uint32", "Uint64", "Uintptr"):
+            models["sync/atomic", operation + kind] = _atomic_function(operation)
+        models["sync/atomic", "." + operation] = _atomic_method(operation)
+    models["time", "Now"] = _now
+    models.update(_pure_models())
     models["fmt", "Sprintf"] = _sprintf
     models["strings", "Join"] = _sprint_join
     models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error
