@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from zuno_audit.facts.go import sync_library
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
