@@ -643,6 +643,7 @@ def _models() -> dict[tuple[str, str], Model]:
         models["sync/atomic", "." + operation] = _atomic_method(operation)
     models["time", "Now"] = _now
     models.update(_pure_models())
+    models.update(sync_library.MODELS)
     models["fmt", "Sprintf"] = _sprintf
     models["strings", "Join"] = _sprint_join
     models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error
