@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from zuno_audit.facts.go import sync_library
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
