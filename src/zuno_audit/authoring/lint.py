@@ -69,6 +69,9 @@ def _of_error(error: ConfigError) -> Remark:
 def _rule(rule: Rule) -> Iterator[Remark]:
     yield from _unused(rule)
     yield from _conditions(rule)
+    for key, example in (("bad", rule.info.bad), ("good", rule.info.good)):
+        if not example:
+            yield Remark(rule.path, 1, f"it has no {key} example", f"Add `{key}:` with a snippet.")
     if rule.table.startswith(QUERY_TABLE):
         yield from _query(rule)
     if rule.quantifier == "python":
