@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from zuno_audit.checklist.catalog import load_checklist
 from zuno_audit.checklist.evaluate import attribute, counts, evaluate, unasked

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from zuno_audit.checklist.boxes import RULES, box_findings, judge_boxes, pinned_rules
 from zuno_audit.checklist.evaluate import check_run, worst
@@ -45,8 +47,7 @@ OUTSIDE = "../"  # what the path of a file outside of the tree begins with
 _HINT = "Give a Markdown file with `- [ ]` boxes."
 
 
-@dataclass(frozen=True, slots=True)
-class TeamChecklist:
+class TeamChecklist(Struct, frozen=True):
     """A file that holds the team's checklist, and what its boxes speak of."""
 
     data: bytes
@@ -59,8 +60,7 @@ class TeamChecklist:
         return self.tasks.path
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """What is to be reported of a team's checklist; nothing where there is none."""
 
     file: ChecklistFile | None = None
@@ -82,8 +82,7 @@ class Judged:
         return lambda wanted: text if wanted == path else repository.text(wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """The items that boxes may speak of. `checklist` is the whole one, whatever is audited.
 
     `is_as_shipped` is true when it is read with the parameters it comes with: only then do the known wordings

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from zuno_audit.model.control import Checklist, CheckRef, Control
 from zuno_audit.model.finding import Diagnostic, Finding, Level, Suppression

@@ -19,12 +19,11 @@ stands in `expect.yaml`, which is no part of the miniature repository:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from zuno_audit.authoring.marks import OK, RULEID, TODO, Place, marks
 from zuno_audit.rules.document import Document
@@ -57,8 +56,7 @@ class ExpectSpec(Struct, forbid_unknown_fields=True):
     outcome: Literal["ran", "not-applicable", "failed", "open"] = "ran"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One miniature repository and what a rule must report in it.
 
     `kind` is `fail` or `pass`; `files` maps paths in the miniature repository to the files that hold them.
@@ -85,8 +83,7 @@ class Case:
         return f"{self.rule}/{self.kind}/{self.root.name}"
 
 
-@dataclass(slots=True)
-class _Marked:
+class _Marked(Struct):
     """The marked lines of a case, by kind of mark."""
 
     places: dict[str, set[Place]] = field(default_factory=lambda: {RULEID: set(), OK: set(), TODO: set()})

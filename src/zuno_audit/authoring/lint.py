@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from zuno_audit.authoring.cases import FAIL, PASS, cases_of
 from zuno_audit.authoring.never import never_holds, never_matches
@@ -23,8 +24,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _TEMPLATE = re.compile(r"\{[{%](.*?)[}%]\}", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Remark:
+class Remark(Struct, frozen=True, order=True):
     """One mistake: where, what, and what to do about it."""
 
     path: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 RULEID, OK, TODO = "ruleid", "ok", "todoruleid"
 MAX_BYTES = 1024 * 1024  # a fixture is small; nothing larger is searched
@@ -17,8 +18,7 @@ _MARK = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """A line of a fixture, where a finding lies."""
 
     path: str

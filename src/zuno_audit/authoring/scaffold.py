@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.errors import UsageError
 from zuno_audit.facts.catalog import TABLES
@@ -71,8 +72,7 @@ func run() error {{
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What is to be written. `table` is empty for a rule with a query of its own."""
 
     id: str

@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.api import audit
 from zuno_audit.authoring.cases import FAIL, PASS, Case, cases_of
@@ -40,8 +41,7 @@ _GIT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """What became of a case: `troubles` are sentences, none when the rule did what the case says.
 
     `skipped` says why the case was not tried: the rule needs an engine that is not installed.
@@ -56,8 +56,7 @@ class Trial:
         return not self.troubles and not self.skipped
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """What a rule did in a case."""
 
     findings: tuple[Finding, ...]

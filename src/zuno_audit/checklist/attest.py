@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zuno_audit.model.attestation import Attestation, AttestationState
 from zuno_audit.model.location import Location, at_line

@@ -8,7 +8,9 @@ is one with a box of the team's own below it that is not known to be true.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.model.box import Box, BoxMatch, BoxVerdict, ChecklistFile, TaskList
 from zuno_audit.model.control import Checklist, CheckRef
@@ -93,8 +95,7 @@ def _keeps_open(judged: BoxVerdict) -> bool:
     return judged.status is not None or judged.source == "none"
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Struct, frozen=True):
     rule: str
     message: str
     box: Box

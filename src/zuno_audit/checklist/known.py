@@ -6,8 +6,9 @@ A module of its own, because looking for a checklist needs no more than the name
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+
+from msgspec import Struct
 
 from zuno_audit.errors import RuleError
 
@@ -15,8 +16,7 @@ FILE = "checklist/wording.tsv"
 NOT = "not"
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """What is known of an item's wording: digests of its text and body, whether it negates, what it names."""
 
     text: str

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from zuno_audit.checklist.known import NOT, Wording
 from zuno_audit.checklist.similarity import similarities
@@ -60,8 +62,7 @@ Places = dict[tuple[str, ...], Counter[tuple[str, str]]]
 Scores = dict[int, dict[str, float]]
 
 
-@dataclass(slots=True)
-class _Matcher:
+class _Matcher(Struct):
     boxes: Sequence[Box]
     checklist: Checklist
     wordings: Mapping[str, Wording]

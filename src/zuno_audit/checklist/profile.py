@@ -8,8 +8,9 @@ one that the profile was written for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+
+from msgspec import Struct
 
 from zuno_audit.errors import UsageError
 from zuno_audit.rules.document import Library
@@ -22,8 +23,7 @@ DEFAULT = "zuno"
 Parameters = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A profile as it is used. `checklist` holds paths below `rules/checklist`, in checklist order."""
 
     name: str

@@ -7,7 +7,8 @@ mark and bytes that are no text stay as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.model.box import BoxVerdict, ChecklistFile
 from zuno_audit.model.verdict import Status
@@ -16,8 +17,7 @@ CONTEXT = 3  # lines around a change, as `diff -u` has them
 TICKED, OPEN = b"x", b" "
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One byte that changes: where it is, on which line, and what it becomes."""
 
     offset: int

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import normpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.model.location import at_line
 from zuno_audit.model.verdict import Check, Status
@@ -82,8 +83,7 @@ _RUNNERS = frozenset({"npm", "yarn", "pnpm"})
 _SCRIPT = re.compile(r"(?:\./|\.\\)?[\w.@/\\-]+\.(?:sh|bash|ps1|bat|cmd|py|js|mjs|ts|rb|pl|go)\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(Struct, frozen=True):
     """A text with its code taken out: `words` holds `§0`, `§1`... for the spans."""
 
     words: str

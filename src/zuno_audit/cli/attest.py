@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from zuno_audit.cli import exits
 from zuno_audit.config.setup import set_up
@@ -18,8 +18,7 @@ from zuno_audit.source.walk import open_repository
 DAYS = 180  # an attestation lasts half a year, unless somebody says otherwise
 
 
-@dataclass(frozen=True, slots=True)
-class AttestOptions:
+class AttestOptions(Struct, frozen=True):
     """The options of one run, as given."""
 
     item: str

@@ -6,10 +6,10 @@ read is never overwritten unless `create --force` says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from zuno_audit.api import Report, audit, baseline_for
 from zuno_audit.cli import exits
@@ -24,8 +24,7 @@ from zuno_audit.source.walk import open_repository
 CREATE, UPDATE, PRUNE = "create", "update", "prune"
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineOptions:
+class BaselineOptions(Struct, frozen=True):
     """The options of one run, as given."""
 
     path: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 
 import click
+from msgspec import Struct
 
 from zuno_audit.api import Report, audit
 from zuno_audit.cli import exits
@@ -25,8 +25,7 @@ MAX_JOBS = 2  # more processes would compute the same facts again
 DEFAULT_FAIL_ON = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
+class CheckOptions(Struct, frozen=True):
     """The options of one run, as given."""
 
     path: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from zuno_audit.cli import exits
 from zuno_audit.errors import UsageError
@@ -21,8 +21,7 @@ from zuno_audit.source.repository import Repository
 from zuno_audit.source.walk import open_repository
 
 
-@dataclass(frozen=True, slots=True)
-class CollectOptions:
+class CollectOptions(Struct, frozen=True):
     """The options of one run, as given."""
 
     path: str

@@ -14,9 +14,9 @@ import gc
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
+from msgspec import Struct
 
 from zuno_audit.errors import AuditError
 from zuno_audit.model.finding import Finding, Level
@@ -33,8 +33,7 @@ NEVER = "never"
 GC_THRESHOLD = 200_000  # objects; syntax trees are many small objects that stay, so collecting finds nothing
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """What a failing run needs to know of its own options."""
 
     verbosity: int = 0

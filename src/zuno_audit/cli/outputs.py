@@ -6,10 +6,10 @@ import os
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from zuno_audit.errors import ReportError
 from zuno_audit.report import FORMATS
@@ -17,8 +17,7 @@ from zuno_audit.report import FORMATS
 ASCII = str.maketrans("✓✗○−…·", "+xo-~-")  # for terminals that have no such characters
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """A report that is to be written to a file."""
 
     format: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.authoring.pages import item_page, rule_page
 from zuno_audit.cli import exits
@@ -21,8 +22,7 @@ from zuno_audit.rules.load import RuleFiles
 NEAR = ("tests/fixtures/rules", "fixtures")  # where fixtures are looked for, beside a folder of rules
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSet:
+class RuleSet(Struct, frozen=True):
     """The rules that a command is about: ours, or those of a folder."""
 
     folder: Path | None = None

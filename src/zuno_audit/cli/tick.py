@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from zuno_audit.api import Report, audit
 from zuno_audit.checklist.tick import OPEN, TICKED, Change, apply, diff, plan
@@ -19,8 +19,7 @@ from zuno_audit.report.layout import plural
 from zuno_audit.report.safe import visible
 
 
-@dataclass(frozen=True, slots=True)
-class TickOptions:
+class TickOptions(Struct, frozen=True):
     """The options of one run, as given. `path` is the tree to audit, or None for the one FILE lies in."""
 
     file: str

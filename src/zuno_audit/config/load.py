@@ -7,10 +7,11 @@ a ConfigError with file, line and cure.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from zuno_audit.errors import ConfigError
 from zuno_audit.model.finding import Diagnostic, Level
@@ -27,8 +28,7 @@ OFF = "off"
 _HINT = "`zuno-audit schema config` prints the schema, `zuno-audit init` writes an example."
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The configuration as it is used; `Config()` is the one of a repository that has none.
 
     `levels` maps rules to the level of their findings, `off` rules to the reason why they are not run.
@@ -46,7 +46,7 @@ class Config:
     checklist: str = ""
     rule_folders: tuple[str, ...] = ()
     semgrep: bool = False
-    text: str = field(default="", repr=False)
+    text: str = ""
 
     def line(self, *where: str | int) -> int:
         """The line of a key path."""

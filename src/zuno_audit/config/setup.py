@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.checklist.catalog import load_checklist
 from zuno_audit.checklist.profile import DEFAULT, Parameters, Profile, load_profile, profile_names
@@ -27,8 +29,7 @@ from zuno_audit.rules.rule import Rule
 from zuno_audit.source.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """One audit, before it runs. `is_recognised` is False when nothing spoke for the profile.
 
     `profiles` are the names that there are.

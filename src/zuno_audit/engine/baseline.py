@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.engine import own_rules
 from zuno_audit.errors import ConfigError
@@ -29,8 +31,7 @@ _KEYS = {"fingerprint", "rule", "path"}
 _CURE = "Restore the file from version control, or make it anew: zuno-audit baseline create --force."
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Known:
+class Known(Struct, frozen=True, order=True):
     """One finding of a baseline."""
 
     fingerprint: str
@@ -38,8 +39,7 @@ class Known:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """Known findings, sorted by fingerprint, each once."""
 
     findings: tuple[Known, ...] = ()

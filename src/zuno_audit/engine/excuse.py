@@ -6,8 +6,10 @@ A marked finding stays in the result and its item stays failed; it only no longe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from zuno_audit.engine import own_rules
 from zuno_audit.engine.suppress import FORM, Suppression, by_line, nearest
@@ -23,8 +25,7 @@ Runs = Mapping[CheckRef, RuleRun]
 _SAW_ALL = frozenset({Outcome.RAN, Outcome.NOT_APPLICABLE, Outcome.OPEN})
 
 
-@dataclass(frozen=True, slots=True)
-class Excuses:
+class Excuses(Struct, frozen=True):
     """What a tree says about its own findings, and the day on which it says so."""
 
     suppressions: tuple[Suppression, ...] = ()
@@ -51,8 +52,7 @@ def excuse_more(runs: Runs, excuses: Excuses) -> dict[CheckRef, RuleRun]:
     return _Excuser(dict(runs), (), excuses, (), {}).with_marks()
 
 
-@dataclass(slots=True)
-class _Excuser:
+class _Excuser(Struct):
     """One pass over all runs. `used` collects what was of use, by place and rule."""
 
     runs: dict[CheckRef, RuleRun]

@@ -14,7 +14,8 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zuno_audit.model.finding import Finding
 from zuno_audit.model.location import Location, Span

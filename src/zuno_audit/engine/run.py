@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.engine.limit import RULE_SECONDS, limited
 from zuno_audit.engine.share import can_share, run_shared
@@ -26,8 +28,7 @@ Done = tuple[RuleRun, tuple[Diagnostic, ...]]
 MAX_FINDINGS = 2000  # of one run: more says nothing new
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Struct, frozen=True):
     """The finished runs by reference, and what went wrong on the way."""
 
     by_ref: Mapping[CheckRef, RuleRun]

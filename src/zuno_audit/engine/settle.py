@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zuno_audit.engine.fingerprint import fingerprint
 from zuno_audit.facts.base import FactStore

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.languages.comments import Comment, comments, syntax_of
 from zuno_audit.model.location import Location, at_line
@@ -29,8 +30,7 @@ _WELL_FORMED = re.compile(r"ignore\[(?P<rules>[^\[\]]*)\][ \t]+--[ \t]+(?P<reaso
 _RULE_ID = re.compile(r"[a-z0-9]+(?:[-/:][a-z0-9]+)*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(Struct, frozen=True):
     """One suppressing comment. `fault` says what is wrong with it, empty when it is well formed.
 
     `lines` are the lines whose findings it is about.

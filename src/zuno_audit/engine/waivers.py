@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.engine.suppress import MAX_REASON, nearest
 from zuno_audit.errors import ConfigError
@@ -37,8 +38,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _CURE = "A waiver has rule or item, paths, reason, owner and expiry (YYYY-MM-DD)."
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(Struct, frozen=True):
     """One waiver. Exactly one of `rule` and `item` is given; `location` is where it is written."""
 
     location: Location
@@ -127,8 +127,7 @@ def _listed(top: YamlNode) -> tuple[YamlNode, ...]:
     return node.items
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     """Reads one waiver after the other, knowing what may be waived."""
 
     rules: Collection[str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.errors import ConfigError, ReportError, UsageError
 from zuno_audit.evidence.attestations import MAX_BYTES
@@ -15,8 +16,7 @@ from zuno_audit.rules.document import parse_document
 _HEAD = "attestations:\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What is attested. `when` and `expires` are dates or times as text."""
 
     item: str

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from zuno_audit.errors import RuleError
 from zuno_audit.evidence.freshness import Freshness
@@ -36,8 +37,7 @@ _NEEDED = ("item", "who", "when", "statement", "expires")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Attestations:
+class Attestations(Struct, frozen=True):
     """Every attestation of the file with what it is worth, and what is to be told about them."""
 
     entries: tuple[Attestation, ...] = ()

@@ -13,9 +13,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.errors import ReportError
 from zuno_audit.evidence.sidecar import SUFFIX, write_meta
@@ -32,8 +33,7 @@ TIMED_OUT = 124  # what timeout(1) says
 _OUTPUT = "{output}"  # in a command: the file that the program writes itself
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One run. `name` is the file for its output, `words` the command, `folder` where it runs.
 
     `needs` is a path of the tree without which it makes no sense, `also` a second file that it writes.
@@ -142,8 +142,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A command and what keeps it from running here, empty when nothing does."""
 
     command: Command
@@ -151,8 +150,7 @@ class Planned:
     program: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Struct, frozen=True):
     """How a run ended: its exit status, and what to say when it is not 0.
 
     `is_kept` is False when the command could not do its work here (no daemon, nobody answers): that is no

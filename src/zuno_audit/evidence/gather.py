@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.errors import RuleError, UsageError
 from zuno_audit.evidence.places import ATTESTATIONS, DEFAULT_FOLDER, OUTSIDE
@@ -21,8 +22,7 @@ from zuno_audit.source.repository import Repository
 NOON = time_of_day(12)
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     """Runs of evidence, attestations, and what is to be told about both.
 
     `rules` is what reports need to know of the kinds of evidence that say anything.

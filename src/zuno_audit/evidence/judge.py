@@ -7,7 +7,8 @@ cannot be read, and OPEN when nothing decides: then the item waits for evidence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.evidence.kinds import KINDS, Kind
 from zuno_audit.evidence.kinds.judgement import Decision, Fault, Judgement
@@ -26,8 +27,7 @@ _RUN = Observation("run", "")
 _NOTHING = Judgement(Decision.OPEN, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """The runs by reference, and what is to be told about the evidence."""
 
     runs: Mapping[CheckRef, RuleRun]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 PASSED = "pass"
 FAILED = "fail"
@@ -18,8 +18,7 @@ class BrokenEvidence(Exception):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """One thing that a run saw.
 
     `kind` says what sort of thing (`test`, `issue`, `image`...), `name` which one, `state` how it was found,
@@ -38,16 +37,14 @@ class Observation:
         return dict(self.labels).get(name, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """All that a file says. `made_at` is when it says that it was made, in seconds since 1970."""
 
     observations: tuple[Observation, ...]
     made_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(Struct, frozen=True):
     """What the sidecar `NAME.meta.json` says of the run: all optional, `None` and empty mean not known."""
 
     commit: str = ""
@@ -62,8 +59,7 @@ class Meta:
     environment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One evidence file: `path` as reports show it, its `format`, what it says, and whether that counts.
 
     `stale` is empty for fresh evidence, else a clause that says why it decides nothing.
@@ -77,8 +73,7 @@ class Evidence:
     stale: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """An observation and the file it is from."""
 
     path: str

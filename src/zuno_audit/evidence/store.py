@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from zuno_audit.evidence.freshness import Freshness
 from zuno_audit.evidence.observation import BrokenEvidence, Evidence, Meta, Observation, Reading
@@ -23,8 +24,7 @@ UNKNOWN_FORMAT = ""
 _EMPTY_TIDY = "tidy"
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """An evidence file that could not be read. `format` is empty when not even that is known."""
 
     path: str
@@ -34,8 +34,7 @@ class Broken:
     command: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceFolder:
+class EvidenceFolder(Struct, frozen=True):
     """What the folder holds. `shown` is how reports name it."""
 
     shown: str

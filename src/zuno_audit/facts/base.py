@@ -8,9 +8,10 @@ imported before a rule needs it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from msgspec.structs import replace
 
 from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.entity import Problem, Table

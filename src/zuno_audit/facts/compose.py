@@ -10,8 +10,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.languages import shell
@@ -44,8 +46,7 @@ MAX_EXTENDS = 8  # how far a chain of `extends` is followed
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class EnvEntry:
+class EnvEntry(Struct, frozen=True):
     """One variable that a container gets. `value` is as written; None when the caller's shell gives it."""
 
     name: str
@@ -58,8 +59,7 @@ class EnvEntry:
         return (self.name,) if self.value is None else shell.names(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+class EnvFile(Struct, frozen=True):
     """An `env_file` of a service. `path` is relative to the repository root."""
 
     path: str
@@ -67,8 +67,7 @@ class EnvFile:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A published port. The texts may hold references; `published` is None when compose picks one."""
 
     target: str
@@ -78,8 +77,7 @@ class Port:
     protocol: str = "tcp"
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """A mount. `source` is as written, None when anonymous; `path` the repository path of a bind mount."""
 
     source: str | None
@@ -89,8 +87,7 @@ class Volume:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """How an image is built. `context` and `dockerfile` are relative to the repository root."""
 
     context: str
@@ -101,8 +98,7 @@ class Build:
     inline: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
+class Healthcheck(Struct, frozen=True):
     """A health check; `test` is the command, or empty when only times are set."""
 
     location: Location
@@ -110,8 +106,7 @@ class Healthcheck:
     disabled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """One service of one file, as written there."""
 
     name: str
@@ -139,8 +134,7 @@ class Service:
         return next((entry for entry in self.environment if entry.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class ComposeFile:
+class ComposeFile(Struct, frozen=True):
     """One file. `base` is the file it is laid over, None when it stands on its own.
 
     `references` are all variables that compose replaces anywhere in it, each with every place.
@@ -154,10 +148,6 @@ class ComposeFile:
     volumes: tuple[str, ...] = ()
     includes: tuple[str, ...] = ()
     references: tuple[tuple[shell.Reference, Location], ...] = ()
-    _by_name: dict[str, Service] = field(default_factory=dict, init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._by_name.update((service.name, service) for service in self.services)
 
     @property
     def is_overlay(self) -> bool:
@@ -166,24 +156,19 @@ class ComposeFile:
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""
-        return self._by_name.get(name)
+        return next((service for service in self.services if service.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class ComposeFiles:
+class ComposeFiles(Struct, frozen=True):
     """All compose files of the repository and what could not be read of them."""
 
     files: tuple[ComposeFile, ...]
     paths: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
-    _by_path: dict[str, ComposeFile] = field(default_factory=dict, init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._by_path.update((file.path, file) for file in self.files)
 
     def file(self, path: str) -> ComposeFile | None:
         """The file at `path`, or None."""
-        return self._by_path.get(path)
+        return next((file for file in self.files if file.path == path), None)
 
     def services(self) -> Iterator[tuple[ComposeFile, Service]]:
         """Every service of every file as written there."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from zuno_audit.model.entity import UNKNOWN
 from zuno_audit.model.location import Location
 
 
-@dataclass(frozen=True, slots=True)
-class EnvRead:
+class EnvRead(Struct, frozen=True):
     """One place that reads a variable.
 
     `default` is the value used when it is missing (None when there is none or it cannot be known), `required`

@@ -11,8 +11,9 @@ import posixpath
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import ComposeFile, ComposeFiles, EnvEntry, Service, compose_files
@@ -72,8 +73,7 @@ def go_reads(store: FactStore) -> tuple[EnvRead, ...]:
     return store.get(env_reads)
 
 
-@dataclass(slots=True)
-class Variable:
+class Variable(Struct):
     """Everything that is known of one name."""
 
     name: str
@@ -83,8 +83,7 @@ class Variable:
     uses: list[Use] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """Where compose or a script uses a variable. `container` is the service or "" (a port, a name...)."""
 
     location: Location

@@ -11,10 +11,11 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.go.program import program
 from zuno_audit.facts.go_packages import GoPackage, GoPackages, go_packages
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 400  # functions visited for one question
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Function:
+class Function(Struct, frozen=True, eq=False):
     """A function or method of the repository. `decl` is its syntax, lowered when it is asked for."""
 
     file: GoFile

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.go_code import Function, GoCode, go_code
 from zuno_audit.facts.go_settings import GoSettings, go_settings
@@ -69,8 +70,7 @@ _PATTERN = re.compile(r"(?:[A-Z]+ )?/[\w./{}*:$~-]*")
 Matches = Callable[[Node], bool]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Serving:
+class Serving(Struct, frozen=True, eq=False):
     """A place where a handler begins to be served. `address` is the expression of the address, if any."""
 
     function: Function
@@ -78,8 +78,7 @@ class Serving:
     address: Expr | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Route:
+class Route(Struct, frozen=True, eq=False):
     """A registration of a handler. `mux` is the expression it is added to, None for the default mux.
 
     `path` is empty when it cannot be known.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -24,8 +25,7 @@ _CONSTRAINT = re.compile(rb"^//go:build[ \t]+(.+?)[ \t\r]*$", re.MULTILINE)
 _MODULE = re.compile(r'^[ \t]*module[ \t]+"?([^\s"/(][^\s"]*)"?', re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class GoImport:
+class GoImport(Struct, frozen=True):
     """One import: the local name it was given (empty if none), its path and the line."""
 
     alias: str
@@ -33,8 +33,7 @@ class GoImport:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class GoHead:
+class GoHead(Struct, frozen=True):
     """What stands before the first declaration of a Go file. `package` is empty when there is no clause."""
 
     path: str
@@ -52,8 +51,7 @@ class GoHead:
         return re.fullmatch(r"ignore|.*&&\s*ignore|ignore\s*&&.*", self.constraint) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class GoPackage:
+class GoPackage(Struct, frozen=True):
     """The non-test files of one folder that share a package clause."""
 
     directory: str
@@ -66,8 +64,7 @@ class GoPackage:
         return self.name == "main"
 
 
-@dataclass(frozen=True, slots=True)
-class GoPackages:
+class GoPackages(Struct, frozen=True):
     """All packages of the repository by folder, and what each binary links."""
 
     heads: dict[str, GoHead]

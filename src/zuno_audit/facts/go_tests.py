@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.go_packages import GoPackage, go_packages, is_go_tool_file
 from zuno_audit.languages.go_outline import GoFunction, GoOutline, outline
@@ -120,8 +121,7 @@ _SUITE_ASSERTION = re.compile(
 _REPORTS = frozenset({"Error", "Errorf", "Fatal", "Fatalf", "Fail", "FailNow"})
 
 
-@dataclass(slots=True)
-class TestFolder:
+class TestFolder(Struct):
     """The Go files of one folder that a test binary is made of."""
 
     directory: str
@@ -132,8 +132,7 @@ class TestFolder:
     constants: dict[str, list[str]] | None = None  # strings of package-level declarations, once asked for
 
 
-@dataclass(slots=True)
-class GoTest:
+class GoTest(Struct):
     """One test function or suite method, followed as far as it goes.
 
     `skipped` says why it does not run, `exercised` are folders of our packages that it calls into, `calls`
@@ -314,8 +313,7 @@ def test_code(store: FactStore) -> TestCode:
     return TestCode(store)
 
 
-@dataclass(frozen=True, slots=True)
-class TestFunction:
+class TestFunction(Struct, frozen=True):
     """A test function, or a method of a suite that some test function runs."""
 
     folder: TestFolder

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.go_packages import GoHead, go_heads, module_of, module_roots
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -26,8 +27,7 @@ _BLOCK = re.compile(r"^(require|replace|exclude|retract|tool|ignore|godebug)\s*\
 _DIRECTIVE = re.compile(r"^(module|go|toolchain|require|replace|exclude|retract|tool|ignore|godebug)\s+(.+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One `require` line."""
 
     module: str
@@ -36,8 +36,7 @@ class Requirement:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """One `replace` line. `target` is a module path, or a folder when it starts with `.` or `/`."""
 
     module: str
@@ -51,8 +50,7 @@ class Replacement:
         return self.target.startswith(("./", "../", "/")) or self.target in (".", "..")
 
 
-@dataclass(frozen=True, slots=True)
-class GoMod:
+class GoMod(Struct, frozen=True):
     """What a go.mod file says. `go` and `toolchain` are empty when it does not say."""
 
     path: str
@@ -145,8 +143,7 @@ def go_mods(store: FactStore) -> tuple[GoMod, ...]:
     return tuple(read_go_mod(p, repository.text(p) or "") for p in roots)
 
 
-@dataclass(frozen=True, slots=True)
-class GoSum:
+class GoSum(Struct, frozen=True):
     """The entries of a go.sum: (module, version) of contents and of go.mod files."""
 
     contents: frozenset[tuple[str, str]] = frozenset()
@@ -170,8 +167,7 @@ def read_go_sum(path: str, text: str) -> GoSum:
     return GoSum(frozenset(contents), frozenset(mods), tuple(problems))
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleUse:
+class ModuleUse(Struct, frozen=True):
     """A go.mod with what the code below it imports from outside the module."""
 
     mod: GoMod

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.compose import compose_files
 from zuno_audit.facts.sql_declarations import Declared, declarations
@@ -29,8 +30,7 @@ _DDL = re.compile(rb"\b(?:create|alter)\b", re.IGNORECASE)
 _TIME_TYPES = ("date", "timestamp with time zone", "timestamp without time zone")
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(Struct, frozen=True):
     """A text that may create things although it could not be followed."""
 
     text: str
@@ -38,8 +38,7 @@ class Unseen:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """All that is known of the databases: rows by kind, what was looked at, what could not be followed."""
 
     rows: dict[str, tuple[Entity, ...]]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MAX_DEPTH = 60  # nesting of selections and values that is still read; deeper is a syntax error
 BUILT_IN_SCALARS = ("Int", "Float", "String", "Boolean", "ID")
@@ -36,8 +37,7 @@ class GraphQLSyntaxError(ValueError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRef:
+class TypeRef(Struct, frozen=True):
     """A reference to a type: a name, or a list of another reference."""
 
     name: str
@@ -53,8 +53,7 @@ class TypeRef:
         return (self.name if self.of is None else f"[{self.of}]") + ("!" if self.non_null else "")
 
 
-@dataclass(frozen=True, slots=True)
-class InputValue:
+class InputValue(Struct, frozen=True):
     """An argument, or a field of an input object."""
 
     name: str
@@ -66,8 +65,7 @@ class InputValue:
         return self.type.non_null and not self.has_default
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaField:
+class SchemaField(Struct, frozen=True):
     """A field of an object or interface, and where it is declared."""
 
     name: str
@@ -77,8 +75,7 @@ class SchemaField:
     line: int
 
 
-@dataclass(slots=True)
-class SchemaType:
+class SchemaType(Struct):
     """A type with everything its definition and extensions give it. `kind` is the keyword that defines it."""
 
     kind: str
@@ -97,8 +94,7 @@ class SchemaType:
         return self.kind in ("type", "interface", "union")
 
 
-@dataclass(slots=True)
-class Schema:
+class Schema(Struct):
     """All types of a schema by name, and the names of its root types."""
 
     types: dict[str, SchemaType]
@@ -109,8 +105,7 @@ class Schema:
         return self.types.get(self.roots[operation])
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A literal or a variable. `kind`: int float string boolean null enum list object variable elided."""
 
     kind: str
@@ -120,8 +115,7 @@ class Value:
     fields: tuple[tuple[str, Value], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """A field, a fragment spread or an inline fragment. `kind`: field spread inline."""
 
     kind: str
@@ -131,8 +125,7 @@ class Selection:
     selections: tuple[Selection, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """An operation or (kind `fragment`, with `condition`) a fragment definition."""
 
     kind: str
@@ -143,16 +136,14 @@ class Operation:
     condition: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLError:
+class GraphQLError(Struct, frozen=True):
     """Why a server would refuse a document, and the line of the document."""
 
     line: int
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
     line: int

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from zuno_audit.model.box import Box, TaskList
 from zuno_audit.model.finding import Diagnostic, Level
@@ -60,8 +62,7 @@ def _refused(path: str, why: str) -> TaskList:
     return TaskList(path, (), (Diagnostic(Level.WARNING, path, 1, why),))
 
 
-@dataclass(slots=True)
-class _Item:
+class _Item(Struct):
     """An open list item: where its bullet and its content begin, and its box (index) if it is one."""
 
     indent: int
@@ -69,15 +70,13 @@ class _Item:
     box: int | None
 
 
-@dataclass(slots=True)
-class _Fence:
+class _Fence(Struct):
     marker: str
     line: int
     container: int  # a line with less indentation ends the list item that the fence is in
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """The state of one pass. Text is latin-1, so that one character is one byte."""
 
     path: str

@@ -8,8 +8,10 @@ tree.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.location import Location, Span
@@ -26,8 +28,7 @@ _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 
 
-@dataclass(frozen=True, slots=True)
-class YamlScalar:
+class YamlScalar(Struct, frozen=True):
     """One value as text. `plain`: it is not quoted, so that `null`, `true` and numbers may be meant."""
 
     text: str
@@ -48,8 +49,7 @@ class YamlScalar:
         return True if self.text in _TRUE else False if self.text in _FALSE else None
 
 
-@dataclass(frozen=True, slots=True)
-class YamlList:
+class YamlList(Struct, frozen=True):
     """A sequence."""
 
     items: tuple[YamlNode, ...]
@@ -57,8 +57,7 @@ class YamlList:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class YamlEntry:
+class YamlEntry(Struct, frozen=True):
     """One key of a mapping; `span` is the key's."""
 
     key: str
@@ -66,14 +65,16 @@ class YamlEntry:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class YamlMap:
+class YamlMap(Struct, frozen=True, dict=True):
     """A mapping in source order, merge keys (`<<`) followed. Keys that are no scalars are left out."""
 
     entries: tuple[YamlEntry, ...]
     span: Span
     tag: str = ""
-    _index: dict[str, YamlEntry] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def _index(self) -> dict[str, YamlEntry]:
+        return {entry.key: entry for entry in self.entries}
 
     def entry(self, key: str) -> YamlEntry | None:
         """The entry called `key`, or None."""
@@ -102,8 +103,7 @@ class YamlMap:
 YamlNode = YamlScalar | YamlList | YamlMap
 
 
-@dataclass(frozen=True, slots=True)
-class YamlFile:
+class YamlFile(Struct, frozen=True):
     """The documents of one file. `duplicates`: keys that occur twice, which most consumers refuse."""
 
     path: str
@@ -185,8 +185,7 @@ class _TooMuchError(Exception):
         self.line = line
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A collection whose end has not been seen."""
 
     is_map: bool
@@ -270,7 +269,7 @@ class _Builder:
                 self.duplicates.append(Problem(self.path, key.span.start_line, message))
             own[key.text] = YamlEntry(key.text, value, key.span)
         index = {**{k: v for k, v in merged.items() if k not in own}, **own}
-        return YamlMap(tuple(index.values()), span, tag, index)
+        return YamlMap(tuple(index.values()), span, tag)
 
 
 def _merge_entries(value: YamlNode) -> Iterator[YamlEntry]:

@@ -8,8 +8,9 @@ FAILED; findings that are certain all the same are kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from zuno_audit.errors import RuleError
 from zuno_audit.matchers.predicates import Truth

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class AttestationState(StrEnum):
@@ -19,8 +20,7 @@ class AttestationState(StrEnum):
     NAMELESS = "nameless"
 
 
-@dataclass(frozen=True, slots=True)
-class Attestation:
+class Attestation(Struct, frozen=True):
     """Who said what of which item, and when. `item` is `*` where it cannot be told which one was meant.
 
     `path` and `line` are where it is written, `why` a clause that says why it does not count.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from zuno_audit.model.finding import Diagnostic
 from zuno_audit.model.location import Location
 from zuno_audit.model.verdict import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """One `- [ ]` of a Markdown file.
 
     `offset` is the place of the byte between the brackets. `text` is the statement without bullet, brackets
@@ -32,8 +31,7 @@ class Box:
     is_struck: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TaskList:
+class TaskList(Struct, frozen=True):
     """The boxes of a file in the order in which they stand, and what is odd about the file."""
 
     path: str
@@ -41,8 +39,7 @@ class TaskList:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BoxMatch:
+class BoxMatch(Struct, frozen=True):
     """What a box speaks of.
 
     `control` is an item id, or empty. `how` is one of
@@ -71,8 +68,7 @@ class BoxMatch:
         return bool(self.control) and self.how not in ("position", "elsewhere") and not self.unknown
 
 
-@dataclass(frozen=True, slots=True)
-class BoxVerdict:
+class BoxVerdict(Struct, frozen=True):
     """A box, what it was taken for and what the audit says about it.
 
     `status` is None when nothing can be said: no item and no check for it, or an item that was not audited.
@@ -89,8 +85,7 @@ class BoxVerdict:
     evidence: tuple[Location, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChecklistFile:
+class ChecklistFile(Struct, frozen=True):
     """The checklist of the team, judged.
 
     `without_box` are the items that no box speaks of; `data` are the bytes that were read.
@@ -99,7 +94,7 @@ class ChecklistFile:
     path: str
     boxes: tuple[BoxVerdict, ...]
     without_box: tuple[str, ...] = ()
-    data: bytes = field(default=b"", repr=False)
+    data: bytes = b""
 
     @property
     def own(self) -> tuple[BoxVerdict, ...]:

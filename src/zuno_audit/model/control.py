@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 EVIDENCE = "evidence:"  # what the `rule` of a reference to evidence begins with; its kind follows
 
 
-@dataclass(frozen=True, slots=True)
-class CheckRef:
+class CheckRef(Struct, frozen=True):
     """A rule and the arguments it is run with. Equal references share one run."""
 
     rule: str
     arguments: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Struct, frozen=True):
     """One checkbox.
 
     `decided_by` says who has the last word: `files`, `evidence` (the output of a run) or `person`; `ask` says
@@ -39,8 +37,7 @@ class Control:
     also: tuple[CheckRef, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Checklist:
+class Checklist(Struct, frozen=True):
     """All controls in checklist order. `phase_titles` pairs a phase with its heading, where it has one."""
 
     name: str

@@ -7,7 +7,8 @@ and never what that means for a rule. Rules quantify over these tables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from zuno_audit.model.location import Location
 
@@ -18,8 +19,7 @@ NO = "no"
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One field of an entity.
 
     `value` is text, a number, a bool, a tuple of those, or one of "yes", "no", "unknown"; `None` means that
@@ -34,8 +34,7 @@ class Answer:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(Struct, frozen=True):
     """One thing found in the repository: a server, a client, a variable, a table, a file..."""
 
     kind: str
@@ -54,8 +53,7 @@ class Entity:
         return self.fields[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something that kept a provider from seeing all of a file. It turns what it touches into `error`."""
 
     path: str
@@ -63,8 +61,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """All entities of one kind, sorted by location.
 
     `files` are the paths that were looked at; `problems` the ones that could not be.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from zuno_audit.model.location import Location
 
@@ -21,8 +22,7 @@ class Level(StrEnum):
         return ("error", "warning", "note").index(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(Struct, frozen=True):
     """Why a finding does not count. `kind` is SARIF's: inSource (a comment) or external (a waiver).
 
     A waiver has an `owner` and a last day, `until` (YYYY-MM-DD).
@@ -42,8 +42,7 @@ class Suppression:
         return f"waived until {self.until}: {self.reason} ({self.owner})"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One result of one rule.
 
     `level` error or warning or note. An `undecided` finding says that the code could not be followed; it
@@ -81,8 +80,7 @@ class Finding:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """Something the audit could not see or do. `level` is error, warning or note."""
 
     level: Level

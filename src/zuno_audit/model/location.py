@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A region of a text: 1-based lines, 1-based columns in code points, end column exclusive."""
 
     start_line: int = 1
@@ -15,8 +15,7 @@ class Span:
     end_column: int = 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
+class Location(Struct, frozen=True, order=True):
     """A region of one file. `path` is relative to the repository root, with `/`; `note` says what is there."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from zuno_audit.model.box import ChecklistFile
 from zuno_audit.model.control import Checklist
@@ -12,8 +13,7 @@ from zuno_audit.model.rule import RuleInfo
 from zuno_audit.model.verdict import Status, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryInfo:
+class RepositoryInfo(Struct, frozen=True):
     """Where the audited tree stands. All are None/False where git does not say.
 
     `url` is the https form of the origin without user info.
@@ -25,12 +25,11 @@ class RepositoryInfo:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditResult:
+class AuditResult(Struct, frozen=True):
     """Everything an audit found, sorted and free of times, durations and absolute paths.
 
-    `read_text(path)` gives the text of a repository file for excerpts and line hashes, or None; it is not part
-    of the result's identity. `nothing_to_audit` is true when the tree holds nothing the rules could look at.
+    `read_text(path)` gives the text of a repository file for excerpts and line hashes, or None.
+    `nothing_to_audit` is true when the tree holds nothing the rules could look at.
     `has_baseline` is true when the findings were compared with one.
     `checklist_file` is the team's own checklist, where there is one.
     """
@@ -47,7 +46,7 @@ class AuditResult:
     nothing_to_audit: bool = False
     has_baseline: bool = False
     checklist_file: ChecklistFile | None = None
-    read_text: Callable[[str], str | None] = field(default=lambda path: None, compare=False, repr=False)
+    read_text: Callable[[str], str | None] = lambda path: None
 
     def summary(self) -> dict[str, int]:
         """How many items have each status; every status is a key."""

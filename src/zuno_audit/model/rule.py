@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from zuno_audit.model.finding import Level
 
 
-@dataclass(frozen=True, slots=True)
-class RuleInfo:
+class RuleInfo(Struct, frozen=True):
     """The public face of a rule.
 
     `title` names the defect, `why` the harm, `fix` the cure; `bad` and `good` are snippets; `precision` is one

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from zuno_audit.model.finding import Finding
 from zuno_audit.model.location import Location
@@ -23,8 +24,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRun:
+class RuleRun(Struct, frozen=True):
     """One rule, run with one set of arguments.
 
     `scope_size` counts what was looked at; `reason` is one sentence with that count; `evidence` the places

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from zuno_audit.model.control import Control
 from zuno_audit.model.location import Location
@@ -20,8 +21,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One reason of a verdict: a rule (or `checklist` for the control's own nature) and what it found."""
 
     rule: str
@@ -30,8 +30,7 @@ class Check:
     evidence: tuple[Location, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A control, its status and every check behind it."""
 
     control: Control

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from msgspec import Struct
 
 from zuno_audit.errors import RuleError
 
@@ -40,8 +41,7 @@ def line_of(text: str, path: str, where: Path) -> int:
     return known.get(where, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A file's text. `checked` is its content when it was found in the index, so that no check is needed."""
 
     path: str

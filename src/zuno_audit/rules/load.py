@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from msgspec.structs import replace
 
 from zuno_audit.errors import RuleError
 from zuno_audit.facts.catalog import TABLES

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from msgspec import Struct, field
 
 from zuno_audit.model.rule import RuleInfo
 
@@ -16,8 +17,7 @@ Predicate = Any
 Condition = tuple[tuple[str, Predicate], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """One line of `require` or `prefer`: all predicates must hold for a row, else `message` is said.
 
     `at` is `row` or `proof`: where the finding lies.
@@ -28,8 +28,7 @@ class Clause:
     at: str = "row"
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """What is said when there are too few rows: `status` is fail, not-applicable or manual."""
 
     status: str = "fail"
@@ -37,8 +36,7 @@ class Absent:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule that can be run.
 
     `quantifier` is `for_each`, `exists` or `forbid` over `table`, or `python`: then `check` names the

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 TIMEOUT_SECONDS = 20  # the slowest listing measured (10,600 files) takes 0.1 s
 SAFE_COMMANDS = frozenset({"ls-files", "rev-parse", "symbolic-ref", "rev-list", "for-each-ref", "diff-tree"})
@@ -60,8 +61,7 @@ class GitError(Exception):
     """git is missing, failed or took too long. The message is one line."""
 
 
-@dataclass(frozen=True)
-class Git:
+class Git(Struct, frozen=True, dict=True):
     """Read-only questions to git about one work tree.
 
     `root` is the audited folder, `top` the folder that holds `.git`: `root` itself or a parent of it.

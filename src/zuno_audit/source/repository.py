@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from posixpath import splitext
+
+from msgspec import Struct
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.finding import Diagnostic, Level
@@ -27,8 +28,7 @@ BINARY_HEAD_BYTES = 8000  # git's own measure of "binary": a NUL in the first 80
 CODE_ONLY = frozenset({FileKind.CODE})
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """A file inside the tree. `path` is relative to the root, with `/`; bytes that are not UTF-8 are escaped.
 
     `disk_name` is the path on disk if it differs, `blob` git's id of the tracked content ("" if untracked).

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from zuno_audit.checklist.evaluate import attribute, evaluate, worst
 from zuno_audit.model.control import Checklist, CheckRef, Control

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from sample_result import sample
 
 from zuno_audit.model.verdict import Status, Verdict

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sample_result import PLANTED, sample
 
 from zuno_audit.model.location import at_line

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sample_result import CONFIG, FILES, MAIN, PLANTED, SERVER, sample
 
 from zuno_audit.model.finding import Finding, Level

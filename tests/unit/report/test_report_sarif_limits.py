@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sample_result import sample
 
 from zuno_audit.model.finding import Finding, Level

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sample_result import sample
 
 from zuno_audit.model.finding import Finding, Level

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from sample_result import PLANTED, sample
 
 from zuno_audit.model.finding import Finding, Level

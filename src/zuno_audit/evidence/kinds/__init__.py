@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
+
+from msgspec import Struct
 
 from zuno_audit.evidence.kinds.judgement import Judgement
 from zuno_audit.evidence.observation import Seen
@@ -17,8 +18,7 @@ from zuno_audit.evidence.tree import Tree
 Judge = Callable[[Sequence[Seen], Mapping[str, str], Tree], Judgement]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A kind of evidence: where it is judged, the formats that serve it, its arguments and its words.
 
     `exits` are the exit statuses that a run may end with and still be believed, when it is known.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from zuno_audit.evidence.observation import Seen
 from zuno_audit.model.location import Location, at_line
@@ -23,8 +24,7 @@ class Decision(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something that does not hold, where a file says so. `subject` is what two files may disagree about."""
 
     seen: Seen
@@ -32,8 +32,7 @@ class Fault:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The decision, one sentence for it, how much was looked at, and the places that show it.
 
     `good` are subjects that a file shows to hold, by file, so that disagreement can be told.

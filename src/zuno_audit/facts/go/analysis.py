@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from zuno_audit.facts.go.effects import Effects, root_name
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
@@ -35,8 +37,7 @@ def analysis(store: FactStore) -> Analysis:
     return Analysis(store.get(program))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Construction:
+class Construction(msgspec.Struct, frozen=True, eq=False):
     """One call that makes something, seen from one place.
 
     `seen_from` is the call of the helper when the construction is seen from a caller; None when it is seen from

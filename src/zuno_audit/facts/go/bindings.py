@@ -8,7 +8,8 @@ argument, which variable takes the result, who tests it) that need no values.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from zuno_audit.languages.go import syntax as s
 
@@ -16,8 +17,7 @@ _SCOPES = (s.Block, s.If, s.For, s.Range, s.Switch, s.TypeSwitch, s.Clause, s.Fu
 FunctionNode = s.FuncDecl | s.FuncLit
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Something that gives a variable its value.
 
     `kind` is param (`index` of `function`), receiver, value (`expr`), result (`index` of the call `expr`),

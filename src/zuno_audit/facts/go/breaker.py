@@ -10,8 +10,9 @@ Breakers of libraries are state machines here too (`breaker_library.py`).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from zuno_audit.facts.go import breaker_library
 from zuno_audit.facts.go import grpc_library as lib

@@ -10,8 +10,9 @@ refuse at random while too many calls fail and have no such settings. What is no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from zuno_audit.facts.go.values import (
     FALSE,
@@ -51,18 +52,16 @@ HANDY = "github.com/streadway/handy/breaker"
 GORESILIENCE = "github.com/slok/goresilience/circuitbreaker"
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(msgspec.Struct, frozen=True):
     """The settings of one breaker. `probes` limits the calls at once while it tries, `successes` close it."""
 
     failures: Const
     timeout: Const
     probes: Const | None = None
-    successes: Const = field(default_factory=lambda: Const(1))
+    successes: Const = msgspec.field(default_factory=lambda: Const(1))
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(msgspec.Struct, frozen=True):
     """How the breakers of one library are read and used.
 
     `read` gives the settings of what a constructor call made, or None when it never opens. `methods` says what
@@ -72,7 +71,7 @@ class Library:
     read: Callable[[Evaluator, Extern], Spec | None]
     methods: dict[str, str]
     refusal: str
-    functions: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- reading settings
@@ -277,8 +276,7 @@ LIBRARIES: dict[str, Library] = {
 # ---------------------------------------------------------------- the machine
 
 
-@dataclass(slots=True)
-class Machine:
+class Machine(msgspec.Struct):
     """One breaker in the memory of a simulation."""
 
     ev: Evaluator

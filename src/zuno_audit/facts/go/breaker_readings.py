@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from zuno_audit.facts.go.evaluate import Comparison
 from zuno_audit.facts.go.values import Assumed, Const, MapData, Seq, Site, State, Struct, Val, Value, same
@@ -14,8 +14,7 @@ INVOKED = ("breaker", "invoked")  # the memory cell in which a simulation notes 
 Sites = tuple[tuple[Site, str], ...]
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """One call of the function under trial. `invoked` is True, False or None (some paths)."""
 
     invoked: bool | None

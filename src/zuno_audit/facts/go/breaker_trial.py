@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zuno_audit.facts.go import breaker_library, library
 from zuno_audit.facts.go import breaker_readings as readings

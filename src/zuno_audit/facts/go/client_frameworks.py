@@ -8,8 +8,9 @@ calls, middleware/circuitbreaker is one of them).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go.guards import Guard
 from zuno_audit.facts.go.values import Const, Extern, Input, Seq, Struct, Unknown, Val
@@ -21,8 +22,7 @@ ZRPC = ("github.com/zeromicro/go-zero/zrpc", "github.com/tal-tech/go-zero/zrpc")
 KRATOS = ("github.com/go-kratos/kratos/v2/transport/grpc", "github.com/go-kratos/kratos/transport/grpc")
 
 
-@dataclass(frozen=True, slots=True)
-class Framework:
+class Framework(msgspec.Struct, frozen=True):
     """A library whose functions `names` make connections; `judge` says what guards the unary calls of one."""
 
     path: str

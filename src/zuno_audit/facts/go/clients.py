@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.go import client_frameworks
 from zuno_audit.facts.go import grpc_library as lib
@@ -50,8 +52,7 @@ def table(store: FactStore) -> Table:
     return store.get(connection_guards).table(lambda: store.get(stubs).uses)
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionGuards:
+class ConnectionGuards(Struct, frozen=True):
     """What guards a connection, for both kinds of calls."""
 
     unary: Guard

@@ -9,8 +9,10 @@ calls of `Register` and `MustRegister` of client_golang
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.program import Declaration
@@ -37,8 +39,7 @@ _CONST_METRICS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Struct, frozen=True):
     """Whether a metric is registered. `registry` is "default", the text of another one, or "" if not known.
 
     `kind` is the type that constant metrics of a description are given, where there is but one.
@@ -51,8 +52,7 @@ class Registration:
     kind: str = ""
 
 
-@dataclass(slots=True)
-class _Trail:
+class _Trail(Struct):
     """One value on its way: what has been visited, and what was found."""
 
     seen: set[object] = field(default_factory=set)

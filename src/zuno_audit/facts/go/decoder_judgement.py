@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.go import ethereum_library as lib
 from zuno_audit.facts.go.decoder_trial import (
@@ -24,8 +25,7 @@ from zuno_audit.facts.go.values import Extern, Site, Val, Value
 from zuno_audit.languages.go import syntax as s
 
 
-@dataclass(slots=True)
-class Judgement:
+class Judgement(Struct):
     """What all trials of a decoder showed."""
 
     decode: str = "abi"

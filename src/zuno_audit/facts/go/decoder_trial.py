@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from zuno_audit.facts.go.big_library import BIG, big_value
 from zuno_audit.facts.go.ethereum_library import (
@@ -53,13 +54,12 @@ class Exit(NamedTuple):
     state: State
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What a decoder did in one case."""
 
-    exits: list[Exit] = field(default_factory=list)
+    exits: list[Exit] = msgspec.field(default_factory=list)
     panics: int = 0
-    unchecked: list[Site] = field(default_factory=list)  # assertions and indices that panicked
+    unchecked: list[Site] = msgspec.field(default_factory=list)  # assertions and indices that panicked
     exhausted: bool = False
     broken: str = ""
 

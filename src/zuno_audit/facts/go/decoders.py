@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go import ethereum_library as lib
 from zuno_audit.facts.go.abi_definitions import assumed_abi
@@ -54,8 +55,7 @@ def table(store: FactStore) -> Table:
     return _Question(store).table()
 
 
-@dataclass(slots=True)
-class _Decoder:
+class _Decoder(msgspec.Struct):
     """One row before it is judged: the function and the call, or the first slice, that decodes in it."""
 
     root: Declaration

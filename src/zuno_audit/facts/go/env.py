@@ -9,9 +9,11 @@ Libraries that fill structs or flags are in `env_tags` and `env_flags`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.analysis import Analysis, analysis
@@ -38,8 +40,7 @@ _DIRECT = Missing()
 _FOUND = Missing(reports=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reader:
+class _Reader(Struct, frozen=True, eq=False):
     """Something that reads the variable named by `template`: the key in terms of its parameters.
 
     `declared` is the function, or the declaration that `name` is a local variable of (`is_local`), or None

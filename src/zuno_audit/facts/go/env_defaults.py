@@ -7,8 +7,10 @@ ordinary code the statements around it are read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.go.bindings import FunctionNode, called_name, calls_in, parents
 from zuno_audit.facts.go.evaluate import Limits
@@ -45,8 +47,7 @@ _UNCHANGED = frozenset(["TrimSpace", "ToLower", "ToUpper", "Trim", "string", "Tr
 MAX_DEFAULT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """What a reading function does without the variable.
 
     `parameter` is the index of the parameter that it hands back, `constant` a constant that it gives;
@@ -138,8 +139,7 @@ def _default_among(found: Iterable[Val], node: s.FuncDecl, file: GoFile) -> Miss
 # ---------------------------------------------------------------- the statements around a call
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The default at one place that reads a variable, and whether the program refuses to go on without it."""
 
     default: str | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.bindings import called_name
@@ -40,8 +41,7 @@ def flag_reads(asked: Analysis, texts: Texts) -> list[Found]:
     return [*flags.viper(), *flags.cli(), *flags.kingpin(), *flags.koanf(), *flags.godotenv()]
 
 
-@dataclass(slots=True)
-class _Viper:
+class _Viper(Struct):
     """What the calls of one program say: the prefix, whether all keys are looked up, keys and defaults."""
 
     prefix: str = ""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
 
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.bindings import called_name
@@ -32,8 +33,7 @@ _VERSION = r"(?:/v\d+)?"
 _WORDS = re.compile(r"([A-Z]+(?=[A-Z][a-z]|\d*$|_)|[A-Z]?[a-z0-9]+|[A-Z]+\d*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """What one library makes of one field: names, default, whether it must be there, and the prefix below
     it.
     """

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 MAX_JSON_BYTES = 4_000_000
 _TYPE = re.compile(
@@ -18,8 +19,7 @@ _TYPE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One parameter of an event."""
 
     name: str
@@ -27,8 +27,7 @@ class Parameter:
     indexed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AbiEvent:
+class AbiEvent(Struct, frozen=True):
     """One event of a contract."""
 
     name: str
@@ -51,8 +50,7 @@ class AbiEvent:
         return "0x" + keccak256(self.canonical.encode()).hex()
 
 
-@dataclass(frozen=True, slots=True)
-class Abi:
+class Abi(Struct, frozen=True):
     """A contract ABI."""
 
     events: tuple[AbiEvent, ...]

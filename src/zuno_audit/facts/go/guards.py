@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.go.values import Func, Site, Val
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """What stands between a caller and the wire.
 
     `guarded` is yes, no or unknown. The settings are None where they come from outside. `sites` prove it.

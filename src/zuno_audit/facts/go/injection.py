@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.values import (
@@ -42,8 +43,7 @@ MAX_ROOTS = 200
 MAX_DEPTH = 12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Handed:
+class Handed(msgspec.Struct, frozen=True, eq=False):
     """A function that a container calls. `params` and `results` are the tags that fx.Annotate gives."""
 
     func: Func
@@ -53,8 +53,7 @@ class Handed:
     results: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
+class _Made(msgspec.Struct, frozen=True, eq=False):
     """Something of a type that can be had: result `index` of a function (or field `field` of it), or a value."""
 
     type: Type

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.values import Extern, Func, Input, Lazy, Nil, Rest, Seq, Struct, Unknown, Val, Value
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 MAX_PATHS = 256
 
 
-@dataclass(slots=True)
-class Installed:
+class Installed(msgspec.Struct):
     """The interceptors of one kind on one path, outermost first.
 
     `interceptors` are values (each may have alternatives). `open` names what else may be installed and is not
@@ -25,10 +25,10 @@ class Installed:
     gRPC refuses the combination.
     """
 
-    interceptors: list[Value] = field(default_factory=list)
-    open: list[Val] = field(default_factory=list)
+    interceptors: list[Value] = msgspec.field(default_factory=list)
+    open: list[Val] = msgspec.field(default_factory=list)
     conflict: Extern | None = None
-    replaced: list[Value] = field(default_factory=list)
+    replaced: list[Value] = msgspec.field(default_factory=list)
 
     @property
     def depends_on_caller(self) -> bool:

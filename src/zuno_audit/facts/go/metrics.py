@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name
@@ -46,8 +47,7 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _SEPARATOR = "\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True):
     """One metric. `name` and `labels` are None when they are not known; `binaries` can run it."""
 
     name: str | None
@@ -63,8 +63,7 @@ class _NeedsCallerError(Exception):
     """Raised inside this module when only a caller knows; never leaves it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """An expression as it is seen through a chain of calls: `chain[0]` is the call of the function around
     it.
     """

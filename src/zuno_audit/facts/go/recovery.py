@@ -7,8 +7,9 @@ comes after the handler, a branch without it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go import library
@@ -68,8 +69,7 @@ _PRINTS = frozenset(
 _SIMULATION = Limits(steps=20_000, steps_per_call=20_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(msgspec.Struct, frozen=True):
     """What an interceptor does with a panic of its handler.
 
     `recovers` is yes, no or unknown; `internal` says whether the client gets codes.Internal; `logs_stack` whether

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.env import env_reads
@@ -162,8 +163,7 @@ class _Tracking(Evaluator):
         return isinstance(v, Lazy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
+class _Course(msgspec.Struct, frozen=True):
     """What one run came past: calls that leave the repository, in order; which variables were asked for."""
 
     sites: tuple[tuple[str, int], ...]

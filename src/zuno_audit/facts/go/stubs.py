@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
@@ -64,8 +66,7 @@ def stubs(store: FactStore) -> Stubs:
     return Stubs(store.get(analysis), store.get(connection_guards))
 
 
-@dataclass(frozen=True, slots=True)
-class StubUse:
+class StubUse(msgspec.Struct, frozen=True):
     """A stub on a connection: where that is made, whether the stub has streams, and what guards its calls."""
 
     connections: frozenset[Site]

@@ -8,8 +8,9 @@ means that it takes the evaluator to know.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
+
+from msgspec import Struct
 
 from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source
 from zuno_audit.facts.go.program import Declaration, Package, Program
@@ -24,8 +25,7 @@ _CHANGES: dict[str, Callable[[str], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+class Hole(Struct, frozen=True):
     """The value of a parameter, or of each element of it: `function` is where it is declared."""
 
     function: FunctionNode

@@ -1,7 +1,8 @@
 """What exists in a database: schemas, relations, types, functions. Copied at BEGIN, dropped at ROLLBACK."""
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 Key = tuple[str, str]  # schema, name
 
@@ -113,8 +114,7 @@ class UserFunction(NamedTuple):
     signature: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Catalog:
+class Catalog(Struct, eq=False):
     """One database. Entities are immutable, so a copy of the tables of names is a full copy."""
 
     schemas: dict[str, "Schema"] = field(

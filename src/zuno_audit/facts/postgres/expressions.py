@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from zuno_audit.facts.postgres import builtins
 from zuno_audit.facts.postgres.builtins import DATE_TYPES, UNSTABLE_OPERATORS
@@ -93,8 +94,7 @@ def table_scope(relation: Relation) -> Scope:
     return Scope((Source(relation.name, relation.columns),))
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Checker:
+class Checker(Struct, eq=False):
     """Checks expressions in one catalog. What it learns on the way stays in its attributes."""
 
     catalog: Catalog

@@ -7,8 +7,9 @@ nothing missing is taken for nothing found. Its own words are not repeated: they
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from zuno_audit.errors import EngineError
 from zuno_audit.facts.semgrep.rule_file import SEPARATOR
@@ -33,8 +34,7 @@ _SAID = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """One result. Columns are 1-based and count bytes; `values` are those of the rule's metavariables."""
 
     rule: str
@@ -44,8 +44,7 @@ class Match:
     values: tuple[str | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(Struct, frozen=True):
     """A file that semgrep did not see all of, and why."""
 
     file: str
@@ -53,8 +52,7 @@ class GivenUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SemgrepAnswer:
+class SemgrepAnswer(Struct, frozen=True):
     """What came of one run."""
 
     matches: tuple[Match, ...]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from zuno_audit.errors import RuleError
 from zuno_audit.facts.semgrep.wanted import SemgrepFile
@@ -49,8 +50,7 @@ _TAKEN_OUT = frozenset({"id", "message", "severity", "languages", "metadata"})
 _MODES = ("search", "taint")
 
 
-@dataclass(frozen=True, slots=True)
-class SemgrepRule:
+class SemgrepRule(Struct, frozen=True):
     """One rule. `body` is what searches; `metavariables` are those of its message and patterns, sorted."""
 
     id: str
@@ -70,8 +70,7 @@ class SemgrepRule:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFile:
+class RuleFile(Struct, frozen=True):
     """The rules of one file. A file is concerned when it holds one literal of each group in `literals`."""
 
     source: SemgrepFile

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.semgrep.answer import GivenUp, Match, read_answer
 from zuno_audit.facts.semgrep.process import find_semgrep, run_semgrep
@@ -45,8 +46,7 @@ def semgrep_table(source: SemgrepFile) -> Callable[[FactStore], Table]:
     return provide
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """A file of rules, the names that its rules get in the run, and which files it concerns."""
 
     file: RuleFile
@@ -133,8 +133,7 @@ def _table(
     return Table(kind, tuple(ordered), asked.looked_at, tuple(dict.fromkeys(problems)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """An entity that equals another one at the same place that says the same."""
 
     location: Location

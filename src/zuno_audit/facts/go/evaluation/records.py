@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from zuno_audit.facts.go.types import Type
 from zuno_audit.facts.go.values import (
@@ -50,8 +51,7 @@ BUILTINS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds on work. `steps` counts evaluated nodes; the other numbers are nesting and repetition."""
 
     steps: int = 60_000
