@@ -17,7 +17,6 @@ from zuno_audit.config.load import Config
 from zuno_audit.errors import ReportError, UsageError
 from zuno_audit.model.finding import Level
 from zuno_audit.model.result import AuditResult
-from zuno_audit.model.verdict import Status
 from zuno_audit.report.safe import visible
 
 MAX_DIAGNOSTICS = 20
@@ -129,11 +128,12 @@ def _tell(result: AuditResult) -> None:
         click.echo(visible(f"{diagnostic.level.value}: {place}{diagnostic.message}"), err=True)
     if len(worst_first) > len(told):
         click.echo(f"{len(worst_first) - len(told)} more diagnostics are in the JSON report.", err=True)
-    errors = sum(verdict.status is Status.ERROR for verdict in result.verdicts)
+    errors = sum(verdict.has_error for verdict in result.verdicts)
     if result.nothing_to_audit:
         click.echo("The audit is incomplete: there is nothing to audit (no Go file and no go.mod).", err=True)
-    elif errors:
-        click.echo(f"The audit is incomplete: {errors} of the items could not be checked.", err=True)
+    elif not result.is_complete:
+        what = f"{errors} of the items" if errors else "some boxes of the checklist"
+        click.echo(f"The audit is incomplete: {what} could not be checked to the end.", err=True)
 
 
 def _hint(report: Report) -> None:

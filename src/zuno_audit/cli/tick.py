@@ -78,8 +78,9 @@ def _tell_incomplete(report: Report) -> None:
     if report.result.nothing_to_audit:
         why = "there is nothing to audit (no Go file and no go.mod)"
     else:
-        errors = sum(verdict.status is Status.ERROR for verdict in report.verdicts)
-        why = f"{plural(errors, 'item')} could not be checked"
+        errors = sum(verdict.has_error for verdict in report.verdicts)
+        what = plural(errors, "item") if errors else "some boxes"
+        why = f"{what} could not be checked to the end"
     click.echo(f"The audit is incomplete: {why}. No box is changed.", err=True)
 
 

@@ -57,5 +57,10 @@ class AuditResult(Struct, frozen=True):
 
     @property
     def is_complete(self) -> bool:
-        """False when a check ended in `error` or there was nothing to audit."""
-        return not self.nothing_to_audit and all(v.status is not Status.ERROR for v in self.verdicts)
+        """False when some check ended in `error`, of an item or of a box, or there was nothing to audit."""
+        boxes = self.checklist_file.boxes if self.checklist_file is not None else ()
+        return not (
+            self.nothing_to_audit
+            or any(verdict.has_error for verdict in self.verdicts)
+            or any(box.status is Status.ERROR for box in boxes)
+        )

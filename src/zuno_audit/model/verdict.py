@@ -36,3 +36,8 @@ class Verdict(Struct, frozen=True):
     control: Control
     status: Status
     checks: tuple[Check, ...]
+
+    @property
+    def has_error(self) -> bool:
+        """True when a check ended in `error`, also where a worse one decides the status."""
+        return any(status is Status.ERROR for status in (self.status, *(c.status for c in self.checks)))

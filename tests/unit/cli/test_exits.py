@@ -14,9 +14,10 @@ from zuno_audit.cli.app import app
 from zuno_audit.cli.exits import code_of
 from zuno_audit.cli.outputs import write_file
 from zuno_audit.errors import ReportError
+from zuno_audit.model.box import Box, BoxMatch, BoxVerdict, ChecklistFile
 from zuno_audit.model.finding import Level
 from zuno_audit.model.result import AuditResult
-from zuno_audit.model.verdict import Status
+from zuno_audit.model.verdict import Check, Status
 
 
 def complete(*levels: Level) -> AuditResult:
@@ -47,6 +48,21 @@ def test_incomplete_beats_findings_and_never() -> None:
     assert code_of(sample(), "error") == 3
     assert code_of(sample(), "never") == 3
     assert code_of(replace(complete(), nothing_to_audit=True), "never") == 3
+
+
+def test_an_item_that_fails_and_has_a_check_in_error_makes_the_audit_incomplete() -> None:
+    result = complete(Level.ERROR)
+    index, failing = next((i, v) for i, v in enumerate(result.verdicts) if v.status is Status.FAIL)
+    both = replace(failing, checks=(*failing.checks, Check("other", Status.ERROR, "It crashed.")))
+    result = replace(result, verdicts=(*result.verdicts[:index], both, *result.verdicts[index + 1 :]))
+    assert code_of(result, "error") == 3
+    assert code_of(result, "never") == 3
+
+
+def test_a_box_whose_own_check_ended_in_error_makes_the_audit_incomplete() -> None:
+    box = BoxVerdict(Box(1, 1, 2, 3, False, "`x` exists"), BoxMatch(), Status.ERROR, source="derived")
+    file = ChecklistFile("LIST.md", (box,))
+    assert code_of(replace(complete(), checklist_file=file), "never") == 3
 
 
 def test_suppressed_and_known_findings_do_not_count() -> None:
