@@ -8,13 +8,14 @@ followed through helpers of the same folder and through functions of our own pac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from zuno_audit.facts.go.program import program
+from zuno_audit.facts.go_connections import Receivers, connections, is_connector
 from zuno_audit.facts.go_packages import GoPackage, go_packages, is_go_tool_file
 from zuno_audit.languages.go_outline import GoFunction, GoOutline, outline
 
@@ -167,6 +168,7 @@ class TestCode:
         self._by_folder: dict[str, list[str]] | None = None
         self._may_connect: dict[str, bool] = {}
         self._bodies: dict[tuple[str, int], Body] = {}
+        self.receivers = Receivers(store.get(program))
         for path in store.repository.files:
             if path.endswith("_test.go") and is_go_tool_file(path):
                 self._add(path)
@@ -231,7 +233,7 @@ class TestCode:
 
     def _leads_to_connector(self, import_path: str) -> bool:
         ours = self.packages.by_import.get(import_path)
-        return _is_connector(import_path) if ours is None else self.may_connect(ours.directory)
+        return is_connector(import_path) if ours is None else self.may_connect(ours.directory)
 
     def declares(self, package: GoPackage, name: str) -> bool:
         """True when the name occurs in a file of the package; a name that does not is not declared there."""
@@ -647,7 +649,7 @@ class _Walk:
                 yield from self.folder.constants[name]
 
     def _connections(self, body: Body) -> None:
-        for kind, place in connections(body):
+        for kind, place in connections(body, self.code.receivers):
             self.test.connections.setdefault(kind, place)
 
 
@@ -761,67 +763,3 @@ def split_arguments(file: GoOutline, opening: int, closing: int) -> list[str]:
         at += 1
     last = file.text[start:closing].strip()
     return [*found, last] if last else found
-
-
-# --- connections
-
-_CONNECTORS: tuple[tuple[str, str, str], ...] = (
-    # kind, import path, functions
-    ("sql", r"^database/sql$", r"Open|OpenDB"),
-    ("postgres", r"jackc/pgx|/pgxpool$", r"Connect|ConnectConfig|New|NewWithConfig"),
-    ("postgres", r"^gorm\.io/gorm$|jmoiron/sqlx$", r"Open|Connect|MustConnect"),
-    ("postgres", r"testcontainers-go/modules/postgres$", r"Run|RunContainer"),
-    ("redis", r"testcontainers-go/modules/redis$", r"Run|RunContainer"),
-    (
-        "redis",
-        r"redis/go-redis|go-redis/redis",
-        r"NewClient|NewClusterClient|NewUniversalClient|NewFailoverClient",
-    ),
-    ("redis", r"gomodule/redigo", r"Dial|DialURL|DialContext"),
-    ("rabbitmq", r"testcontainers-go/modules/rabbitmq$", r"Run|RunContainer"),
-    ("rabbitmq", r"rabbitmq/amqp091-go|streadway/amqp|Azure/go-amqp", r"Dial|DialConfig|DialTLS|Open"),
-    ("mongo", r"mongo-driver(?:/v2)?/mongo$", r"Connect|NewClient"),
-    ("mongo", r"testcontainers-go/modules/mongodb$", r"Run|RunContainer"),
-    ("container", r"testcontainers/testcontainers-go$|ory/dockertest", r"GenericContainer|Run|NewPool"),
-    (
-        "websocket",
-        r"gorilla/websocket$|nhooyr\.io/websocket$|coder/websocket$|x/net/websocket$|gobwas/ws",
-        r"Dial|DialConfig|NewClient",
-    ),
-    ("http", r"^net/http$", r"Get|Post|PostForm|Head|NewRequest|NewRequestWithContext"),
-    (
-        "graphql",
-        r"hasura/go-graphql-client|machinebox/graphql|shurcooL/graphql|Khan/genqlient",
-        r"NewClient|NewSubscriptionClient",
-    ),
-    ("grpc", r"^google\.golang\.org/grpc$", r"NewClient|Dial|DialContext"),
-    ("net", r"^net$", r"Dial|DialTimeout"),
-)
-_COMPILED = tuple((kind, re.compile(path), re.compile(rf"(?:{names})$")) for kind, path, names in _CONNECTORS)
-_DOUBLES = re.compile(r"sqlmock|miniredis|redismock|httptest|bufconn|amqpmock|mtest|mongomock|gock|httpmock")
-
-
-def connections(body: Body) -> Iterator[tuple[str, str]]:
-    """(kind, place) of every real connection that a body opens. In-memory doubles do not count."""
-    doubles = any(_DOUBLES.search(name) for name in _names_in(body))
-    for at, qualifier, name in body.calls:
-        import_path = body.file.imports.get(qualifier.split(".")[0], "") if qualifier else ""
-        if name in ("Dial", "DialContext") and qualifier.endswith("DefaultDialer"):
-            yield "websocket", f"{body.file.path}:{body.file.line(body.start + at)}"
-        for kind in _kinds(import_path, name) if import_path else ():
-            if not (doubles and kind in ("sql", "redis", "http", "net")):
-                yield kind, f"{body.file.path}:{body.file.line(body.start + at)}"
-
-
-@lru_cache(maxsize=4096)
-def _is_connector(import_path: str) -> bool:
-    return any(path.search(import_path) for _, path, _ in _COMPILED)
-
-
-@lru_cache(maxsize=4096)
-def _kinds(import_path: str, name: str) -> tuple[str, ...]:
-    return tuple(kind for kind, path, names in _COMPILED if names.match(name) and path.search(import_path))
-
-
-def _names_in(body: Body) -> Iterable[str]:
-    return {first for _, qualifier, _ in body.calls if (first := qualifier.split(".")[0])}

@@ -12,6 +12,11 @@ from bisect import bisect_left, bisect_right
 
 from msgspec import Struct, field
 
+# Libraries whose package name does not follow from their path.
+PACKAGE_NAMES = {
+    "github.com/hasura/go-graphql-client": "graphql",
+    "github.com/rubyist/circuitbreaker": "circuit",
+}
 _OPAQUE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL)
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _BRACKET = re.compile(r"[(){}\[\]]")
@@ -176,6 +181,8 @@ def _imports(found: GoOutline) -> dict[str, str]:
 
 def default_name(import_path: str) -> str:
     """The name a package most likely has: the last element of its path without version and `go-` prefix."""
+    if import_path in PACKAGE_NAMES:
+        return PACKAGE_NAMES[import_path]
     parts = import_path.split("/")
     last = parts[-1]
     if len(parts) > 1 and re.fullmatch(r"v\d+", last):

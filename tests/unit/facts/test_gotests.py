@@ -9,7 +9,7 @@ from trees import column, store_of, values
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.gotests import go_test, go_test_file
-from zuno_audit.model.entity import Entity
+from zuno_audit.model.entity import Entity, Table
 
 GO_MOD = "module example.org/m\n\ngo 1.22\n"
 CODE = """package pay
@@ -245,3 +245,73 @@ def test_folders_that_the_go_tool_ignores_hold_no_tests(tmp_path: Path) -> None:
     text = 'package a\n\nimport "testing"\n\nfunc TestA(t *testing.T) { t.Fatal() }\n'
     files = {"go.mod": GO_MOD, "testdata/a_test.go": text, "_old/a_test.go": text, "vendor/x/a_test.go": text}
     assert go_test(store_of(tmp_path, files)).rows == ()
+
+
+GORILLA = '"github.com/gorilla/websocket"'
+
+
+@pytest.mark.parametrize(
+    ("code", "imports"),
+    [
+        ('d := websocket.Dialer{}\n\td.Dial("ws://x", nil)', GORILLA),
+        ('d := &websocket.Dialer{}\n\td.DialContext(ctx, "ws://x", nil)', GORILLA),
+        ('d := new(websocket.Dialer)\n\td.Dial("ws://x", nil)', GORILLA),
+        ('var d websocket.Dialer\n\td.Dial("ws://x", nil)', GORILLA),
+        ('(&websocket.Dialer{}).Dial("ws://x", nil)', GORILLA),
+        ('d := websocket.DefaultDialer\n\td.Dial("ws://x", nil)', GORILLA),
+        ('d := *websocket.DefaultDialer\n\td.Dial("ws://x", nil)', GORILLA),
+        ('ws.DefaultDialer.Dial("ws://x", nil)', f"ws {GORILLA}"),
+        ('world{}.dialer.Dial("ws://x", nil)', GORILLA),
+        ('embedding{}.Dial("ws://x", nil)', GORILLA),
+        ('fromElsewhere().Dial("ws://x", nil)', GORILLA),
+        (
+            'var d interface{ Dial(string, http.Header) } = websocket.DefaultDialer\n\td.Dial("x", nil)',
+            GORILLA,
+        ),
+        ('é := "ü"; _ = é; d := websocket.Dialer{}\n\td.Dial(é, nil)', GORILLA),
+        ('d := ws.Dialer{}\n\td.Dial(ctx, "ws://x")', '"github.com/gobwas/ws"'),
+        ('websocket.Dial(ctx, "ws://x", nil)', '"github.com/coder/websocket"'),
+        ('graphql.NewSubscriptionClient("ws://x")', '"github.com/hasura/go-graphql-client"'),
+    ],
+)
+def test_a_websocket_is_recognised_by_whose_method_opens_it(code: str, imports: str, tmp_path: Path) -> None:
+    assert "websocket" in column(_socket(tmp_path, code, imports), "connections")[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "imports"),
+    [
+        ('DefaultDialer := fake{}\n\tDefaultDialer.Dial("ws://x", nil)', GORILLA),
+        ('d := fake{}\n\td.Dial("ws://x", nil)', GORILLA),
+        ('d := net.Dialer{}\n\td.Dial("tcp", "x")', f'"net"\n\t{GORILLA}'),
+        ("d := websocket.Dialer{}\n\t_ = d", GORILLA),
+        ('return\n\td := websocket.Dialer{}\n\td.Dial("ws://x", nil)', GORILLA),
+        ('websocket.DefaultDialer.Dial("ws://x", nil)', '"example.org/m/websocket"'),
+        ('graphql.NewClient("http://x", nil)', '"github.com/hasura/go-graphql-client"'),
+    ],
+)
+def test_a_dial_of_something_else_opens_no_websocket(code: str, imports: str, tmp_path: Path) -> None:
+    assert "websocket" not in column(_socket(tmp_path, code, imports), "connections")[0]
+
+
+def _socket(root: Path, code: str, imports: str) -> Table:
+    """Tests in e2e whose helpers stand in another file of the package."""
+    helpers = (
+        f"package e2e_test\n\nimport {GORILLA}\n\ntype world struct{{ dialer *websocket.Dialer }}\n\n"
+        "type embedding struct{ *websocket.Dialer }\n\ntype fake struct{}\n\n"
+        "func (fake) Dial(url string, header any) {}\n\n"
+        "func fromElsewhere() *websocket.Dialer { return websocket.DefaultDialer }\n"
+    )
+    test = f'package e2e_test\n\nimport (\n\t"testing"\n\t{imports}\n)\n\nfunc TestX(t *testing.T) {{\n\t{code}\n}}\n'
+    own = "package websocket\n\nvar DefaultDialer = dialer{}\n\ntype dialer struct{}\n\nfunc (dialer) Dial(a, b any) {}\n"
+    return go_test(
+        store_of(
+            root,
+            {
+                "go.mod": GO_MOD,
+                "websocket/websocket.go": own,
+                "e2e/helpers_test.go": helpers,
+                "e2e/x_test.go": test,
+            },
+        )
+    )

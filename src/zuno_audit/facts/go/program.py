@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.languages.go import syntax
 from zuno_audit.languages.go.build import is_in_default_build
 from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go_outline import PACKAGE_NAMES
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -60,8 +61,6 @@ MODELLED = (
     "gopkg.in/yaml",
     "sigs.k8s.io/yaml",
 )
-# Packages whose name is not the last part of their path.
-PACKAGE_NAMES = {"github.com/rubyist/circuitbreaker": "circuit"}
 # A vendored package is followed when one of these words is in it.
 _FOLLOWED = (b"google.golang.org/grpc", b"recover()", b"reaker", b"Getenv", b"LookupEnv")
 _VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
@@ -184,6 +183,7 @@ class Program:
         self._modules = self._read_modules()
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
+        self._test_packages: dict[tuple[str, str], Package] = {}
         self._mattering: dict[str, bool] = {}
         self._per_round: dict[str, bool] = {}
         self._by_path: dict[str, Package | None] = {}
@@ -281,6 +281,25 @@ class Program:
     def package_of(self, path: str) -> Package | None:
         """The package that a file belongs to."""
         return self.package_in(path.rpartition("/")[0])
+
+    def test_package_of(self, path: str) -> Package | None:
+        """The package that a `_test.go` file is compiled in: all its test files, and what it tests if it is
+        inside."""
+        folder = path.rpartition("/")[0]
+        clause = self._clause(path)
+        key = (folder, clause)
+        if key not in self._test_packages:
+            tested = self.package_in(folder)
+            inside = tested.files if tested is not None and tested.name == clause else ()
+            siblings = self.repository.glob(f"{folder}/*_test.go" if folder else "*_test.go")
+            tests = tuple(p for p in siblings if self._clause(p) == clause)
+            name = f"{self.import_path(folder)} [{clause}.test]"
+            self._test_packages[key] = Package(self, name, folder, (*inside, *tests))
+        return self._test_packages[key]
+
+    def _clause(self, path: str) -> str:
+        found = _PACKAGE.search(self.repository.read(path) or b"")
+        return found.group(1).decode() if found else ""
 
     def packages(self) -> Iterator[Package]:
         """Every package, sorted by folder."""

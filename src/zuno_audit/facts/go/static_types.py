@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type, Types
 
 MAX_DEPTH = 6
+# Variables of libraries, with the names of the types that they point to.
+VARIABLES = {
+    ("github.com/gorilla/websocket", "DefaultDialer"): "Dialer",
+    ("github.com/fasthttp/websocket", "DefaultDialer"): "Dialer",
+    ("net/http", "DefaultClient"): "Client",
+}
 
 
 def static_type(
@@ -39,6 +45,8 @@ def static_type(
                 path = texts.program.imported(file).get(x.name)
                 if path is not None:
                     other = texts.program.package(path)
+                    if other is None and (path, sel) in VARIABLES:
+                        return types.pointer(types.extern(path, VARIABLES[path, sel]))
                     return _declared(other.declaration(sel) if other else None, sel, texts, types, depth)
             owner = static_type(x, root, texts, types, depth + 1)
             return types.field_type(owner, sel) if owner is not None else None
