@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from zuno_audit.source.modules import GoModule, modules
+
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
@@ -22,7 +24,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _CONSTRAINT = re.compile(rb"^//go:build[ \t]+(.+?)[ \t\r]*$", re.MULTILINE)
-_MODULE = re.compile(r'^[ \t]*module[ \t]+"?([^\s"/(][^\s"]*)"?', re.MULTILINE)
 
 
 class GoImport(Struct, frozen=True):
@@ -154,16 +155,14 @@ def _import_declaration(tokens: Iterator[tuple[bytes, int]]) -> Iterator[GoImpor
             alias = text.decode("utf-8", "replace")
 
 
+def go_modules(store: FactStore) -> tuple[GoModule, ...]:
+    """Every go.mod that the go tool looks at, sorted by folder."""
+    return modules(store.repository)
+
+
 def module_roots(store: FactStore) -> dict[str, str]:
     """Module path by the folder of its go.mod ("" for the root); modules without a name are left out."""
-    roots = {}
-    repository = store.repository
-    for path in repository.files:
-        if (path == "go.mod" or path.endswith("/go.mod")) and is_go_tool_file(dirname(path) + "/x.go"):
-            found = _MODULE.search(repository.text(path) or "")
-            if found:
-                roots[dirname(path)] = found.group(1)
-    return roots
+    return {module.directory: module.path for module in store.get(go_modules) if module.path}
 
 
 def module_of(directory: str, roots: dict[str, str]) -> str | None:

@@ -19,13 +19,13 @@ from zuno_audit.facts.build_scripts import builds, go_build_arguments
 from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
 from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
-from zuno_audit.facts.go_packages import go_packages, module_of, module_roots
-from zuno_audit.facts.gomod import go_mods, go_version
+from zuno_audit.facts.go_packages import go_modules, go_packages, module_of, module_roots
 from zuno_audit.languages import shell
 from zuno_audit.languages.dockerfile import Instruction
 from zuno_audit.languages.script import START, commands, resolve
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
+from zuno_audit.source.modules import go_version
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -367,7 +367,7 @@ def _uses_make(run: Instruction) -> bool:
 
 def _wanted_go(store: FactStore, image: ImageBuild) -> tuple[str, Location]:
     """The go directive of the module that is built, with its place."""
-    mods = {m.directory: m for m in store.get(go_mods)}
+    mods = {m.directory: m for m in store.get(go_modules)}
     package = package_of(store, image)
     folder = module_of(
         package if package is not None else normpath(image.build.context), store.get(module_roots)
@@ -375,7 +375,7 @@ def _wanted_go(store: FactStore, image: ImageBuild) -> tuple[str, Location]:
     mod = mods.get(folder if folder is not None else "") or (next(iter(mods.values())) if mods else None)
     if mod is None:
         return "", at_line("go.mod")
-    return mod.go, at_line(mod.path, mod.go_line, f"go {mod.go}")
+    return mod.go, at_line(mod.file, mod.go_line or 1, f"go {mod.go}")
 
 
 def _stage_toolchain(

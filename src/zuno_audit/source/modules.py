@@ -71,6 +71,8 @@ class GoModule(Struct, frozen=True):
     replaces: tuple[Replacement, ...] = ()
     excludes: tuple[Requirement, ...] = ()
     retracts: tuple[tuple[str, int], ...] = ()  # the versions as they are written, and the line
+    tools: tuple[tuple[str, int], ...] = ()  # packages, and the line
+    problems: tuple[Problem, ...] = ()  # what is malformed
 
     def requirement(self, path: str) -> Requirement | None:
         """The `require` of this module path."""
@@ -91,6 +93,7 @@ class GoWorkspace(Struct, frozen=True):
     toolchain: str = ""
     uses: tuple[tuple[str, int], ...] = ()
     replaces: tuple[Replacement, ...] = ()
+    problems: tuple[Problem, ...] = ()  # what is malformed
 
 
 class _Directive(Struct, frozen=True):
@@ -103,7 +106,8 @@ class _Directive(Struct, frozen=True):
 def modules(repository: Repository) -> tuple[GoModule, ...]:
     """All modules of the tree, sorted by folder; not those in `vendor`, `testdata` and the like.
 
-    A file that cannot be read or is malformed leaves a problem; what could be understood of it is given.
+    What could be understood of a malformed file is given. One that cannot be read is not there, and leaves a
+    problem of the repository.
     """
     found = []
     for file in (*repository.glob("go.mod"), *repository.glob("**/go.mod")):
@@ -111,20 +115,16 @@ def modules(repository: Repository) -> tuple[GoModule, ...]:
             continue
         text = repository.text(file)
         if text is not None:
-            module, problems = parse_go_mod(file, text)
-            _add_problems(repository, problems)
-            found.append(module)
+            found.append(parse_go_mod(file, text))
     return tuple(sorted({module.file: module for module in found}.values(), key=lambda m: m.directory))
 
 
 def workspace(repository: Repository, file: str = "go.work") -> GoWorkspace | None:
-    """The workspace at the root, or None. A malformed file leaves a problem."""
+    """The workspace at the root, or None."""
     text = repository.text(file) if file in repository else None
     if text is None:
         return None
-    work, problems = parse_go_work(file, text)
-    _add_problems(repository, problems)
-    return work
+    return parse_go_work(file, text)
 
 
 def module_of(path: str, among: tuple[GoModule, ...]) -> GoModule | None:
@@ -136,13 +136,18 @@ def module_of(path: str, among: tuple[GoModule, ...]) -> GoModule | None:
     return by_folder.get(folder)
 
 
-def parse_go_mod(file: str, text: str) -> tuple[GoModule, tuple[Problem, ...]]:
-    """A go.mod as data, and what is malformed in it."""
+def parse_go_mod(file: str, text: str) -> GoModule:
+    """A go.mod as data."""
     directives, problems = _directives(file, text)
     single = {
         d.verb: d for d in reversed(directives) if d.verb in ("module", "go", "toolchain") and d.arguments
     }
-    module = GoModule(
+    requires = tuple(_requirements(file, directives, "require", problems))
+    replaces = tuple(_replacements(file, directives, problems))
+    excludes = tuple(_requirements(file, directives, "exclude", problems))
+    if not _first(single, "module"):
+        problems.append(Problem(file, 1, "there is no module directive"))
+    return GoModule(
         file=file,
         directory=dirname(file),
         path=_first(single, "module"),
@@ -151,18 +156,17 @@ def parse_go_mod(file: str, text: str) -> tuple[GoModule, tuple[Problem, ...]]:
         go_line=_line(single, "go"),
         toolchain=_first(single, "toolchain"),
         toolchain_line=_line(single, "toolchain"),
-        requires=tuple(_requirements(file, directives, "require", problems)),
-        replaces=tuple(_replacements(file, directives, problems)),
-        excludes=tuple(_requirements(file, directives, "exclude", problems)),
+        requires=requires,
+        replaces=replaces,
+        excludes=excludes,
         retracts=tuple((" ".join(d.arguments), d.line) for d in directives if d.verb == "retract"),
+        tools=tuple((d.arguments[0], d.line) for d in directives if d.verb == "tool" and d.arguments),
+        problems=tuple(problems),
     )
-    if not module.path:
-        problems.append(Problem(file, 1, "there is no module directive"))
-    return module, tuple(problems)
 
 
-def parse_go_work(file: str, text: str) -> tuple[GoWorkspace, tuple[Problem, ...]]:
-    """A go.work as data, and what is malformed in it."""
+def parse_go_work(file: str, text: str) -> GoWorkspace:
+    """A go.work as data."""
     directives, problems = _directives(file, text)
     single = {d.verb: d for d in reversed(directives) if d.verb in ("go", "toolchain") and d.arguments}
     uses = []
@@ -172,19 +176,30 @@ def parse_go_work(file: str, text: str) -> tuple[GoWorkspace, tuple[Problem, ...
             uses.append(("" if folder == "." else folder, directive.line))
         elif directive.verb == "use":
             problems.append(Problem(file, directive.line, "`use` takes one folder"))
-    work = GoWorkspace(
+    replaces = tuple(_replacements(file, directives, problems))
+    return GoWorkspace(
         file=file,
         go=_first(single, "go"),
         go_line=_line(single, "go"),
         toolchain=_first(single, "toolchain"),
         uses=tuple(uses),
-        replaces=tuple(_replacements(file, directives, problems)),
+        replaces=replaces,
+        problems=tuple(problems),
     )
-    return work, tuple(problems)
 
 
-def _add_problems(repository: Repository, problems: tuple[Problem, ...]) -> None:
-    repository.problems += [problem for problem in problems if problem not in repository.problems]
+def go_version(text: str) -> tuple[int, int, int, int] | None:
+    """A Go version as (major, minor, patch, stage) that sorts; None when it is none.
+
+    A release candidate sorts before its release (https://go.dev/doc/toolchain#version).
+    """
+    match = re.fullmatch(
+        r"(?:go)?(\d{1,4})(?:\.(\d{1,4}))?(?:\.(\d{1,4})|(?:rc|beta)(\d{1,4}))?", text.strip()
+    )
+    if not match:
+        return None
+    major, minor, patch, stage = match.groups()
+    return (int(major), int(minor or 0), int(patch or 0), int(stage or 0) - 1000 if stage else 0)
 
 
 def _first(single: dict[str, _Directive], verb: str) -> str:

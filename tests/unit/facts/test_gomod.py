@@ -11,9 +11,9 @@ from zuno_audit.facts.gomod import (
     go_import_table,
     go_module_table,
     go_requirement_table,
-    go_version,
     is_at_least,
 )
+from zuno_audit.source.modules import go_version
 
 H1 = "h1:" + "A" * 43 + "="
 MOD = """\
@@ -63,6 +63,22 @@ def test_imports_of_tests_and_other_systems_count_but_ignored_files_do_not(tmp_p
     store = store_of(tmp_path, files)
     assert column(go_requirement_table(store), "imported") == ["yes", "yes", "no"]
     assert column(go_import_table(store), "import") == ["example.org/idle/x", "example.org/used"]
+
+
+@pytest.mark.parametrize(("mark", "tidy"), [(" // indirect", "yes"), ("", "no")])
+def test_what_only_a_tool_directive_needs_is_indirect(tmp_path: Path, mark: str, tidy: str) -> None:
+    mod = (
+        f"module example.com/a\n\ngo 1.24\n\ntool example.org/t/cmd/t\n\nrequire example.org/t v1.0.0{mark}\n"
+    )
+    (row,) = go_requirement_table(store_of(tmp_path, {"go.mod": mod, "a.go": "package a\n"})).rows
+    assert values(row, "imported", "tidy") == ("no", tidy)
+
+
+def test_a_tool_that_code_imports_as_well_is_a_direct_requirement(tmp_path: Path) -> None:
+    mod = "module example.com/a\n\ngo 1.24\n\ntool example.org/t/cmd/t\n\nrequire example.org/t v1.0.0\n"
+    code = 'package a\n\nimport _ "example.org/t/lib"\n'
+    (row,) = go_requirement_table(store_of(tmp_path, {"go.mod": mod, "a.go": code})).rows
+    assert values(row, "imported", "tidy") == ("yes", "yes")
 
 
 def test_an_import_that_no_module_provides_is_seen(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ tool example.com/tool
 
 
 def test_everything_a_go_mod_says_has_a_line() -> None:
-    module, problems = parse_go_mod("svc/go.mod", GO_MOD)
-    assert problems == ()
+    module = parse_go_mod("svc/go.mod", GO_MOD)
+    assert module.problems == ()
     assert (module.directory, module.path, module.line) == ("svc", "example.com/m", 2)
     assert (module.go, module.go_line, module.toolchain, module.toolchain_line) == (
         "1.22.1",
@@ -63,6 +63,7 @@ def test_everything_a_go_mod_says_has_a_line() -> None:
     )
     assert [r.is_local for r in module.replaces] == [True, False]
     assert module.excludes == (Requirement("example.com/five", "v1.0.0", 18),)
+    assert module.tools == (("example.com/tool", 20),)
     assert module.retracts == (("[ v1.0.0 , v1.1.0 ]", 19),)
     assert module.import_path("svc/a/b") == "example.com/m/a/b"
     assert module.requirement("example.com/four") == Requirement("example.com/four", "v1.2.3", 12)
@@ -80,15 +81,15 @@ def test_everything_a_go_mod_says_has_a_line() -> None:
     ],
 )
 def test_a_malformed_go_mod_leaves_a_problem_at_its_line(text: str, line: int, message: str) -> None:
-    _, problems = parse_go_mod("go.mod", text)
+    problems = parse_go_mod("go.mod", text).problems
     assert [(p.line, message in p.message) for p in problems] == [(line, True)]
 
 
 def test_a_workspace_names_its_folders_from_the_root() -> None:
-    work, problems = parse_go_work(
+    work = parse_go_work(
         "go.work", "go 1.22\nuse .\nuse (\n\t./services/a // main\n\t./shared/\n)\nreplace x => ./y\n"
     )
-    assert problems == ()
+    assert work.problems == ()
     assert work.uses == (("", 2), ("services/a", 4), ("shared", 5))
     assert (work.go, work.replaces) == ("1.22", (Replacement("x", "", "./y", "", 7),))
 
@@ -107,7 +108,7 @@ def test_modules_of_a_tree_and_the_module_of_a_file(tree: WorkTree) -> None:
     repository = open_repository(tree.root)
     found = modules(repository)
     assert [(m.directory, m.path) for m in found] == [("", "m"), ("svc", "m/svc"), ("tools", "")]
-    assert {p.path for p in repository.problems} == {"tools/go.mod"}
+    assert {p.path for m in found for p in m.problems} == {"tools/go.mod"}
     of = {p: module_of(p, found) for p in ("svc/a/b.go", "main.go", "other/x.go")}
     assert [m and m.file for m in of.values()] == ["svc/go.mod", "go.mod", "go.mod"]
     work = workspace(repository)
@@ -118,5 +119,5 @@ def test_modules_of_a_tree_and_the_module_of_a_file(tree: WorkTree) -> None:
 
 @given(st.text(st.sampled_from('require()=>"`//\\ \n\tmodulevx.1'), max_size=80))
 def test_no_text_makes_the_parsers_fail(text: str) -> None:
-    for problem in (*parse_go_mod("go.mod", text)[1], *parse_go_work("go.work", text)[1]):
+    for problem in (*parse_go_mod("go.mod", text).problems, *parse_go_work("go.work", text).problems):
         assert 1 <= problem.line <= text.count("\n") + 1

@@ -12,26 +12,23 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go_packages import go_modules
 from zuno_audit.languages.go import syntax
 from zuno_audit.languages.go.build import is_in_default_build
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go_outline import PACKAGE_NAMES
+from zuno_audit.source.modules import GoModule, go_version
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.source.repository import Repository
 
 _PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
-_MODULE = re.compile(r"^\s*module\s+\"?([^\s\"]+)\"?", re.MULTILINE)
 # Names that mean something without a declaration (specification, "Predeclared identifiers").
 _PREDECLARED = frozenset(
     b"any bool byte comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune string "
     b"uint uint8 uint16 uint32 uint64 uintptr true false iota nil append cap clear close complex copy delete imag "
     b"len make max min new panic print println real recover".split()
-)
-_GO_VERSION = re.compile(r"^\s*go\s+(\d+)\.(\d+)", re.MULTILINE)
-_LOCAL_REPLACE = re.compile(
-    r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.{1,2})\s*$", re.MULTILINE
 )
 # Libraries whose meaning is known (library.py, grpc_library.py and the questions): a vendored copy of them is
 # not followed.
@@ -68,7 +65,7 @@ _VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
 
 def program(store: FactStore) -> Program:
     """The fact provider: one `Program` per audited repository."""
-    return Program(store.repository)
+    return Program(store.repository, store.get(go_modules))
 
 
 class Declaration:
@@ -177,35 +174,19 @@ class Package:
 class Program:
     """All Go packages of a repository, by folder and by import path."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, modules: tuple[GoModule, ...]) -> None:
         self.repository = repository
         self._files: dict[str, GoFile | None] = {}
-        self._modules = self._read_modules()
+        self._modules = _owners(modules)
+        self._go = {module.directory + "/" if module.directory else "": module.go for module in modules}
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
         self._test_packages: dict[tuple[str, str], Package] = {}
         self._mattering: dict[str, bool] = {}
-        self._per_round: dict[str, bool] = {}
         self._by_path: dict[str, Package | None] = {}
         self._package_names: dict[str, str] = {}
 
     # ------------------------------------------------------------ modules and packages
-
-    def _read_modules(self) -> list[tuple[str, str]]:
-        """Pairs of folder prefix (empty or ending in `/`) and module path, innermost folder first."""
-        found: dict[str, str] = {}
-        aliases: list[tuple[str, str]] = []
-        for path in self.repository.files:
-            if path == "go.mod" or path.endswith("/go.mod"):
-                text = self.repository.text(path) or ""
-                prefix = path.removesuffix("go.mod")
-                module = _MODULE.search(text)
-                if module:
-                    found[prefix] = module.group(1)
-                for old, target in _LOCAL_REPLACE.findall(text):
-                    aliases.append((_join(prefix, target), old))
-        pairs = [*found.items(), *(a for a in aliases if found.get(a[0]) != a[1])]
-        return sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
 
     def _group(self) -> dict[str, tuple[str, ...]]:
         folders: dict[str, list[str]] = {}
@@ -250,10 +231,8 @@ class Program:
     def has_loop_variables_per_round(self, path: str) -> bool:
         """Whether variables of a `for` are made anew for each round: since Go 1.22, as go.mod says."""
         prefix = next((p for p, _ in self._modules if path.startswith(p)), "")
-        if prefix not in self._per_round:
-            found = _GO_VERSION.search(self.repository.text(prefix + "go.mod") or "")
-            self._per_round[prefix] = found is None or (int(found.group(1)), int(found.group(2))) >= (1, 22)
-        return self._per_round[prefix]
+        version = go_version(self._go.get(prefix, ""))
+        return version is None or version >= (1, 22)
 
     def is_followed(self, path: str) -> bool:
         """False for files of vendored packages that are libraries like any other."""
@@ -340,6 +319,19 @@ class Program:
                     bound[spec.name or self.package_name(spec.path)] = spec.path
             file.bound_imports = bound
         return bound
+
+
+def _owners(modules: tuple[GoModule, ...]) -> list[tuple[str, str]]:
+    """Pairs of folder prefix (empty or ending in `/`) and module path, innermost folder first."""
+    found: dict[str, str] = {}
+    aliases: list[tuple[str, str]] = []
+    for module in modules:
+        prefix = module.directory + "/" if module.directory else ""
+        if module.path:
+            found[prefix] = module.path
+        aliases += [(_join(prefix, r.new), r.path) for r in module.replaces if r.new.startswith(".")]
+    pairs = [*found.items(), *(a for a in aliases if found.get(a[0]) != a[1])]
+    return sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
 
 
 def assumed_name(import_path: str) -> str:
