@@ -9,6 +9,7 @@ from zuno_audit.facts.base import FactStore
 from zuno_audit.languages.dotenv import DotenvFile, parse_dotenv
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, at_line
+from zuno_audit.source.classify import FileKind, kind_by_path
 
 TEMPLATE_WORDS = frozenset({"example", "examples", "sample", "template", "tmpl", "tpl", "dist", "skeleton"})
 
@@ -29,10 +30,10 @@ def is_template(path: str) -> bool:
 
 
 def env_files(store: FactStore) -> tuple[DotenvFile, ...]:
-    """Every env file, templates included, sorted by path."""
+    """Every env file but those of vendored code, templates included, sorted by path."""
     found = []
     for path in store.repository.files:
-        if "env" in path and is_env_file(path):
+        if "env" in path and is_env_file(path) and kind_by_path(path) is not FileKind.VENDORED:
             text = store.repository.text(path)
             if text is None:
                 found.append(DotenvFile(path, (), (), (Problem(path, 1, "the file cannot be read"),)))

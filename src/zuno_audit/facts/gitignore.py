@@ -14,6 +14,7 @@ from zuno_audit.facts.compose import compose_files
 from zuno_audit.facts.dotenv import is_template
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
+from zuno_audit.source.classify import FileKind, kind_by_path
 from zuno_audit.source.gitignore import IgnoreMatch
 
 ROOT_ENV = ".env"
@@ -108,7 +109,8 @@ def _why(path: str, match: IgnoreMatch | None, ignored: bool, shared: bool, trac
 def tracked_env_file(store: FactStore) -> Table:
     """Table `tracked_env_file`: one row per tracked `.env` or `.env.SOMETHING` that is no template.
 
-    Fields: `file`, `shared` yes/no (`.env.test` and the like: by its name the same for everybody).
+    Those that come with vendored code are left out. Fields: `file`, `shared` yes/no (`.env.test` and the
+    like: by its name the same for everybody).
     """
     repository = store.repository
     rows = tuple(
@@ -119,5 +121,6 @@ def tracked_env_file(store: FactStore) -> Table:
         )
         for path in repository.files
         if ".env" in path and is_dotenv(path) and not is_template(path) and repository.is_tracked(path)
+        if kind_by_path(path) is not FileKind.VENDORED
     )
     return Table("tracked_env_file", rows, tuple(repository.files))

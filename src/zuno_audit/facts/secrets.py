@@ -200,11 +200,13 @@ class _Text:
             data = store.repository.read(path)
             if data is None:
                 problems.append(Problem(path, 1, "the file cannot be read"))
+            elif b"\0" in data[:1024]:
+                continue
             elif len(data) > MAX_FILE_BYTES:
                 problems.append(
                     Problem(path, 1, f"not searched for secrets: more than {MAX_FILE_BYTES} bytes")
                 )
-            elif b"\0" not in data[:1024] and b"// Code generated " not in data[:200]:
+            elif b"// Code generated " not in data[:200]:
                 self.starts.append(offset)
                 paths.append(path)
                 parts += (data, b"\n\0\n")

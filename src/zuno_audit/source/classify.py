@@ -25,6 +25,10 @@ _TEST_NAME = re.compile(
 _GENERATED_NAME = re.compile(
     r".*\.pb\.go|.*\.pb\.gw\.go|.*_pb2(?:_grpc)?\.pyi?|.*_pb\.(?:js|d\.ts|ts)|.*\.min\.(?:js|css)"
 )
+_MEDIA = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".svg", ".bmp", ".tiff", ".drawio", ".psd", ".pdf"),
+    *(".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".mov", ".webm", ".wav", ".ogg"),
+)
 _GO_MARK = re.compile(rb"// Code generated .* DO NOT EDIT\.")  # go.dev/s/generatedcode, without its ^ and $
 _OTHER_MARK = re.compile(rb"@generated\b|\bcode generated\b.*\bdo not edit\b", re.IGNORECASE)
 
@@ -59,6 +63,11 @@ def kind_by_path(path: str) -> FileKind | None:
     if not _TEST.isdisjoint(folders) or _TEST_NAME.fullmatch(name):
         return FileKind.TEST
     return FileKind.GENERATED if _GENERATED_NAME.fullmatch(name) else None
+
+
+def is_media(path: str) -> bool:
+    """True for pictures, fonts, films and sounds by their names: no question of an audit is about them."""
+    return path.lower().endswith(_MEDIA)
 
 
 def is_left_out_by_go(path: str) -> bool:

@@ -42,6 +42,7 @@ class Reader:
         self._root = os.fsencode(root)
         self._real_folders: dict[bytes, bool] = {b"": True}
         self._total = 0
+        self._counted: set[bytes] = set()
 
     def read(self, path: bytes, *, limit: int = MAX_FILE_BYTES, follow: bool = True) -> bytes:
         """The bytes of a regular file, or of the one in the tree that a link leads to. Raises Unreadable."""
@@ -58,10 +59,13 @@ class Reader:
             size = os.fstat(descriptor).st_size
             if size > limit:
                 raise TooLarge(f"larger than {limit} bytes", os.read(descriptor, HEAD_BYTES))
-            if self._total + size > MAX_TOTAL_BYTES:
+            again = path in self._counted  # a file that is read anew counts once
+            if not again and self._total + size > MAX_TOTAL_BYTES:
                 raise Unreadable(f"the audit has already read {MAX_TOTAL_BYTES} bytes")
             data = _read_all(descriptor, limit)
-            self._total += len(data)
+            if not again:
+                self._counted.add(path)
+                self._total += len(data)
             return data
         except OSError as error:
             raise Unreadable(error.strerror or str(error)) from None

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.finding import Diagnostic, Level
-from zuno_audit.source.classify import HEAD_BYTES, FileKind, classify, kind_by_path
+from zuno_audit.source.classify import HEAD_BYTES, FileKind, classify, is_media, kind_by_path
 from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.gitignore import IgnoreMatch, IgnoreRules
 from zuno_audit.source.glob import compile_glob, covers, is_plain, plain_prefix
@@ -170,12 +170,14 @@ class Repository:
 
         A prefilter passes over a file that cannot be read; whoever concludes something from the files that
         were found must count these, or what is in them would be taken for absent. A folder that could not be
-        listed counts, and anything when `paths` is empty.
+        listed counts, and anything but pictures and the like when `paths` is empty.
         """
         if not self.problems:
             return ()
         looks = {(splitext(path)[1], kind_by_path(path)) for path in paths}
-        return tuple(p for p in self.problems if not looks or self._look(p.path) in looks | {("", None)})
+        if not looks:
+            return tuple(p for p in self.problems if not is_media(p.path))
+        return tuple(p for p in self.problems if self._look(p.path) in looks | {("", None)})
 
     def _look(self, path: str) -> tuple[str, FileKind | None]:
         is_file = path in self.files or path in self.missing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from work_tree import WorkTree
 
+from zuno_audit.model.entity import Problem
 from zuno_audit.source import repository as module
 from zuno_audit.source.repository import CODE_ONLY, FileKind, Repository, compile_glob
 from zuno_audit.source.walk import open_repository
@@ -94,6 +95,17 @@ def test_the_audit_stops_reading_when_it_has_read_too_much(
     assert all("already read" in problem.message for problem in opened.problems)
 
 
+def test_a_file_that_is_read_again_is_counted_once(
+    opened: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zuno_audit.source.repository.CACHE_BYTES", 0)
+    monkeypatch.setattr("zuno_audit.source.reader.MAX_TOTAL_BYTES", 1000)
+    first = opened.grep(b"alpha")
+    for _ in range(20):
+        assert opened.grep(b"alpha") == first
+    assert opened.problems == []
+
+
 def test_only_listed_files_are_read(repo: WorkTree) -> None:
     repo.write({".gitignore": "local.yml\n", "local.yml": "a: 1\n", "main.go": "package main\n"})
     repository = open_repository(repo.root)
@@ -111,4 +123,6 @@ def test_a_file_that_cannot_be_read_counts_for_questions_about_its_like(tree: Wo
     repository.grep(b"package")
     assert [p.path for p in repository.unread_like(["a.go"])] == ["b.go"]
     assert [p.path for p in repository.unread_like(["c.yml"])] == []
+    assert [p.path for p in repository.unread_like([])] == ["b.go", "vendor/v/v.go"]
+    repository.problems.append(Problem("docs/a.PNG", 1, "not read"))  # no compose file, whatever it holds
     assert [p.path for p in repository.unread_like([])] == ["b.go", "vendor/v/v.go"]
