@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from zuno_audit.errors import ConfigError
 
 
 @lru_cache(maxsize=1)
-def data_root() -> Traversable:
+def data_root() -> Path:
     """The folder that holds `rules` and `queries`.
 
     An installed wheel carries it as `zuno_audit/_data`; a checkout has it beside `pyproject.toml`. The
     package is asked first, because an editable install can leave a stale copy elsewhere. Raises ConfigError
     when neither is there.
     """
-    packaged = files("zuno_audit") / "_data"
+    packaged = Path(__file__).parent / "_data"
     if packaged.is_dir():
         return packaged
     checkout = Path(__file__).resolve().parents[2]

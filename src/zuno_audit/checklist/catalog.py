@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from zuno_audit.checklist.profile import Parameters, Profile
 from zuno_audit.errors import RuleError
 from zuno_audit.model.control import EVIDENCE, Checklist, CheckRef, Control
-from zuno_audit.rules.document import Document, Library, Path, line_of
+from zuno_audit.rules.document import Document, KeyPath, Library, line_of
 from zuno_audit.rules.text import argument_text
 
 _DECIDERS = ("files", "evidence", "person")
@@ -62,7 +62,7 @@ def _phase(document: Document, parameters: Mapping[str, str]) -> tuple[tuple[str
 class _Wrong(Exception):
     def __init__(self, message: str, *where: str | int) -> None:
         super().__init__(message)
-        self.where: Path = where
+        self.where: KeyPath = where
 
 
 def _controls(data: Any, parameters: Mapping[str, str]) -> Iterator[Control]:
@@ -71,7 +71,7 @@ def _controls(data: Any, parameters: Mapping[str, str]) -> Iterator[Control]:
     for s, section in enumerate(data["sections"]):
         _expect_keys(section, {"title", "controls"}, ("sections", s))
         for c, control in enumerate(section["controls"]):
-            where: Path = ("sections", s, "controls", c)
+            where: KeyPath = ("sections", s, "controls", c)
             made = _control(_filled(control, parameters, where), str(data["phase"]), section["title"], where)
             if made.id in seen:
                 raise _Wrong(f"duplicate item {made.id}", *where)
@@ -79,7 +79,7 @@ def _controls(data: Any, parameters: Mapping[str, str]) -> Iterator[Control]:
             yield made
 
 
-def _expect_keys(data: Any, keys: Collection[str], where: Path) -> None:
+def _expect_keys(data: Any, keys: Collection[str], where: KeyPath) -> None:
     if not isinstance(data, dict):
         raise _Wrong("a mapping is expected here", *where)
     for key in data:
@@ -90,7 +90,7 @@ def _expect_keys(data: Any, keys: Collection[str], where: Path) -> None:
             raise _Wrong(f"key {key!r} is missing", *where)
 
 
-def _filled(control: Any, parameters: Mapping[str, str], where: Path) -> Any:
+def _filled(control: Any, parameters: Mapping[str, str], where: KeyPath) -> Any:
     """A control whose placeholders are replaced."""
     if not isinstance(control, dict):
         return control
@@ -100,7 +100,7 @@ def _filled(control: Any, parameters: Mapping[str, str], where: Path) -> Any:
     }
 
 
-def _fill(value: Any, parameters: Mapping[str, str], where: Path) -> Any:
+def _fill(value: Any, parameters: Mapping[str, str], where: KeyPath) -> Any:
     if isinstance(value, str):
         return _fill_text(value, parameters, where) if "{{" in value else value
     if isinstance(value, list):
@@ -110,7 +110,7 @@ def _fill(value: Any, parameters: Mapping[str, str], where: Path) -> Any:
     return value
 
 
-def _fill_text(text: str, parameters: Mapping[str, str], where: Path) -> str:
+def _fill_text(text: str, parameters: Mapping[str, str], where: KeyPath) -> str:
     def value_of(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in parameters:
@@ -120,7 +120,7 @@ def _fill_text(text: str, parameters: Mapping[str, str], where: Path) -> str:
     return _PLACEHOLDER.sub(value_of, text)
 
 
-def _control(data: Any, phase: str, section: str, where: Path) -> Control:
+def _control(data: Any, phase: str, section: str, where: KeyPath) -> Control:
     if not isinstance(data, dict):
         raise _Wrong("a control is a mapping", *where)
     for key in data:
@@ -149,7 +149,7 @@ def _control(data: Any, phase: str, section: str, where: Path) -> Control:
     )
 
 
-def _check_control(data: Mapping[str, Any], phase: str, where: Path) -> None:
+def _check_control(data: Mapping[str, Any], phase: str, where: KeyPath) -> None:
     id_ = _ID.match(data["id"])
     if id_ is None or id_.group(1) != phase:
         raise _Wrong(f"{data['id']!r} is not an item id of phase {phase}", *where, "id")
@@ -166,7 +166,7 @@ def _check_control(data: Mapping[str, Any], phase: str, where: Path) -> None:
             raise _Wrong(f"{key} is a list", *where, key)
 
 
-def _evidence(data: Any, where: Path) -> CheckRef:
+def _evidence(data: Any, where: KeyPath) -> CheckRef:
     """`{kind: NAME, argument: value...}`. The caller checks whether the kind exists."""
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
         raise _Wrong("evidence is a kind with its arguments", *where)
@@ -177,7 +177,7 @@ def _evidence(data: Any, where: Path) -> CheckRef:
     return CheckRef(EVIDENCE + data["kind"], tuple(texts))
 
 
-def _reference(data: Any, where: Path) -> CheckRef:
+def _reference(data: Any, where: KeyPath) -> CheckRef:
     """`rule-id`, or a mapping of one rule id to its arguments."""
     if isinstance(data, str):
         return CheckRef(data)

@@ -6,7 +6,7 @@ A module of its own, because looking for a checklist needs no more than the name
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -25,7 +25,7 @@ class Wording(Struct, frozen=True):
     names: frozenset[str]
 
 
-def load_wordings(root: Traversable) -> Mapping[str, Wording]:
+def load_wordings(root: Path) -> Mapping[str, Wording]:
     """The known wordings by item, from `rules/checklist/wording.tsv`. Raises RuleError for a malformed file.
 
     A line is: item, digest of the text, digest of the body (`-` for none), `not` or `-`, names.

@@ -8,7 +8,7 @@ one that the profile was written for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -45,7 +45,7 @@ class Profile(Struct, frozen=True):
         return tuple((name, values.get(name, default)) for name, default in self.parameters)
 
 
-def profile_names(root: Traversable) -> tuple[str, ...]:
+def profile_names(root: Path) -> tuple[str, ...]:
     """The profiles below `root` (the folder `rules`), sorted."""
     folder = root.joinpath(FOLDER)
     if not folder.is_dir():

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -30,7 +29,7 @@ BUG = 70
 INTERRUPTED = 130
 
 NEVER = "never"
-GC_THRESHOLD = 200_000  # objects; syntax trees are many small objects that stay, so collecting finds nothing
+GC_THRESHOLD = 1_000_000  # objects; most stay until the end, so that collecting them often finds nothing
 
 
 class Session(Struct):
@@ -90,6 +89,8 @@ def _explained(error: AuditError) -> str:
 
 def _bug_message(bug: Exception, session: Session) -> str:
     if session.verbosity >= 2:
+        import traceback
+
         return "".join(traceback.format_exception(bug)).rstrip()
     return (
         f"Error: zuno-audit ended unexpectedly ({type(bug).__name__}). This is a bug.\n"

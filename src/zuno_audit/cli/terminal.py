@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 
@@ -28,4 +27,6 @@ def stdout_color(choice: str) -> bool:
 
 def width() -> int:
     """Columns of the terminal; COLUMNS wins."""
+    import shutil  # loads the compressors
+
     return shutil.get_terminal_size((WIDTH, 24)).columns

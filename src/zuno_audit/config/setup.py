@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from msgspec import Struct
@@ -160,7 +159,7 @@ def _settings(
     return find_config(repository) if config is None else (load_config(Path(config)), ())
 
 
-def _roots(repository: Repository, config: Config, trust: bool) -> tuple[Traversable, ...]:
+def _roots(repository: Repository, config: Config, trust: bool) -> tuple[Path, ...]:
     """The folders of rules: the built-in one, and those of the repository where the user trusts it."""
     own = []
     for index, name in enumerate(config.rule_folders):
@@ -175,11 +174,11 @@ def _roots(repository: Repository, config: Config, trust: bool) -> tuple[Travers
     return (data_root() / "rules", *own)
 
 
-def _library(root: Traversable) -> Library:
+def _library(root: Path) -> Library:
     return built_in_library() if root == built_in_library().root else Library(root)
 
 
-def _rules(roots: tuple[Traversable, ...]) -> RuleFiles:
+def _rules(roots: tuple[Path, ...]) -> RuleFiles:
     return built_in_rules() if len(roots) == 1 else RuleFiles(roots)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -23,7 +22,6 @@ from zuno_audit.model.redaction import redact
 from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.rules.rule import Rule
 
-_log = logging.getLogger(__name__)
 Done = tuple[RuleRun, tuple[Diagnostic, ...]]
 MAX_FINDINGS = 2000  # of one run: more says nothing new
 
@@ -121,8 +119,10 @@ def run_isolated(
         return RuleRun(rule.id, (), Outcome.OPEN, 0, str(why)), told
     except AuditError as error:
         message = f"Rule {rule.id} could not run: {error}"
-    except Exception as error:  # noqa: BLE001 - the one place that keeps a crash from ending the audit
-        _log.debug("rule %s crashed", rule.id, exc_info=True)
+    except Exception as error:
+        import logging
+
+        logging.getLogger(__name__).debug("rule %s crashed", rule.id, exc_info=True)
         message = f"Rule {rule.id} crashed ({type(error).__name__}); this is a bug of zuno-audit."
     run = RuleRun(rule.id, (), Outcome.FAILED, 0, redact(message))
     return run, (Diagnostic(Level.ERROR, f"rules/{rule.path}", 1, redact(message)),)

@@ -20,7 +20,7 @@ from zuno_audit.languages.yaml import YamlFile, YamlMap, YamlNode, items, read_y
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import kind_by_path
-from zuno_audit.source.glob import compile_glob
+from zuno_audit.source.glob import fits
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -295,12 +295,12 @@ def _loaded(read: PrometheusFiles, file: PrometheusFile, here: Location) -> Answ
     for config in configs:
         for pattern in config.rule_files:
             near = normpath(join(dirname(config.path), pattern))
-            if compile_glob(near).fullmatch(file.path):
+            if fits(near, file.path):
                 return Answer(
                     YES,
                     f"{config.path} loads it",
                     (config.document.at(config.jobs[0]) if config.jobs else here,),
                 )
-            if compile_glob(basename(pattern)).fullmatch(basename(file.path)):
+            if fits(basename(pattern), basename(file.path)):
                 return Answer(YES, f"{config.path} loads a file of that name", (here,))
     return Answer(NO, f"rule_files of {configs[0].path} does not name it", (here,))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.errors import RuleError
+from zuno_audit.languages.go.grammar import language, parser
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, Span
 from zuno_audit.resources import data_root
@@ -26,7 +27,7 @@ REPORT = "report"
 _CONTAINS = re.compile(r"^;\s*contains:\s*(.+?)\s*$", re.MULTILINE)
 
 
-def query_table(name: str, root: Traversable | None = None) -> Callable[[FactStore], Table]:
+def query_table(name: str, root: Path | None = None) -> Callable[[FactStore], Table]:
     """The provider of the table `query:NAME`, where `name` is `go/print_call` or the like.
 
     `root` is the folder that holds `queries`, by default our own. Raises RuleError when there is
@@ -46,7 +47,7 @@ def _provider(name: str, text: str) -> Callable[[FactStore], Table]:
     return provide
 
 
-def query_text(name: str, root: Traversable | None = None) -> str:
+def query_text(name: str, root: Path | None = None) -> str:
     """The text of a query, see `query_table`. Raises RuleError when there is none of this name."""
     language, _, stem = name.partition("/")
     file = (root or data_root()) / "queries" / language / f"{stem}.scm"
@@ -59,7 +60,7 @@ def _compiled(name: str, text: str) -> Any:
     from tree_sitter import Query, QueryError
 
     try:
-        query = Query(_go(), text)
+        query = Query(language(), text)
     except QueryError as error:
         raise RuleError(f"the query does not compile: {error}", path=f"queries/{name}.scm") from error
     captures = {query.capture_name(index) for index in range(query.capture_count)}
@@ -68,23 +69,12 @@ def _compiled(name: str, text: str) -> Any:
     return query
 
 
-@lru_cache(maxsize=1)
-def _go() -> Any:
-    import tree_sitter_go
-    from tree_sitter import Language
-
-    return Language(tree_sitter_go.language())
-
-
 def _matches(kind: str, query: Any, literals: tuple[bytes, ...], store: FactStore) -> Table:
-    from tree_sitter import Parser
-
-    parser = Parser(_go())
     rows: list[Entity] = []
     problems: list[Problem] = []
     for path in store.repository.grep(*literals, suffix=".go"):
         data = store.repository.read(path) or b""
-        root = parser.parse(data).root_node
+        root = parser().parse(data).root_node
         if root.has_error:
             problems.append(Problem(path, 1, "the file has a syntax error"))
         found, is_whole = _rows(kind, query, root, path, data)

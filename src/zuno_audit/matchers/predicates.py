@@ -15,7 +15,7 @@ from typing import Any
 from zuno_audit.model.entity import UNKNOWN as UNKNOWN_VALUE
 from zuno_audit.model.entity import Answer
 from zuno_audit.rules.rule import Predicate
-from zuno_audit.source.glob import compile_glob
+from zuno_audit.source.glob import fits
 
 Fill = Callable[[str], str]  # replaces placeholders
 MAX_MATCHED = 1000  # characters that a regular expression is tried on; what is longer is not known to match
@@ -59,7 +59,13 @@ def _bound_operand(name: str, operand: Any, fill: Fill) -> Any:
 
 def conjunction(truths: Iterable[Truth]) -> Truth:
     """All of them; TRUE when there are none."""
-    return min(truths, default=Truth.TRUE)
+    out = Truth.TRUE
+    for truth in truths:
+        if truth is Truth.FALSE:
+            return truth
+        if truth is Truth.UNKNOWN:
+            out = truth
+    return out
 
 
 def _holds(predicate: Predicate, value: Any, fill: Fill) -> Truth:
@@ -163,8 +169,8 @@ def _escaped(pattern: str, fill: Fill) -> str:
 def _glob(operand: Any, value: Any, fill: Fill) -> Truth:
     if _is_unknown(value):
         return Truth.UNKNOWN
-    patterns = [compile_glob(pattern) for pattern in _listed(operand, fill)]
-    return _truth(any(p.fullmatch(_text(item)) is not None for item in _items(value) for p in patterns))
+    patterns = _listed(operand, fill)
+    return _truth(any(fits(pattern, _text(item)) for item in _items(value) for pattern in patterns))
 
 
 def _contains(operand: Any, value: Any, fill: Fill) -> Truth:

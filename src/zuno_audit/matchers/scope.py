@@ -111,10 +111,18 @@ def _judge(rule: Rule, where: Condition, row: Entity, arguments: Mapping[str, st
 def condition_holds(condition: Condition, row: Entity, arguments: Mapping[str, str]) -> tuple[Truth, str]:
     """Whether all predicates hold for a row, and what is blind when a failed answer leaves that open."""
     names = Names(arguments, row)
+
+    def fill(text: str) -> str:
+        return render(text, names)
+
     truth, blind = Truth.TRUE, ""
     for name, predicate in condition:
         answer = answer_of(row, name)
-        truth = min(truth, holds(predicate, answer, lambda text: render(text, names)))
+        one = holds(predicate, answer, fill)
+        if one is Truth.FALSE:
+            return one, ""
+        if one is Truth.UNKNOWN:
+            truth = one
         if answer.failed and not blind:
             blind = _unanswered(row, name, answer)
     return truth, blind if truth is Truth.UNKNOWN else ""

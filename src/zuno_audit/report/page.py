@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ def environment(*, is_html: bool) -> Environment:
     """The templates of this package; HTML escapes whatever is put in."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    folder = files("zuno_audit.report").joinpath("templates")
+    folder = Path(__file__).with_name("templates")
     return Environment(
         loader=FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
         autoescape=is_html,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from msgspec import Struct
 from zuno_audit.errors import RuleError
 
 INDEX = "index.json"
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def parse_document(text: str, path: str) -> Any:
@@ -31,7 +31,7 @@ def parse_document(text: str, path: str) -> Any:
     return parse(text, path)
 
 
-def line_of(text: str, path: str, where: Path) -> int:
+def line_of(text: str, path: str, where: KeyPath) -> int:
     """The 1-based line of a key path such as `("require", 0, "message")`, or of its nearest ancestor."""
     from zuno_audit.rules.yaml_document import lines
 
@@ -56,7 +56,7 @@ class Document(Struct, frozen=True):
 class Library:
     """Reads the documents below one folder (`rules/`)."""
 
-    def __init__(self, root: Traversable) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self._index = _read_index(root)
 
@@ -90,7 +90,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_index(root: Traversable) -> Mapping[str, tuple[str, Any]]:
+def _read_index(root: Path) -> Mapping[str, tuple[str, Any]]:
     try:
         loaded = json.loads(root.joinpath(INDEX).read_bytes())
         return {path: (entry["sha256"], entry["content"]) for path, entry in loaded["files"].items()}

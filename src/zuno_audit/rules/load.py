@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from zuno_audit.facts.catalog import TABLES
 from zuno_audit.model.finding import Level
 from zuno_audit.model.rule import RuleInfo
 from zuno_audit.rules.bounds import pattern_fault, template_fault
-from zuno_audit.rules.document import Document, Library, Path
+from zuno_audit.rules.document import Document, KeyPath, Library
 from zuno_audit.rules.rule import Absent, Clause, Condition, Rule
 from zuno_audit.rules.shape import ShapeError, check_shape, complaining
 from zuno_audit.rules.text import argument_text
@@ -41,7 +41,7 @@ _TEMPLATE_CURE = (
 class RuleFiles:
     """All rule files below one or more folders of packs, by rule id, read when they are asked for."""
 
-    def __init__(self, roots: Iterable[Traversable]) -> None:
+    def __init__(self, roots: Iterable[Path]) -> None:
         """`roots` are folders like `rules/`. Raises RuleError for an id that two files claim."""
         self._files: dict[str, tuple[Library, str]] = {}
         self._packs: list[tuple[Library, str]] = []
@@ -52,7 +52,7 @@ class RuleFiles:
                 if pack.name not in NOT_PACKS and "." not in pack.name and pack.is_dir():
                     self._add_pack(library, pack)
 
-    def _add_pack(self, library: Library, pack: Traversable) -> None:
+    def _add_pack(self, library: Library, pack: Path) -> None:
         for name in sorted(entry.name for entry in pack.iterdir()):
             stem, path = name.removesuffix(".yaml"), f"{pack.name}/{name}"
             if name == "pack.yaml":
@@ -175,7 +175,7 @@ def _check_placeholders(data: Mapping[str, Any], known: frozenset[str]) -> None:
                     raise ShapeError(f"{{{{ {name} }}}} is not a parameter of this rule", *where)
 
 
-def _texts(value: Any, where: Path) -> Iterable[tuple[Path, str]]:
+def _texts(value: Any, where: KeyPath) -> Iterable[tuple[KeyPath, str]]:
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, dict):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
@@ -63,7 +63,7 @@ class Rule(Struct, frozen=True):
     at: str = "row"
     passes: str = ""
     path: str = ""
-    folder: Traversable | None = None
+    folder: Path | None = None
 
     @property
     def id(self) -> str:

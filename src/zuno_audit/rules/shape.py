@@ -10,7 +10,7 @@ from functools import reduce
 from typing import Any, get_args
 
 from zuno_audit.errors import ConfigError, RuleError
-from zuno_audit.rules.document import Document, Path, line_of
+from zuno_audit.rules.document import Document, KeyPath, line_of
 
 _UNKNOWN = re.compile(r"unknown field `(.+)`")
 _PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]")
@@ -21,7 +21,7 @@ class ShapeError(Exception):
 
     def __init__(self, message: str, *where: str | int, hint: str = "") -> None:
         super().__init__(message)
-        self.where: Path = where
+        self.where: KeyPath = where
         self.hint = hint
 
 
@@ -63,12 +63,12 @@ def _complaint(data: Any, shape: Any) -> str:
     return ""
 
 
-def _key_path(where: Path) -> str:
+def _key_path(where: KeyPath) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
     return text.lstrip(".") or "the top"
 
 
-def _shape_path(data: Any, at: str, is_at_fault: Callable[[Any], bool]) -> Path:
+def _shape_path(data: Any, at: str, is_at_fault: Callable[[Any], bool]) -> KeyPath:
     """msgspec's path as keys. For `[...]`, a value of a mapping, the key is found by trying each."""
     path: list[str | int] = []
     for name, index in _PART.findall(at):
@@ -82,7 +82,7 @@ def _shape_path(data: Any, at: str, is_at_fault: Callable[[Any], bool]) -> Path:
     return tuple(path)
 
 
-def _faulty_key(data: Any, where: Path, is_at_fault: Callable[[Any], bool]) -> str | None:
+def _faulty_key(data: Any, where: KeyPath, is_at_fault: Callable[[Any], bool]) -> str | None:
     """The key of the mapping at `where` without whose neighbours the same fault is still there."""
     mapping = reduce(lambda inner, key: inner[key], where, data)
     for key in mapping if isinstance(mapping, dict) else ():
@@ -91,7 +91,7 @@ def _faulty_key(data: Any, where: Path, is_at_fault: Callable[[Any], bool]) -> s
     return None
 
 
-def _replaced(data: Any, where: Path, value: Any) -> Any:
+def _replaced(data: Any, where: KeyPath, value: Any) -> Any:
     """A copy of the data with another value at a key path."""
     if not where:
         return value

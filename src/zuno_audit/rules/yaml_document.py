@@ -13,7 +13,7 @@ from typing import Any, cast
 import yaml
 
 from zuno_audit.errors import RuleError
-from zuno_audit.rules.document import Path
+from zuno_audit.rules.document import KeyPath
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(\.[0-9]+)?\Z")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -24,9 +24,9 @@ def parse(text: str, path: str) -> Any:
     return _Builder(text, path, {}).document()
 
 
-def lines(text: str, path: str) -> dict[Path, int]:
+def lines(text: str, path: str) -> dict[KeyPath, int]:
     """The 1-based line of every key path."""
-    found: dict[Path, int] = {}
+    found: dict[KeyPath, int] = {}
     _Builder(text, path, found).document()
     return found
 
@@ -37,7 +37,7 @@ MAX_DEPTH = 50  # of nesting; whoever needs more means harm
 class _Builder:
     """Turns the parser's events into data; `lines` collects positions when it is asked for."""
 
-    def __init__(self, text: str, path: str, lines: dict[Path, int]) -> None:
+    def __init__(self, text: str, path: str, lines: dict[KeyPath, int]) -> None:
         self.path = path
         self.lines = lines
         self.loader: Any = yaml.CSafeLoader(text)
@@ -68,7 +68,7 @@ class _Builder:
         if type(event) is not yaml.StreamEndEvent:
             raise self._wrong("more than one document in a file", event.start_mark)
 
-    def _value(self, event: Any, where: Path) -> Any:
+    def _value(self, event: Any, where: KeyPath) -> Any:
         kind = type(event)
         if len(where) > MAX_DEPTH:
             raise self._wrong("nested too deeply", event.start_mark)
@@ -81,7 +81,7 @@ class _Builder:
             return self._sequence(event, where)
         raise self._wrong("anchors and aliases are not allowed here", event.start_mark)
 
-    def _mapping(self, start: Any, where: Path) -> dict[str, Any]:
+    def _mapping(self, start: Any, where: KeyPath) -> dict[str, Any]:
         self.lines.setdefault(where, start.start_mark.line + 1)
         result: dict[str, Any] = {}
         get = self.loader.get_event
@@ -96,7 +96,7 @@ class _Builder:
             result[key] = self._value(get(), inner)
         return result
 
-    def _sequence(self, start: Any, where: Path) -> list[Any]:
+    def _sequence(self, start: Any, where: KeyPath) -> list[Any]:
         self.lines.setdefault(where, start.start_mark.line + 1)
         result: list[Any] = []
         get = self.loader.get_event

@@ -84,6 +84,11 @@ def _anywhere(pattern: str) -> str:
     return "".join(out)
 
 
+def fits(pattern: str, path: str) -> bool:
+    """True when the whole path matches, see `compile_glob`."""
+    return path == pattern if is_plain(pattern) else compile_glob(pattern).fullmatch(path) is not None
+
+
 def covers(pattern: str, path: str) -> bool:
     """Like a full match of `compile_glob`, for patterns that a stranger wrote: the work is bounded.
 

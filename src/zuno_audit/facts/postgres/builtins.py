@@ -1,7 +1,7 @@
 """What a fresh PostgreSQL 15 with its contrib extensions knows, looked up in `builtins.txt`."""
 
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -32,7 +32,7 @@ class OperatorClass(NamedTuple):
 
 @cache
 def _data() -> str:
-    return "\n" + files("zuno_audit.facts.postgres").joinpath("builtins.txt").read_text("utf-8")
+    return "\n" + Path(__file__).with_name("builtins.txt").read_text("utf-8")
 
 
 @lru_cache(maxsize=1024)

@@ -18,6 +18,7 @@ from zuno_audit.facts.semgrep.answer import GivenUp, Match, read_answer
 from zuno_audit.facts.semgrep.process import find_semgrep, run_semgrep
 from zuno_audit.facts.semgrep.rule_file import RuleFile, SemgrepRule, filled, read_rule_file
 from zuno_audit.facts.semgrep.wanted import NOT_ASKED, NOT_INSTALLED, NotRun, SemgrepFile
+from zuno_audit.languages.go.grammar import parser
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, Span
 from zuno_audit.source.repository import CODE_ONLY
@@ -110,12 +111,8 @@ def _content(path: str, repository: Repository) -> bytes:
 
 def _broken(paths: list[str], repository: Repository) -> Iterator[GivenUp]:
     """Go files with a syntax error: semgrep guesses, and does not always say so."""
-    import tree_sitter_go
-    from tree_sitter import Language, Parser
-
-    parser = Parser(Language(tree_sitter_go.language()))
     for path in paths:
-        if path.endswith(".go") and parser.parse(_content(path, repository)).root_node.has_error:
+        if path.endswith(".go") and parser().parse(_content(path, repository)).root_node.has_error:
             yield GivenUp(path, 1, "the file has a syntax error")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ class SemgrepFile(Struct, frozen=True):
     """`semgrep/<name>.yaml` below a folder of rule packs."""
 
     name: str
-    folder: Traversable
+    folder: Path
 
     @property
     def path(self) -> str:

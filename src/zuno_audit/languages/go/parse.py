@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zuno_audit.languages.go import lower, syntax
+from zuno_audit.languages.go.grammar import parser
 from zuno_audit.model.location import Location, Span
 
 if TYPE_CHECKING:
     from tree_sitter import Node as TreeNode
-    from tree_sitter import Parser
 
 # Go 1.26 allows `new(expression)`, which the grammar takes for a type. Renaming the builtin for a second try
 # keeps every byte offset.
 _NEW_CALL = re.compile(rb"\bnew\(")
 _NEW_ALIAS = lower.NEW_ALIAS.encode() + b"("
-
-
-@lru_cache(maxsize=1)
-def _parser() -> Parser:
-    import tree_sitter_go
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_go.language()))
 
 
 class GoFile:
@@ -36,9 +27,9 @@ class GoFile:
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         self.data = data
-        tree = _parser().parse(data)
+        tree = parser().parse(data)
         if tree.root_node.has_error and b"new(" in data:
-            again = _parser().parse(_NEW_CALL.sub(_NEW_ALIAS, data))
+            again = parser().parse(_NEW_CALL.sub(_NEW_ALIAS, data))
             tree = tree if again.root_node.has_error else again
         self._tree = tree
         self.error_line = _first_error_line(tree.root_node, data) if tree.root_node.has_error else 0
