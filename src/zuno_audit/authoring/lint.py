@@ -92,6 +92,7 @@ def _texts(rule: Rule) -> Iterator[str]:
     yield from _texts_in([predicate for _, predicate in rule.where])
     for clause in (*rule.require, *rule.prefer):
         yield clause.message
+        yield clause.undecided
         yield from _texts_in([predicate for _, predicate in clause.condition])
 
 

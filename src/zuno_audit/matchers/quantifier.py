@@ -143,7 +143,8 @@ def _shortfalls(scope: Scope, judged: Judged) -> Iterator[Finding]:
     for clause, truth in zip(scope.rule.require, judged.clauses, strict=True):
         if truth is Truth.FALSE or (truth is Truth.UNKNOWN and not judged.blind):
             undecided = truth is Truth.UNKNOWN or not judged.is_certain
-            yield _finding(scope, clause, judged.row, undecided=undecided)
+            open_ = truth is Truth.UNKNOWN
+            yield _finding(scope, clause, judged.row, undecided=undecided, is_open=open_)
 
 
 def _letters(scope: Scope, judged: Judged) -> Iterator[Finding]:
@@ -166,7 +167,8 @@ def _closest(scope: Scope) -> Finding:
     if best.truth is Truth.TRUE:
         return _perhaps(scope, best)
     clause = next(c for c, t in zip(scope.rule.require, best.clauses, strict=True) if t is best.truth)
-    return _finding(scope, clause, best.row, undecided=best.truth is Truth.UNKNOWN)
+    is_open = best.truth is Truth.UNKNOWN
+    return _finding(scope, clause, best.row, undecided=is_open, is_open=is_open)
 
 
 def _perhaps(scope: Scope, judged: Judged) -> Finding:
@@ -175,12 +177,22 @@ def _perhaps(scope: Scope, judged: Judged) -> Finding:
 
 
 def _finding(
-    scope: Scope, clause: Clause, row: Entity, *, undecided: bool = False, letter: bool = False
+    scope: Scope,
+    clause: Clause,
+    row: Entity,
+    *,
+    undecided: bool = False,
+    is_open: bool = False,
+    letter: bool = False,
 ) -> Finding:
+    """The finding about a row; `is_open` when it is not known whether the clause holds."""
     proofs = _proofs(clause.condition, row)
     place = proofs[0] if clause.at == "proof" and proofs else row.location
     flow = proofs if not proofs or _same(proofs[0], place) else (_own_place(row), *proofs)
-    message = sentence(render(clause.message, Names(_values(scope), row, row_first=True)))
+    text = clause.undecided if is_open and clause.undecided else clause.message
+    message = sentence(render(text, Names(_values(scope), row, row_first=True)))
+    if is_open and not clause.undecided:
+        message = f"It could not be decided whether this is so: {message}"
     return _at(scope, place, message, flow if len(flow) > 1 else (), undecided=undecided, letter=letter)
 
 
@@ -261,6 +273,9 @@ def _reason(scope: Scope, findings: list[Finding]) -> str:
 def _reason_against(scope: Scope, against: list[Finding], *, is_sure: bool) -> str:
     total = _values(scope)["total"]
     places = len({(finding.location, finding.rule) for finding in against})
+    if scope.rule.quantifier == "for_each":
+        wrong = Truth.FALSE if is_sure else Truth.UNKNOWN
+        places = sum(judged.is_certain and judged.truth is wrong for judged in scope.rows) or places
     first = against[0].message
     if scope.rule.quantifier == "forbid":
         doubt = "" if is_sure else " perhaps"

@@ -26,6 +26,7 @@ NOT_PACKS = frozenset({"checklist", "profiles", "queries", "semgrep"})
 QUERY_TABLE = "query:"
 SEMGREP_TABLE = "semgrep:"
 _QUANTIFIERS = ("for_each", "exists", "forbid")
+_NO_FIELDS = frozenset({"message", "at", "undecided"})  # keys of a clause that are no field of a row
 _WITHOUT_TABLE = frozenset({"python", "engine"})
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)")
 _COUNTS = frozenset({"count", "total"})
@@ -191,7 +192,9 @@ def _check_clause(clause: Mapping[str, Any], section: str, index: int) -> None:
         raise ShapeError("every clause needs a message", section, index)
     if clause.get("at", "row") not in ("row", "proof"):
         raise ShapeError("at is `row` or `proof`", section, index, "at")
-    if not set(clause) - {"message", "at"}:
+    if not isinstance(clause.get("undecided", ""), str):
+        raise ShapeError("undecided is a message", section, index, "undecided")
+    if not set(clause) - _NO_FIELDS:
         raise ShapeError("a clause needs at least one field", section, index)
 
 
@@ -263,9 +266,10 @@ def _condition(fields: Mapping[str, Any]) -> Condition:
 def _clauses(clauses: Iterable[Mapping[str, Any]]) -> tuple[Clause, ...]:
     return tuple(
         Clause(
-            condition=tuple((k, v) for k, v in clause.items() if k not in ("message", "at")),
+            condition=tuple((k, v) for k, v in clause.items() if k not in _NO_FIELDS),
             message=clause["message"],
             at=clause.get("at", "row"),
+            undecided=clause.get("undecided", ""),
         )
         for clause in clauses
     )

@@ -20,12 +20,13 @@ Condition = tuple[tuple[str, Predicate], ...]
 class Clause(Struct, frozen=True):
     """One line of `require` or `prefer`: all predicates must hold for a row, else `message` is said.
 
-    `at` is `row` or `proof`: where the finding lies.
+    `at` is `row` or `proof`: where the finding lies. `undecided` is said when it is not known whether they hold.
     """
 
     condition: Condition
     message: str
     at: str = "row"
+    undecided: str = ""
 
 
 class Absent(Struct, frozen=True):

@@ -33,7 +33,7 @@ class Operators(Struct, forbid_unknown_fields=True, omit_defaults=True, rename={
 
 
 Predicate = Scalar | Operators
-ClauseSpec = dict[str, Predicate]  # field: predicate, and `message`, `at`
+ClauseSpec = dict[str, Predicate]  # field: predicate, and `message`, `at`, `undecided`
 
 
 class Count(Struct, forbid_unknown_fields=True, frozen=True):

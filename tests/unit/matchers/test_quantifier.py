@@ -101,6 +101,23 @@ class TestForEach:
         (finding,) = done.findings
         assert finding.undecided and finding.level is Level.WARNING
         assert done.reason.startswith("1 of 2 boxes cannot be followed: ")
+        assert finding.message == (
+            "It could not be decided whether this is so: The box has no lid: it is chosen at run time."
+        )
+
+    def test_a_clause_can_say_what_is_not_known(self) -> None:
+        body = LIDS.rstrip() + '\n    undecided: "Nobody knows about the lid: {{ lid.because }}."\n'
+        done = run(
+            body, box("a.go", lid=Answer("unknown", "it is dark")), box("b.go", lid=Answer("no", "lost"))
+        )
+        assert [f.message for f in done.findings] == [
+            "Nobody knows about the lid: it is dark.",
+            "The box has no lid: lost.",
+        ]
+
+    def test_the_reason_counts_rows_not_findings_or_places(self) -> None:
+        row = box("a.go", lid=Answer("no", "lost"))
+        assert run(LIDS, row, row, box("b.go", lid="yes")).reason.startswith("2 of 3 boxes fall short: ")
 
     def test_row_perhaps_in_scope_makes_a_shortfall_undecided(self) -> None:
         body = "where: {colour: red}\n" + dedent(LIDS)

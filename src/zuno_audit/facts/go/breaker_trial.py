@@ -210,7 +210,7 @@ class Trial:
                     return self._never(outcome)
                 return max(i, self.invocations) + skipped, previous, before or previous, outcome
             if i >= 1 and readings.unchanged(memory, outcome.memory):
-                return Guard("no", "failures are not counted: every call goes through")
+                return Guard("no", "its interceptor lets every call through, however many failed")
             if i == PATIENCE and previous is not None:
                 far = readings.growing(previous, outcome)
                 if not far:
@@ -241,7 +241,8 @@ class Trial:
             return Guard("no", "on some path the call goes round the breaker")
         if not self._may_hide_a_breaker() and self._keeps_nothing(memory, outcome):
             return Guard(
-                "no", "failures are not counted: whether a call goes through does not depend on them"
+                "no",
+                "its interceptors do not count failures: whether a call goes through does not depend on them",
             )
         if self.ev.undecided_inputs:
             return Guard("unknown", "the caller decides whether calls are guarded", depends_on_caller=True)

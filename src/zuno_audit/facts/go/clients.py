@@ -20,7 +20,7 @@ from zuno_audit.facts.go.program import Declaration, assumed_name
 from zuno_audit.facts.go.stub_wrappers import StubWrappers
 from zuno_audit.facts.go.values import Const, Extern, Input, State, Unknown
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.model.entity import Answer, Entity, Problem, Table
+from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
 
@@ -44,7 +44,9 @@ def connection_guards(store: FactStore) -> Connections:
 def table(store: FactStore) -> Table:
     """`grpc_client`: one row per construction of a connection, and one per call of a helper that makes them.
 
-    Fields: constructor, target, via, unary_breaker, stream_breaker, circuit_breaker, max_failures,
+    Fields: constructor, target, via, counts (yes for one row of each connection: the construction where all
+    callers get the same, else each call of the helper), made_for (the file itself and those that call it),
+    unary_breaker, stream_breaker, circuit_breaker, max_failures,
     reset_timeout_s, half_open_max_calls.
     """
     from zuno_audit.facts.go.stubs import stubs
@@ -174,14 +176,18 @@ class Connections:
         below: list[tuple[Construction, ConnectionGuards]] = []
         if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
             self._callers(construction, construction.root, names, below, set(), 0)
+        agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) < 2
         if below:
             joined = ConnectionGuards(
                 all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below])
             )
-            agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) == 1
             differ = Guard("unknown", "it depends on the caller")
             own = joined if agree else ConnectionGuards(differ, differ)
-        return [self._row(construction, own), *(self._row(c, g) for c, g in below)]
+        callers = [self.analysis.location(c.seen_from or c.site).path for c, _ in below]
+        return [
+            self._row(construction, own, counts=agree, callers=tuple(callers)),
+            *(self._row(c, g, counts=not agree) for c, g in below),
+        ]
 
     def _callers(
         self,
@@ -210,7 +216,14 @@ class Connections:
         judged = [self.judge(construction.evaluator, c) for c in construction.calls or (construction.call,)]
         return ConnectionGuards(all_of([g.unary for g in judged]), all_of([g.stream for g in judged]))
 
-    def _row(self, construction: Construction, guards: ConnectionGuards) -> Entity:
+    def _row(
+        self,
+        construction: Construction,
+        guards: ConnectionGuards,
+        *,
+        counts: bool = True,
+        callers: tuple[str, ...] = (),
+    ) -> Entity:
         place = construction.seen_from or construction.site
         location = self.analysis.location(place)
         via = None
@@ -221,6 +234,8 @@ class Connections:
             "constructor": Answer(self._constructor(construction)),
             "target": Answer(self._target(construction)),
             "via": Answer(via),
+            "counts": Answer(YES if counts else NO),
+            "made_for": Answer(tuple(dict.fromkeys((location.path, *callers)))),
             **self.guard_fields(*self._with_stubs(construction, guards, location)),
         }
         return Entity("grpc_client", location, fields)
@@ -239,9 +254,11 @@ class Connections:
             return guards, location, overall(guards, streams)
         if not uses:
             return guards, location, self._past_stubs(guards.unary)
-        if any(not use.connections and use.guards.unary.guarded == "unknown" for use in self._uses()):
-            return guards, location, Guard("unknown", "a stub may be built on it past its wrapper")
-        return guards, location, all_of([overall(use.guards, use.has_streams) for use in uses])
+        joined = all_of([overall(use.guards, use.has_streams) for use in uses])
+        unplaced = (use.guards.unary.guarded for use in self._uses() if not use.connections)
+        if joined.guarded == "yes" and "unknown" in unplaced:
+            joined = Guard("unknown", "a stub may be built on it past its wrapper")
+        return guards, location, joined
 
     def _past_stubs(self, guard: Guard) -> Guard:
         """go-kit makes calls without a stub, and guards them one by one."""
@@ -251,12 +268,12 @@ class Connections:
 
     def guard_fields(self, guards: ConnectionGuards, location: Location, whole: Guard) -> dict[str, Answer]:
         """The fields about breakers that connections and stubs share."""
-        unary = self._answer(guards.unary, location, "unary")
-        stream = self._answer(guards.stream, location, "stream")
+        unary = self._answer(guards.unary, location)
+        stream = self._answer(guards.stream, location)
         both = [g for g in (guards.unary, guards.stream) if g.guarded == "yes"]
         if not both and whole.guarded == "yes":
             both = [whole]
-        kind = "stream" if whole is guards.stream else "unary"
+        kind = "streams: " if whole is guards.stream and whole is not guards.unary else ""
         really = replace(whole, guarded="no") if whole.useless and whole.guarded == "yes" else whole
         answer = self._answer(really, location, kind)
         fields = {"unary_breaker": unary, "stream_breaker": stream, "circuit_breaker": answer}
@@ -271,14 +288,12 @@ class Connections:
             fields[name] = Answer(value, because, proof)
         return fields
 
-    def _answer(self, guard: Guard, location: Location, kind: str) -> Answer:
+    def _answer(self, guard: Guard, location: Location, kind: str = "") -> Answer:
         proof = (
             location.noted("the connection is made here"),
             *(self.analysis.location(site, note) for site, note in guard.sites),
         )
-        return Answer(
-            guard.guarded, f"{kind} calls: {guard.because}", proof, guard.broken and guard.guarded != "yes"
-        )
+        return Answer(guard.guarded, kind + guard.because, proof, guard.broken and guard.guarded != "yes")
 
     @staticmethod
     def _constructor(construction: Construction) -> str | None:

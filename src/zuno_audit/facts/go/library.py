@@ -138,15 +138,16 @@ _NILLABLE = frozenset(
 )
 _NEVER_NIL = frozenset(
     {
-        ("errors", "New"),
         ("errors", "Join"),
         ("fmt", "Errorf"),
-        ("github.com/pkg/errors", "New"),
-        ("github.com/pkg/errors", "Errorf"),
         ("context", "Background"),
         ("context", "TODO"),
     }
 )
+
+# pkg/errors, cockroachdb/errors, xerrors, eris and their like
+_ERROR_LIBRARY = re.compile(r"(?:^|[/.-])(?:x?errors|xerrs?|eris|errorx|merry)(?:/v\d+)?$")
+_MAKES_ERROR = ("New", "Newf", "Errorf")
 
 # json.Unmarshal, (*Decoder).Decode, flag.StringVar, envconfig.Process, cleanenv.ReadConfig, rows.Scan, ...
 _FILLS = re.compile(
@@ -179,12 +180,27 @@ def extern_zero(type_: Type) -> Val:
     return Struct(type_, {})
 
 
+def as_error(v: Val) -> Val:
+    """The error that `return nil, errors.Wrap(err, "...")` gives.
+
+    Wrapping nil gives nil, but nobody returns nothing without an error.
+    """
+    if (
+        isinstance(v, Extern)
+        and v.args
+        and v.name.startswith(("Wrap", "With"))
+        and _ERROR_LIBRARY.search(v.path)
+    ):
+        return Extern(v.path, _MAKES_ERROR[0], v.args, state=v.state, site=v.site)
+    return v
+
+
 def is_nil(v: Extern) -> bool | None:
     """Whether the result of a call from elsewhere is nil, or None when it is not known."""
     key = (v.path, v.name)
     if v.args is None:
         return False if v.recv is None and v.name[:1].isupper() and not v.name.startswith("Default") else None
-    if key in _NEVER_NIL and v.index == 0:
+    if v.index == 0 and (key in _NEVER_NIL or (v.name in _MAKES_ERROR and _ERROR_LIBRARY.search(v.path))):
         return False
     if v.path == STATUS and v.name in ("Error", "Errorf") and v.index == 0:
         code = v.args[0] if v.args else ()

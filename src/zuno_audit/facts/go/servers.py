@@ -15,7 +15,7 @@ from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.recovery import Recovery, RecoveryQuestion, all_of
 from zuno_audit.facts.go.values import Input, Site, Unknown
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.model.entity import Answer, Entity, Problem, Table
+from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
 
@@ -32,8 +32,10 @@ def table(store: FactStore) -> Table:
     """`grpc_server`: one row per construction, and one per call of a helper that makes servers.
 
     Fields: service, via, used_in (the file itself and, for a server that a helper makes alike for everybody, the
-    files that call the helper), unary_recovery, stream_recovery, any_recovery, internal (codes.Internal on
-    both kinds that recover), logs_stack (zerolog with the stack on both).
+    files that call the helper), counts (yes for one row of each server: the construction where all callers get
+    the same, else each call of the helper), made_for (the file itself and those that lead to it),
+    unary_recovery, stream_recovery, any_recovery, internal (codes.Internal on both kinds that recover),
+    logs_stack (zerolog with the stack on both).
     """
     return _Question(store.get(analysis)).table()
 
@@ -94,9 +96,11 @@ class _Question:
         if not below and not own.depends_on_caller and _takes_options(construction):
             below = [(seen, own) for seen in self.analysis.callers_of(construction)]
         users = () if below or own.depends_on_caller else self._users(construction.root)
-        self._add(construction, own, users)
+        agree = len({(j.unary.recovers, j.stream.recovers) for _, j in below}) < 2
+        callers = [self.analysis.location(c.seen_from or c.site).path for c, _ in below]
+        self._add(construction, own, users, counts=agree, callers=tuple(callers))
         for seen, judgement in below:
-            self._add(seen, judgement, self._users(seen.root))
+            self._add(seen, judgement, self._users(seen.root), counts=not agree)
 
     def _handed_over(
         self, construction: Construction, helper: Declaration, own: _Judgement, path: str, name: str
@@ -175,7 +179,15 @@ class _Question:
                     judgement = self._handed_over(construction, seen.root, judgement, path, name)
             below.extend(above or [(seen, judgement)])
 
-    def _add(self, construction: Construction, judgement: _Judgement, users: tuple[str, ...]) -> None:
+    def _add(
+        self,
+        construction: Construction,
+        judgement: _Judgement,
+        users: tuple[str, ...],
+        *,
+        counts: bool,
+        callers: tuple[str, ...] = (),
+    ) -> None:
         place = construction.seen_from or construction.site
         location = self.analysis.location(place)
         via = None
@@ -184,8 +196,8 @@ class _Question:
             via = f"{made.path}:{made.line}"
         if self._is_left_out(location.path):
             return
-        unary = self._answer(judgement.unary, location, "unary")
-        stream = self._answer(judgement.stream, location, "stream")
+        unary = self._answer(judgement.unary, location)
+        stream = self._answer(judgement.stream, location)
         self.rows.append(
             Entity(
                 "grpc_server",
@@ -194,6 +206,8 @@ class _Question:
                     "service": Answer(self._service(construction)),
                     "via": Answer(via),
                     "used_in": Answer((location.path, *(u for u in users if u != location.path))),
+                    "counts": Answer(YES if counts else NO),
+                    "made_for": Answer(tuple(dict.fromkeys((location.path, *users, *callers)))),
                     "any_recovery": _any(unary, stream),
                     "unary_recovery": unary,
                     "stream_recovery": stream,
@@ -203,13 +217,13 @@ class _Question:
             )
         )
 
-    def _answer(self, recovery: Recovery, location: Location, kind: str) -> Answer:
+    def _answer(self, recovery: Recovery, location: Location) -> Answer:
         proof = (
             location.noted("the server is made here"),
             *(self.analysis.location(site, note) for site, note in recovery.sites),
         )
         failed = recovery.broken and recovery.recovers != "yes"
-        return Answer(recovery.recovers, f"{kind} calls: {recovery.because}", proof, failed)
+        return Answer(recovery.recovers, recovery.because, proof, failed)
 
     def _both(
         self, judgement: _Judgement, value: str, because: str, sites: str, location: Location

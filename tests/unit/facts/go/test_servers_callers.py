@@ -339,3 +339,65 @@ def test_one_package(case: str, tmp_path: Path) -> None:
         if f"{name}." in code:
             code = f'import {name} "{path}"\n' + code
     assert only(tmp_path, code) == expected
+
+
+@pytest.mark.parametrize(
+    ("failed", "letters"),
+    [
+        ('return nil, errors.Wrap(err, "x")', "yy"),
+        ('return nil, errors.WithMessage(err, "x")', "yy"),
+        ("return nil, errors.New(err.Error())", "yy"),
+        ("return nil, nil", "nn"),  # a path that really goes on without options
+    ],
+)
+def test_a_wrapped_error_comes_with_nothing(failed: str, letters: str, tmp_path: Path) -> None:
+    code = f"""package main
+
+import (
+	"os"
+
+	"github.com/pkg/errors"
+	"google.golang.org/grpc"
+
+	"example.com/x/safety"
+)
+
+var _ = errors.New
+
+func opts() ([]grpc.ServerOption, error) {{
+	if _, err := os.ReadFile("cert"); err != nil {{
+		{failed}
+	}}
+	return {OPTS}, nil
+}}
+
+func main() {{
+	o, err := opts()
+	if err != nil {{
+		panic(err)
+	}}
+	_ = grpc.NewServer(o...)
+}}
+"""
+    assert only(tmp_path, code) == [letters]
+
+
+def test_one_row_of_each_server_counts(tmp_path: Path) -> None:
+    code = f"""
+func alike(extra ...grpc.ServerOption) {{ _ = grpc.NewServer(append({OPTS}, extra...)...) }}
+func differing(options ...grpc.ServerOption) {{ _ = grpc.NewServer(options...) }}
+func main() {{
+	alike()
+	alike(grpc.MaxRecvMsgSize(1))
+	differing({U})
+	differing()
+}}
+"""
+    files = {"safety/safety.go": SAFETY, "main.go": go_file(code, package="main", local=("safety",))}
+    table = servers.table(analyse(tmp_path, files))
+    counted = [
+        (bool(r.get("via").value), r.get("any_recovery").value)
+        for r in table.rows
+        if r.get("counts").value == "yes"
+    ]
+    assert sorted(counted) == [(False, "yes"), (True, "no"), (True, "yes")]

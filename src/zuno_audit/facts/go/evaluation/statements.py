@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zuno_audit.facts.go import channels
+from zuno_audit.facts.go import channels, library
 from zuno_audit.facts.go.evaluation.calls import Calls
 from zuno_audit.facts.go.evaluation.records import (
     Scope,
@@ -255,6 +255,8 @@ class Statements(Calls):
         values = self._right_sides(stmt.values, count, scope, state)
         if state.dead:
             return None
+        if any(isinstance(x, s.Ident) and x.name == "nil" for x in stmt.values[:-1]):
+            values[-1] = tuple(library.as_error(v) for v in values[-1])
         values = [
             self._typed(v, t) if t is not None else v
             for v, t in zip(values, [*frame.result_types, *[None] * count], strict=False)
