@@ -14,14 +14,14 @@ from zuno_audit.source.walk import open_repository
 def store_of(root: Path, files: Mapping[str, str], untracked: Mapping[str, str] | None = None) -> FactStore:
     """A fact store over a git repository in `root` that tracks `files` and holds `untracked` besides."""
     subprocess.run(["git", "init", "-q", str(root)], check=True)
-    _write(root, files)
+    write_tree(root, files)
     if files:
         subprocess.run(["git", "add", "-f", "--", *files], cwd=root, check=True)
-    _write(root, untracked or {})
+    write_tree(root, untracked or {})
     return FactStore(open_repository(root))
 
 
-def _write(root: Path, files: Mapping[str, str]) -> None:
+def write_tree(root: Path, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -27,12 +27,20 @@ T = TypeVar("T")
 class FactStore:
     """What is true of one repository, computed on demand.
 
-    `semgrep` are the files of semgrep rules that the audit wants, None when that engine is not to be run.
+    `semgrep` are the files of semgrep rules that the audit wants, None when that engine is not to be run. With
+    `everything` the tables that can do so look at test, generated and vendored code as if it were ours.
     """
 
-    def __init__(self, repository: Repository, semgrep: tuple[SemgrepFile, ...] | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        semgrep: tuple[SemgrepFile, ...] | None = None,
+        *,
+        everything: bool = False,
+    ) -> None:
         self.repository = repository
         self.semgrep = semgrep
+        self.everything = everything
         self._facts: dict[Callable[[FactStore], Any], Any] = {}
         self._crashes: dict[Callable[[FactStore], Any], Exception] = {}
         self._elsewhere: tuple[Problem, ...] = ()  # problems of tables that another process computed

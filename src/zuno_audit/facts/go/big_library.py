@@ -1,7 +1,8 @@
 """What math/big, and fmt and strconv with its numbers, do to numbers that are known.
 
-A `*big.Int` is a pointer to a struct with the hidden field `value`. Source: the documentation of the Go
-standard library.
+A `*big.Int` or `*big.Float` is a pointer to a struct with the hidden field `value`, an integer; so is what other
+packages make of it without loss. Sources: the documentation of the Go standard library, of
+github.com/holiman/uint256 and of github.com/shopspring/decimal.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
 
 BIG = "math/big"
+UINT256 = "github.com/holiman/uint256"
+DECIMAL = "github.com/shopspring/decimal"
+_NUMBERS = (BIG, UINT256, DECIMAL)
 _NOTHING: Value = (Unknown("no value"),)
 
 
@@ -50,14 +54,16 @@ def big_value(ev: Evaluator, v: Val, state: State) -> Value:
         return (v,)
     target = ev.force(ev.load(v, state)) if isinstance(v, Pointer) else (v,)
     owner = target[0] if len(target) == 1 else None
-    if (
-        not isinstance(owner, Struct)
-        or owner.type is None
-        or owner.type.path != BIG
-        or owner.type.name != "Int"
-    ):
+    if not isinstance(owner, Struct) or owner.type is None or owner.type.path not in _NUMBERS:
         return ()
     return owner.fields.get("value", (Const(0),))
+
+
+def _is_float(ev: Evaluator, value: Value | None, state: State) -> bool:
+    loaded = [
+        x for v in ev.force(value or ()) for x in (ev.load(v, state) if isinstance(v, Pointer) else (v,))
+    ]
+    return any(isinstance(v, Struct) and v.type is not None and v.type.name == "Float" for v in loaded)
 
 
 def _number(ev: Evaluator, value: Value | None, state: State) -> int | None:
@@ -219,6 +225,42 @@ def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     return None if "%" in tail else [(Const(out + tail, None, site),)]
 
 
+def _text(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """String: all digits of an Int, ten of a Float."""
+    if not _is_float(ev, v.recv, state):
+        return _DIGITS(ev, v, args, state, site)
+    n = _number(ev, v.recv, state)
+    return None if n is None else [(Const(f"{float(n):.10g}", None, site),)]
+
+
+def _float(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """Float64 of an Int or a Float: 53 bits of it."""
+    n = _number(ev, v.recv, state)
+    if n is None:
+        return None
+    try:
+        return [(Const(float(n), None, site),), (Unknown("accuracy"),)]
+    except OverflowError:
+        return None
+
+
+def _same_number(wide: bool) -> library.Model:
+    """A function that hands a big.Int on, all of it."""
+
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        n = _number(ev, args[0] if args else v.recv, state)
+        if n is None:
+            return None
+        return [(big(ev, n, state),), FALSE_VALUE] if wide else [(big(ev, n, state),)]
+
+    return model
+
+
+FALSE_VALUE: Value = (FALSE,)
+
+
 def hexadecimal(
     ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
 ) -> Iterable[Value] | None:
@@ -227,10 +269,19 @@ def hexadecimal(
     return None if n is None else [(Const(hex(n), None, site),)]
 
 
+_DIGITS = _big_read(str)
 MODELS: dict[tuple[str, str], library.Model] = {
     (BIG, "NewInt"): _new_int,
-    (BIG, ".String"): _big_read(str),
+    (BIG, ".String"): _text,
     (BIG, ".Text"): _big_read(_in_base, 1),
+    (BIG, ".Float64"): _float,
+    (BIG, ".SetInt"): _big_write(lambda n: n, 1),
+    (UINT256, "FromBig"): _same_number(wide=True),
+    (UINT256, "MustFromBig"): _same_number(wide=False),
+    (UINT256, ".ToBig"): _same_number(wide=False),
+    (DECIMAL, "NewFromBigInt"): _same_number(wide=False),
+    (BIG, ".Dec"): _big_read(str),
+    (BIG, ".Hex"): _big_read(hex),
     (BIG, ".Uint64"): _big_read(lambda n: n & (2**64 - 1)),
     (BIG, ".Int64"): _big_read(_signed),
     (BIG, ".IsUint64"): _big_read(lambda n: 0 <= n < 2**64),

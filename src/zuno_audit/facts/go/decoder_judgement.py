@@ -16,6 +16,7 @@ from zuno_audit.facts.go.decoder_trial import (
     element,
     holds_part,
     is_record,
+    leaves,
     sequences,
 )
 from zuno_audit.facts.go.ethereum_abi import AbiEvent
@@ -35,6 +36,7 @@ class Judgement(Struct):
     definition: str | None = None
     failed: bool = False
     manual: Site | None = None
+    unbounded: Site | None = None
     places: dict[str, Site] = field(default_factory=dict)
 
 
@@ -85,11 +87,17 @@ class Judge:
             self._arrays()
 
     def _values(self, trial: Trial, exit_: Exit) -> list[tuple[str, Value]]:
-        """The results besides the error; where there are none, all memory that is left."""
+        """The results besides the error; where there are none, what is stored, sent and handed to others."""
         if self.has_record:
             results = exit_.results[: len(self.node.results) - int(self.has_error)]
             return [(self.node.results[i].name or "", value) for i, value in enumerate(results)]
-        return [("", value) for value in exit_.state.cells.values()]
+        outcome = next(o for o, t in self.runs.values() if t is trial)
+        stored = [
+            value
+            for cell, value in exit_.state.cells.items()
+            if cell in outcome.known or (isinstance(cell, tuple) and cell[0] == "global")
+        ]
+        return [("", value) for value in (*trial.handed, *stored)]
 
     def _successes(self, case: Case) -> list[tuple[Trial, Exit]]:
         """Ways out without an error that return something."""
@@ -197,9 +205,14 @@ class Judge:
         places: dict[str, list[tuple[str, ...]]] = {}
         for name in self.arrays:
             wanted = lib.numbers(self.position[name])
-            texts = [str(n) for n in wanted]
-            places[name] = [one.names for one, values in read if not one.open and values in (texts, wanted)]
+            places[name] = [
+                one.names
+                for one, values in read
+                if not one.open and len(values) == len(wanted) and all(map(_is_number, values, wanted))
+            ]
         missing = [name for name in self.arrays if not places[name]]
+        if missing and not self.has_record:
+            return self._one_by_one(trial, exit_)
         if missing:
             return self._why_missing(missing[0], read)
         for name in self.arrays:
@@ -212,6 +225,18 @@ class Judge:
                     return "unsafe", f"{name} are put where {other} belong"
         return "safe", f"every element of {' and '.join(self.arrays)} is kept as it is"
 
+    def _one_by_one(self, trial: Trial, exit_: Exit) -> tuple[str | None, str]:
+        """For functions that return nothing: whether the elements are given away, whole or cut."""
+        given = {str(value) for value in leaves(trial, exit_, [v for _, v in self._values(trial, exit_)])}
+        for name in self.arrays:
+            for number in lib.numbers(self.position[name]):
+                for cut in _cut(number):
+                    if cut in given and number and str(number) not in given:
+                        return "unsafe", f"{number} in {name} becomes {cut}"
+        if all(str(n) in given for name in self.arrays for n in lib.numbers(self.position[name])):
+            return "safe", f"every element of {' and '.join(self.arrays)} is handed on as it is"
+        return None, "what becomes of the arrays cannot be followed"
+
     def _why_missing(self, name: str, read: list[tuple[Found, list[Any]]]) -> tuple[str | None, str]:
         candidates = [(one, values) for one, values in read if _alike(one.names, name)]
         wanted = lib.numbers(self.position[name])
@@ -221,7 +246,7 @@ class Judge:
             if len(values) != len(wanted):
                 return "unsafe", f"{len(values)} elements come out where {name} has {len(wanted)}"
             for value, number in zip(values, wanted, strict=False):
-                if str(value) != str(number):
+                if not _is_number(value, number):
                     return "unsafe", f"{number} in {name} becomes {str(value)[:90] or 'nothing'}"
         if not self.has_record:
             return None, "nothing is returned"
@@ -244,6 +269,22 @@ _OTHER_CASES = {
     Case.SHORT_FIRST: "arrays of different length end in a panic",
     Case.SHORT_LAST: "arrays of different length end in a panic",
 }
+
+
+def _cut(number: int) -> tuple[str, ...]:
+    """What is left of a number in a machine word or a float."""
+    low = number & (2**64 - 1)
+    signed = low - 2**64 if low >= 2**63 else low
+    return (str(low), str(signed), str(float(number)), f"{float(number):.10g}")
+
+
+def _is_number(value: Any, number: int) -> bool:
+    """Whether a value is this number, or its text: decimal, or hexadecimal with `0x`."""
+    if isinstance(value, str):
+        return value == str(number) or (
+            value[:2] == "0x" and value[2:].lstrip("0") == f"{number:x}".lstrip("0")
+        )
+    return type(value) is int and value == number
 
 
 def _alike(names: tuple[str, ...], parameter: str) -> bool:

@@ -13,12 +13,14 @@ from zuno_audit.facts.go.ethereum_library import (
     ADDRESS,
     BIND,
     COMMON,
+    TYPES,
     Decoding,
     World,
     frames_of,
 )
 from zuno_audit.facts.go.evaluate import Evaluator, Limits, Scope
 from zuno_audit.facts.go.values import (
+    Cell,
     Const,
     Extern,
     Func,
@@ -62,6 +64,7 @@ class Outcome(msgspec.Struct):
     unchecked: list[Site] = msgspec.field(default_factory=list)  # assertions and indices that panicked
     exhausted: bool = False
     broken: str = ""
+    known: frozenset[Cell] = frozenset()  # memory that was there before
 
 
 class Context(NamedTuple):
@@ -75,12 +78,16 @@ class Context(NamedTuple):
 class Trial(Evaluator):
     """An evaluator in a `World`. It notes slices of the data, failed assertions and looks at the error."""
 
-    def __init__(self, base: Evaluator, world: World) -> None:
-        super().__init__(base.program, base.types, base.effects, lazy=False, limits=LIMITS)
+    def __init__(self, base: Evaluator, world: World, planter: Planter, limits: Limits) -> None:
+        super().__init__(base.program, base.types, base.effects, lazy=False, limits=limits)
         self.heap, self._cells, self.consulted = base.heap, base._cells, base.consulted
-        self.world = world
+        self.world, self.planter = world, planter
         self.models = world.models()
+        self._event_type = self.types.extern(ABI, "Event")
         self.unchecked: list[Site] = []
+        self.handed: list[Value] = []  # what is given away: arguments of code that is not followed, sends
+        self.bounded: set[Site] = set()  # slices of the data that were compared with something
+        self.unbounded: list[Site] = []  # allocations of a length that the data alone decides
         self.watching = True
 
     def zero(self, type_: Type | None) -> Value:
@@ -103,27 +110,150 @@ class Trial(Evaluator):
         if v.path == "errors" and v.name in ("Is", "As") and self.watching:
             for v_ in (x for value in args for x in value):
                 self.world.look_at(v_)
-        reads_words = (v.path, v.name) in (("bytes", "NewReader"), ("encoding/binary", "Read"))
-        if reads_words and any(self.world.part_of(x) == "whole" for value in args for x in self.force(value)):
+        if v.name in _WORD_READERS and any(
+            self.world.part_of(x) == "whole" for value in args for x in self.force(value)
+        ):
             self._note_slice(site)
         return super()._call_extern(v, args, state, site, spread, wanted)
+
+    def _builtin(self, name: str, expr: s.Call, scope: Scope, state: State) -> Value:
+        if name == "copy" and len(expr.args) == 2 and _is_plain(expr.args[1]):
+            self._copy_data(expr, scope, state)
+        elif name == "append" and len(expr.args) == 2 and expr.ellipsis and _is_plain(expr.args[1]):
+            base, data = (self.force(self.eval(a, scope, state)) for a in expr.args)
+            if all(isinstance(v, Nil) or (isinstance(v, Seq) and not v.items) for v in base):
+                if data and all(self.world.part_of(v) for v in data):
+                    return data
+        elif name == "make":
+            type_ = self.types.resolve(expr.args[0], scope.frame.file, scope.frame.package, scope)
+            logs = self._channel_of_logs(type_, state)
+            if logs is not None:
+                return (logs,)
+            self._note_allocation(expr, scope, state)
+        return super()._builtin(name, expr, scope, state)
+
+    def _copy_data(self, expr: s.Call, scope: Scope, state: State) -> None:
+        """`copy(buffer, log.Data)`: the buffer is the data from now on."""
+        data = self.force(self.eval(expr.args[1], scope, state))
+        target = self._address(expr.args[0], scope, state)
+        if target is not None and data and all(self.world.part_of(v) for v in data):
+            self.store(target.cell, target.path, data, state)
+
+    def _select_one(
+        self, v: Val, name: str, state: State, site: Site, expr: s.Expr | None, scope: Scope | None
+    ) -> Value:
+        if isinstance(v, Input | Unknown | Extern):
+            if name == "Logs" and site.file.data.find(TYPES.encode()) >= 0:  # of a receipt
+                log_type = self.types.pointer(self.types.extern(TYPES, "Log"))
+                log = self.planter.log_value(self, log_type, state)
+                if log is not None:
+                    return (Seq((log,), True, self.types.slice(log_type)),)
+            type_ = getattr(v, "type", None)
+            log = self.planter.log_value(self, type_, state) if type_ is not None else None
+            if log is not None:
+                return self.select(log, name, state, site)
+        return super()._select_one(v, name, state, site, expr, scope)
+
+    def _interface_method(self, v: Val, type_: Type, name: str, site: Site) -> Value:
+        """A method of an interface that gives logs gives those that are made up."""
+        under = self.types.underlying(type_)
+        signature = self.types.interface_methods(type_).get(name)
+        if under is None or signature is None or under.file is None or under.package is None:
+            return super()._interface_method(v, type_, name, site)
+        results = [self.types.resolve(r.type, under.file, under.package) for r in signature.results]
+
+        def give(ev: Evaluator, args: list[Value], state: State) -> list[Value]:
+            planted = [self.planter.planted(self, r, state) for r in results]
+            return [p or (Input(f"result of {name}", r, (name, i)),)
+                    for i, (p, r) in enumerate(zip(planted, results, strict=True))]  # fmt: skip
+
+        if any(self.planter.is_planted(r) for r in results):
+            return (Opaque(f"method {name}", on_call=give),)
+        return super()._interface_method(v, type_, name, site)
+
+    def _channel_of_logs(self, type_: Type | None, state: State) -> Seq | None:
+        """What comes out of a channel of logs."""
+        if type_ is None or type_.kind != "chan" or type_.elem is None:
+            return None
+        log = self.planter.log_value(self, type_.elem, state)
+        return None if log is None else Seq((log,), False, type_)
+
+    def _receive(self, value: Value, state: State, site: Site) -> Value:
+        for v in self.force(value):
+            if isinstance(v, Seq) and v.items:
+                return v.items[0]
+            logs = self._channel_of_logs(getattr(v, "type", None), state)
+            if logs is not None:
+                return logs.items[0]
+        return super()._receive(value, state, site)
+
+    def _call_one(
+        self, v: Val, args: list[Value], state: State, site: Site, spread: bool, wanted: int
+    ) -> list[Value]:
+        if isinstance(v, Input | Unknown) or (
+            isinstance(v, Extern)
+            and (v.path, v.name) not in self.models
+            and (v.path, "." + v.name) not in self.models
+        ):
+            self._hand_over(args)
+        return super()._call_one(v, args, state, site, spread, wanted)
+
+    def _send(self, stmt: s.Send, scope: Scope, state: State) -> State | None:
+        self._hand_over([self.eval(stmt.value, scope, state)])
+        return super()._send(stmt, scope, state)
+
+    def _hand_over(self, values: list[Value]) -> None:
+        if any(d.method for d in self.world.decodings):
+            self.handed += values
+
+    def _combine_two(self, op: str, x: Val, y: Val, site: Site) -> Val:
+        if op in _ORDER:
+            for v in (x, y):
+                self.bounded |= self.world.slices_in(v)
+        return super()._combine_two(op, x, y, site)
+
+    def _equal(self, x: Val, y: Val) -> bool | None:
+        for one, other in ((x, y), (y, x)):
+            if isinstance(one, Const) and _is_topic(other):
+                self.world.compare_topic(one.value)
+        return super()._equal(x, y)
+
+    def _note_allocation(self, expr: s.Call, scope: Scope, state: State) -> None:
+        """`make([]T, n)` with n read out of the data and not compared with anything before."""
+        for size in expr.args[1:]:
+            for v in self.force(self.eval(size, scope, state)):
+                slices = self.world.slices_in(v) if self.world.part_of(v) == "part" else frozenset()
+                if slices and not slices & self.bounded:
+                    self.unbounded.append(self._site(expr, scope))
 
     def _note_slice(self, site: Site) -> None:
         self.world.decodings.append(Decoding(site, frames_of(self), "", None, None, True))
 
     def _slice(self, expr: s.SliceExpr, scope: Scope, state: State) -> Value:
-        value = super()._slice(expr, scope, state)
+        owner = self.force(self.eval(expr.x, scope, state))
+        if not owner or not all(self.world.part_of(v) for v in owner):
+            return super()._slice(expr, scope, state)
+        for bound in (expr.low, expr.high):
+            if bound is not None:
+                self.eval(bound, scope, state)
         site = self._site(expr, scope)
-        made = [v for v in value if isinstance(v, Extern) and v.path == "slice" and v.site == site]
+        made = tuple(Extern("slice", "slice", ((v,),), recv=(v,), site=site) for v in owner)
         if any(self.world.part_of(v) == "part" for v in made):
             self._note_slice(site)
-        return value
+        return made
 
     def _type_assert(self, expr: s.TypeAssert, scope: Scope, state: State) -> Value:
         value, ok = self._assert_type(expr, scope, state)
         if ok and all(self.truth_of(v) is False for v in ok):
             self._give_up(expr, scope, state)
         return value
+
+    def index(self, owner: Value, key: Value, state: State, site: Site) -> tuple[Value, Value]:
+        value, ok = super().index(owner, key, state, site)
+        events = [v for v in value if isinstance(v, Struct) and v.type is self._event_type]
+        if len(events) > 1:
+            return self.world.any_of(self, tuple(events)), ok
+        return value, ok
 
     def _index(self, expr: s.Index, scope: Scope, state: State) -> Value:
         value = super()._index(expr, scope, state)
@@ -145,6 +275,27 @@ class Trial(Evaluator):
         site = self._site(expr, scope)
         self.unchecked.append(site)
         self.raise_panic((Unknown("run-time panic", site),), state)
+
+
+# Functions and methods that take bytes, or their hexadecimal text, for one or several words.
+_ORDER = frozenset(("<", "<=", ">", ">="))
+_WORD_READERS = frozenset(
+    ["NewReader", "NewBuffer", "Read", "SetBytes", "SetBytes32", "SetString", "BytesToHash", "BytesToAddress",
+     "Uint64", "Uint32", "Uint16", "DecodeBig", "MustDecodeBig", "DecodeUint64", "MustDecodeUint64", "ParseInt",
+     "ParseUint", "HexToHash", "HexToAddress"]
+)  # fmt: skip
+
+
+def _is_topic(v: Val) -> bool:
+    """The topic of a log that may be of any event, or its text."""
+    if isinstance(v, Extern) and v.recv is not None and len(v.recv) == 1 and v.name in ("Hex", "String"):
+        v = v.recv[0]
+    return isinstance(v, Opaque) and v.label == "topic"
+
+
+def _is_plain(expr: s.Expr) -> bool:
+    """Whether an expression can be evaluated twice."""
+    return not any(isinstance(node, s.Call) for node in s.walk(expr))
 
 
 def _is_beyond(v: Val, at: int) -> bool:
@@ -183,6 +334,29 @@ class Planter:
             return (world.data,)
         inner = self._special(trial, type_, state)
         return default if inner is None else (inner,)
+
+    def log_value(self, trial: Trial, type_: Type, state: State) -> Value | None:
+        """A log of this type, or a pointer to one; None for other types."""
+        inner = type_.elem if type_.kind == "pointer" else type_
+        if inner is None or inner not in self.log_types:
+            return None
+        log = self.log(trial, inner)
+        return (trial.allocate((log,), state),) if type_.kind == "pointer" else (log,)
+
+    def is_planted(self, type_: Type | None) -> bool:
+        """Whether values of this type are logs."""
+        if type_ is None:
+            return False
+        return type_ in self.log_types or (type_.kind in ("pointer", "slice") and self.is_planted(type_.elem))
+
+    def planted(self, trial: Trial, type_: Type | None, state: State) -> Value | None:
+        """A log, a pointer to one, or a slice of them; None for other types."""
+        if type_ is None or not self.is_planted(type_):
+            return None
+        if type_.kind == "slice" and type_.elem is not None:
+            log = self.log_value(trial, type_.elem, state)
+            return None if log is None else (Seq((log,), False, type_),)
+        return self.log_value(trial, type_, state)
 
     def _special(self, trial: Trial, type_: Type, state: State) -> Val | None:
         if type_ in self.log_types:
@@ -225,9 +399,10 @@ def try_out(
     root: Declaration,
     context: Context,
     watch: Callable[[Func, list[Value], State, Site], None] | None = None,
+    limits: Limits = LIMITS,
 ) -> tuple[Outcome, Trial]:
     """Runs a decoder in a world; `watch` is told of every call inside the repository."""
-    trial = Trial(base, world)
+    trial = Trial(base, world, planter, limits)
     trial.on_func = watch
     outcome = Outcome()
     node = root.node
@@ -246,6 +421,7 @@ def try_out(
         func = Func(
             node, root.file, root.package, receiver=planted_receiver(trial, planter, receiver_type, state)
         )
+    outcome.known = frozenset(state.cells)
     trial.on_leave = lambda results, after: outcome.exits.append(Exit(results, after))
     trial.simulate(func, args, state)
     trial.watching = False
@@ -311,9 +487,27 @@ def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Ite
                         pending.extend(((*names, str(k)), x) for k, x in data.entries.items())
             elif isinstance(v, Seq):
                 yield Found(names, v.items, v.open)
+                yield from _columns(trial, names, v, exit_)
                 pending.extend((names, item) for item in v.items)
             elif isinstance(v, Extern | Unknown | Input):
                 yield Found(names, (), True)  # it may be one
+
+
+def _columns(trial: Trial, names: tuple[str, ...], seq: Seq, exit_: Exit) -> Iterator[Found]:
+    """Where the elements are structs: the values of each field, one after the other."""
+    rows: list[Struct] = []
+    for item in seq.items:
+        forced = trial.force(item)
+        if len(forced) == 1 and isinstance(forced[0], Pointer):
+            forced = trial.force(trial.load(forced[0], exit_.state))
+        if len(forced) != 1 or not isinstance(forced[0], Struct):
+            return
+        if forced[0].type is not None and forced[0].type.path == BIG:
+            return
+        rows.append(forced[0])
+    for name in rows[0].fields if rows else ():
+        if all(name in row.fields for row in rows):
+            yield Found((*names, name), tuple(row.fields[name] for row in rows), seq.open)
 
 
 def element(trial: Trial, value: Value, state: State) -> Any:
@@ -328,6 +522,26 @@ def element(trial: Trial, value: Value, state: State) -> Any:
     if len(held) == 1 and isinstance(held[0], Const):
         return held[0].value
     return None
+
+
+def leaves(trial: Trial, exit_: Exit, values: list[Value]) -> Iterator[Any]:
+    """Every number and text inside these values."""
+    seen: set[int] = set()
+    pending = list(values)
+    for _ in range(_DEEP):
+        if not pending:
+            return
+        for v in trial.force(pending.pop()):
+            held = element(trial, (v,), exit_.state)
+            if held is not None:
+                yield held
+            elif isinstance(v, Pointer) and v.cell not in seen:
+                seen.add(v.cell)
+                pending.append(trial.load(v, exit_.state))
+            elif isinstance(v, Struct):
+                pending.extend(v.fields.values())
+            elif isinstance(v, Seq):
+                pending.extend(v.items)
 
 
 def holds_part(trial: Trial, values: list[tuple[str, Value]], exit_: Exit) -> bool:

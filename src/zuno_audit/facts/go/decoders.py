@@ -20,7 +20,7 @@ from zuno_audit.facts.go.decoder_judgement import Judge, Judgement, rank
 from zuno_audit.facts.go.decoder_trial import Context, Outcome, Planter, Trial, try_out
 from zuno_audit.facts.go.ethereum_abi import AbiEvent
 from zuno_audit.facts.go.ethereum_library import Case, Decoding, World
-from zuno_audit.facts.go.evaluate import Frame
+from zuno_audit.facts.go.evaluate import Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.types import Type
 from zuno_audit.facts.go.values import Func, Input, Pointer, Site, State, Struct, Value
@@ -38,18 +38,23 @@ _DATA_USE = re.compile(
     rb"(?P<kept>\w\"?:[ \t]*|\blen\(|\bfmt\.\w+\([^()\n]*,[ \t]*)?(?<![\w.])[\w.\[\]]+\.Data\b(?!\()"
 )
 _LOG_FIELDS = re.compile(rb"^[ \t]*(?:\w+,[ \t]*)*Topics[ \t]+\[\]", re.MULTILINE)
+_OF_A_LOG = frozenset({"Address", "Contract", "ContractAddress", "BlockNumber", "BlockHash", "TxHash",
+                       "TransactionHash", "LogIndex", "Raw"})  # fmt: skip
 _UNPACK = re.compile(rb"\.Unpack(?:Values|IntoMap|IntoInterface|Log|LogIntoMap)?\(")
 _GO_ETHEREUM = b"github.com/ethereum/go-ethereum"
 _LOGS = (b"Logs(", b"types.Log", b".Logs")
 MAX_CONTEXTS = 4
 MAX_ROOTS = 120
+MAKING = Limits(steps=8_000)
+MAX_NAMED = 40  # events that one function decodes for its callers
 
 
 def table(store: FactStore) -> Table:
     """`log_decoder`: one row per call of the abi package that decodes a log, and one per decoder by hand.
 
     Fields: function, decode (abi, manual, mixed), method, event, error (checked, ignored), arrays (safe,
-    unsafe, manual), definition (the signature of the event in the ABI that is used, "none" where it has no
+    unsafe, manual), allocation ("unbounded" where a length in the data alone decides how much memory is
+    taken), definition (the signature of the event in the ABI that is used, "none" where it has no
     such event), used (something else in the program refers to the function), can_run (a binary reaches it).
     """
     return _Question(store).table()
@@ -65,6 +70,7 @@ class _Decoder(msgspec.Struct):
 class _Question:
     def __init__(self, store: FactStore) -> None:
         self.store = store
+        self.left_out = () if store.everything else (FileKind.TEST, FileKind.VENDORED)
         self.analysis: Analysis = store.get(analysis)
         self.program, self.types = self.analysis.program, self.analysis.types
         self.base = self.analysis.evaluator()
@@ -72,6 +78,7 @@ class _Question:
         self.planter = Planter(self.base, self.log_types)
         self.broken_abis: list[tuple[Site, str]] = []
         self._contexts: dict[int, list[Context]] = {}
+        self.readers: set[int] = set()  # ids of the functions that read the data of a log
 
     # ------------------------------------------------------------ where to look
 
@@ -84,7 +91,7 @@ class _Question:
         for path in search.files_with(b"Topics", b"Data", b"struct"):
             if not _LOG_FIELDS.search(self.program.repository.read(path) or b""):
                 continue
-            if self.program.repository.kind(path) in (FileKind.TEST, FileKind.VENDORED):
+            if self.program.repository.kind(path) in self.left_out:
                 continue
             package, file = self.program.package_of(path), self.program.file(path)
             if package is None or file is None:
@@ -92,7 +99,7 @@ class _Question:
             for spec in file.specs():
                 struct = spec.type if isinstance(spec, s.TypeSpec) else None
                 fields = {f.name for f in struct.fields} if isinstance(struct, s.StructType) else set()
-                if isinstance(spec, s.TypeSpec) and {"Topics", "Data"} <= fields:
+                if isinstance(spec, s.TypeSpec) and {"Topics", "Data"} <= fields and fields & _OF_A_LOG:
                     found.add(self.types.named(package, spec.name))
         return frozenset(found)
 
@@ -101,13 +108,18 @@ class _Question:
         decoders: dict[tuple[object, ...], _Decoder] = {}
         reached: set[tuple[str, int]] = set()
         known = {id(r.node) for r in roots}
+        self.readers |= known
         for root in roots:
             self._discover(root, known, decoders, reached)
+        self._name_by_callers(known, decoders, reached)
         for root in self._unreached(files, reached, known):
             self._discover(root, known | {id(root.node)}, decoders, reached)
-        with_abi = {id(d.root.node) for d in decoders.values() if d.decoding.method}
+        with_abi = {id(d.root.node) for d in decoders.values() if d.decoding.of_data}
+        with_data = with_abi | {id(d.root.node) for d in decoders.values() if not d.decoding.method}
         rows = [
-            self._row(d) for d in decoders.values() if d.decoding.method or id(d.root.node) not in with_abi
+            self._row(d)
+            for d in decoders.values()
+            if d.decoding.of_data or id(d.root.node) not in (with_data if d.decoding.method else with_abi)
         ]
         kept = [r for r in rows if r is not None]
         kept.sort(key=lambda row: (row.location, str(row.fields["event"].value)))
@@ -117,8 +129,9 @@ class _Question:
         """Files that may decode logs, and the functions in them that read the data of a log."""
         files: list[str] = []
         roots: list[Declaration] = []
+        bindings: dict[str, set[bytes]] = {}
         repository = self.program.repository
-        imports = self.analysis.search.files_with(lib.ABI.encode())
+        imports = set(self.analysis.search.files_with(lib.ABI.encode()))
         if not self.log_types and not imports:
             return [], []
         folders = {p.rpartition("/")[0] for p in imports}
@@ -129,7 +142,7 @@ class _Question:
             reads_log = reads_log and any(use.group("kept") is None for use in _DATA_USE.finditer(data))
             if not is_near and not reads_log:
                 continue
-            if repository.kind(path) in (FileKind.TEST, FileKind.VENDORED):
+            if repository.kind(path) in self.left_out:
                 continue
             package = self.program.package_of(path)
             if package is None or path not in package.files:
@@ -138,12 +151,14 @@ class _Question:
             if file is None:
                 continue
             found = [f for f in file.functions_with(b".Data") if self._reads_log(f, file, package)]
+            found += file.functions_with(b".ParseTopics") if path in imports else ()
             if found or is_near:
                 files.append(path)
             if repository.kind(path) is FileKind.GENERATED:
-                roots.extend(self._users_of_binding(file, package))
-            else:
-                roots.extend(Declaration(package, file, f) for f in found)
+                bindings.setdefault(package.folder, set()).update(self._decoding_names(file))
+                found = file.functions_with(b".UnpackLog(") if self.store.everything else []
+            roots.extend(Declaration(package, file, f) for f in found)
+        roots += self._users_of_bindings({folder: names for folder, names in bindings.items() if names})
         unique = {id(r.node): r for r in roots}
         return files, list(unique.values())[:MAX_ROOTS]
 
@@ -177,21 +192,36 @@ class _Question:
             type_ = type_.elem
         return False
 
-    def _users_of_binding(self, file: GoFile, package: Package) -> Iterator[Declaration]:
-        """Functions of ours that call a generated function which decodes a log."""
-        for function in file.functions_with(b".UnpackLog("):
-            for site in self.analysis.search.callers(Declaration(package, file, function))[:20]:
-                path = site.root.file.path
-                is_ours = self.program.repository.kind(path) is FileKind.CODE
-                if is_ours and isinstance(site.root.node, s.FuncDecl):
-                    yield site.root
+    def _users_of_bindings(self, bindings: dict[str, set[bytes]]) -> Iterator[Declaration]:
+        """Functions of ours that call generated functions by which logs are decoded; names by package."""
+        for folder, names in bindings.items():
+            package = self.program.package_in(folder)
+            assert package is not None
+            called = re.compile(rb"\.(?:%s)\(" % b"|".join(map(re.escape, sorted(names))))
+            for path in {*package.files, *self.analysis.search.files_with(package.path.encode())}:
+                owner, file = self.program.package_of(path), self.program.file(path)
+                if owner is None or file is None or path not in owner.files or not self._is_ours(path):
+                    continue
+                for function in file.functions():
+                    if called.search(file.data, function.start, function.end):
+                        yield Declaration(owner, file, function)
+
+    @staticmethod
+    def _decoding_names(file: GoFile) -> set[bytes]:
+        """The functions of a generated binding that decode logs, or give an iterator that does."""
+        found = {f.name.encode() for f in file.functions_with(b".UnpackLog(")} - {b"Next"}
+        found |= {f.name.encode() for f in file.functions_with(b".FilterLogs(")}
+        return found | {f.name.encode() for f in file.functions_with(b".UnpackIntoInterface(")}
+
+    def _is_ours(self, path: str) -> bool:
+        return self.store.everything or self.program.repository.kind(path) is FileKind.CODE
 
     def _unreached(
         self, files: list[str], reached: set[tuple[str, int]], known: set[int]
     ) -> Iterator[Declaration]:
         """Functions of ours with a call of the abi package that no log was followed into."""
         for path in files:
-            if self.program.repository.kind(path) is not FileKind.CODE:
+            if not self._is_ours(path):
                 continue
             file, package = self.program.file(path), self.program.package_of(path)
             if file is None or package is None:
@@ -222,17 +252,44 @@ class _Question:
         reached: set[tuple[str, int]],
     ) -> None:
         for context in self._contexts_of(root):
-            world = self._world(Case.GOOD)
+            world = self._world(Case.GOOD, reader=root)
             try_out(self.base, self.planter, world, root, context)
             for decoding in world.decodings:
                 reached.add((decoding.site.file.path, decoding.site.start))
                 owner = self._owner(decoding.frames, root, known)
-                if owner is None:
+                if owner is None or not (world.certain or decoding.of_event):
                     continue
                 key: tuple[object, ...] = (id(owner.node), decoding.site.start, decoding.name)
                 if not decoding.method:
                     key = (id(owner.node), "by hand")
+                    if len(world.compared) == 1:
+                        decoding = decoding._replace(name=next(iter(world.compared)))
                 decoders.setdefault(key, _Decoder(owner, decoding))
+
+    def _name_by_callers(
+        self,
+        known: set[int],
+        decoders: dict[tuple[object, ...], _Decoder],
+        reached: set[tuple[str, int]],
+    ) -> None:
+        """For functions that are told the name of the event: what they decode as their callers use them."""
+        told = {
+            key: d
+            for key, d in decoders.items()
+            if d.decoding.method and d.decoding.event is None and d.decoding.name is None
+        }
+        for key, decoder in told.items():
+            before = len(decoders)
+            for caller in {
+                id(c.root.node): c.root for c in self.analysis.search.callers(decoder.root)
+            }.values():
+                if isinstance(caller.node, s.FuncDecl) and self._is_ours(caller.file.path):
+                    self.readers.add(id(caller.node))
+                    self._discover(caller, known, decoders, reached)
+                if len(decoders) - before >= MAX_NAMED:
+                    break
+            if any(d.decoding.site == decoder.decoding.site and d.decoding.name for d in decoders.values()):
+                del decoders[key]
 
     def _owner(self, frames: tuple[Frame, ...], root: Declaration, known: set[int]) -> Declaration | None:
         """The function that a decoding belongs to: the innermost that reads the data of the log.
@@ -249,7 +306,7 @@ class _Question:
                 if self._returns_record(frame.func):
                     reader = frame.func
                     break
-        if self.program.repository.kind(reader.file.path) is not FileKind.CODE:
+        if not self._is_ours(reader.file.path):
             reader = nodes[position].func
         assert isinstance(reader.node, s.FuncDecl)
         return Declaration(reader.package, reader.file, reader.node)
@@ -266,8 +323,9 @@ class _Question:
                 return True
         return False
 
-    def _world(self, case: Case, topic: AbiEvent | None = None) -> World:
-        return World(case, self.store.get(assumed_abi), topic, self.broken_abis)
+    def _world(self, case: Case, topic: AbiEvent | None = None, reader: Declaration | None = None) -> World:
+        certain = reader is not None and id(reader.node) in self.readers
+        return World(case, self.store.get(assumed_abi), topic, self.broken_abis, certain)
 
     # ------------------------------------------------------------ receivers and parameters
 
@@ -283,10 +341,24 @@ class _Question:
             if not known and node.receiver is not None:
                 type_ = self.types.resolve(node.receiver.type, root.file, root.package)
                 base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
-                if base is not None and base.kind == "named":
+                if base is not None and base.kind == "named" and self._may_hold_abi(base):
                     known = self._receivers(base)
             self._contexts[id(node)] = known = known[:MAX_CONTEXTS] or [Context(None, {}, State())]
         return known
+
+    def _may_hold_abi(self, type_: Type | None, depth: int = 0) -> bool:
+        """Whether a value of this type can hold an ABI, a part of one or its text."""
+        if type_ is None or depth > 3:
+            return False
+        if type_.elem is not None:
+            return self._may_hold_abi(type_.elem, depth + 1)
+        if type_.kind in ("interface", "func", "extern") or type_ is self.types.basic("string"):
+            return type_.kind != "extern" or type_.path.startswith(lib.ABI)
+        under = self.types.underlying(type_)
+        if under is not None and under is not type_ and under.kind in ("interface", "func"):
+            return True
+        fields = (self.types.field_type(type_, f.name) for f in self.types.fields(type_))
+        return any(self._may_hold_abi(field, depth + 1) for field in fields)
 
     def _is_abi(self, type_: Type | None) -> bool:
         base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
@@ -297,7 +369,8 @@ class _Question:
         found: list[Context] = []
         for maker in self._makers(type_):
             world = self._world(Case.GOOD)
-            outcome, _ = try_out(self.base, self.planter, world, maker, Context(None, {}, State()))
+            context = Context(None, {}, State())
+            outcome, _ = try_out(self.base, self.planter, world, maker, context, limits=MAKING)
             for exit_ in outcome.exits:
                 made = [
                     cell
@@ -324,7 +397,7 @@ class _Question:
             if not pattern.search(self.program.repository.read(path) or b""):
                 continue
             file, owner = self.program.file(path), self.program.package_of(path)
-            if file is None or owner is None or self.program.repository.kind(path) is FileKind.TEST:
+            if file is None or owner is None or self.program.repository.kind(path) in self.left_out:
                 continue
             for function in file.functions_with(type_.name.encode()):
                 if pattern.search(file.data, function.start, function.end):
@@ -382,11 +455,20 @@ class _Question:
             "event": Answer(event),
             "error": answer("error", judged.error),
             "arrays": answer("arrays", judged.arrays),
+            "allocation": self._allocation(judged, location),
             "definition": answer("definition", judged.definition),
             "used": self._used(root, node),
             "can_run": self._can_run(root, node, location),
         }
         return Entity("log_decoder", location, fields)
+
+    def _allocation(self, judged: Judgement, location: Location) -> Answer:
+        if judged.unbounded is None:
+            return Answer("bounded")
+        place = self.analysis.location(
+            judged.unbounded, "a length in the data decides how much memory this takes"
+        )
+        return Answer("unbounded", "a length in the data is not compared with anything", (place, location))
 
     def _can_run(self, root: Declaration, node: s.FuncDecl, location: Location) -> Answer:
         from zuno_audit.facts.go.reach import reach
@@ -401,11 +483,10 @@ class _Question:
 
     def _own_site(self, decoding: Decoding) -> Site:
         """The decoding call, or our call of the generated code that it stands in."""
-        kind = self.program.repository.kind
-        if kind(decoding.site.file.path) is FileKind.CODE:
+        if self._is_ours(decoding.site.file.path):
             return decoding.site
         calls = [f.site for f in decoding.frames if f.site is not None]
-        return next((c for c in calls if kind(c.file.path) is FileKind.CODE), decoding.site)
+        return next((c for c in calls if self._is_ours(c.file.path)), decoding.site)
 
     @staticmethod
     def _head(root: Declaration, node: s.FuncDecl) -> Location:
@@ -431,6 +512,7 @@ class _Question:
         worst = min(judgements, key=rank)
         for one in judgements:
             judged.manual = judged.manual or one.manual
+            judged.unbounded = judged.unbounded or one.unbounded
         judged.decode, judged.error, judged.arrays = worst.decode, worst.error, worst.arrays
         judged.because.update(worst.because)
         judged.places.update(worst.places)
@@ -451,8 +533,10 @@ class _Question:
         if len(arrays) > 1 and not by_hand:
             cases += [Case.MISTYPED_LAST, Case.SHORT_FIRST, Case.SHORT_LAST]
         for case in cases:
-            runs[case] = try_out(self.base, self.planter, self._world(case, topic), decoder.root, context)
+            world = self._world(case, topic, decoder.root)
+            runs[case] = try_out(self.base, self.planter, world, decoder.root, context)
             judged.failed = judged.failed or runs[case][0].exhausted or bool(runs[case][0].broken)
+            judged.unbounded = next(iter(runs[case][1].unbounded), judged.unbounded)
             for decoding in runs[case][1].world.decodings:
                 if not decoding.method and judged.manual is None:
                     judged.manual = decoding.site
@@ -473,7 +557,7 @@ class _Question:
                 if name.lower() in word.lower():
                     return name
         for word in words[:-1]:
-            stripped = re.sub(r"(?:Event|Log|Data)$", "", word)
+            stripped = re.sub(r"(?:Event|Log)$", "", word)
             if stripped != word and stripped:
                 return stripped
         return None

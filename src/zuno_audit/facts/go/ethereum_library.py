@@ -47,6 +47,8 @@ METHODS = (
 )  # fmt: skip
 ADDRESS = "00000000000000000000000071c7656ec7ab88b098defb751b7401b5f6d8976f"
 _NUMBER = re.compile(r"u?int(\d+)")
+_SIGNATURE = re.compile(r"[A-Za-z_$][\w$]*\([\w,\[\]()]*\)")
+_EVENT_NAME = re.compile(r"[A-Z][A-Za-z0-9_]*[a-z][A-Za-z0-9_]*")
 _NOTHING: Value = (Unknown("no value"),)
 
 
@@ -71,6 +73,16 @@ class Decoding(NamedTuple):
     name: str | None
     known: bool  # the ABI is the one that the program really uses
 
+    @property
+    def of_event(self) -> bool:
+        """Whether what is decoded is an event, whatever the bytes come from."""
+        return bool(self.method) and bool(self.name)
+
+    @property
+    def of_data(self) -> bool:
+        """Whether the abi package decodes the data, and not only the topics."""
+        return bool(self.method) and not self.method.startswith("ParseTopics")
+
 
 def numbers(position: int, count: int = 3) -> list[int]:
     """The made-up elements of the array at this position: too large for any machine word, and a zero."""
@@ -86,6 +98,7 @@ class World:
         fallback: Abi,
         topic: AbiEvent | None = None,
         broken_abis: list[tuple[Site, str]] | None = None,
+        certain: bool = False,
     ) -> None:
         self.case = case
         self.fallback = fallback  # what an ABI is taken for that comes from outside
@@ -93,7 +106,10 @@ class World:
         self.errors: dict[Site, Extern] = {}  # what each decoding call returned in the case REFUSED
         self.looked_at: set[Site] = set()  # the calls whose error was compared or taken apart
         self.topic = topic
+        self.certain = certain  # the data is that of a log, and not merely bytes that somebody unpacks
         self.decodings: list[Decoding] = []
+        self.signatures = {e.topic: e.name for e in fallback.events}  # names of events by their topic
+        self.compared: dict[str, None] = {}  # the events whose topic the log's is compared with
         self.broken_abis = broken_abis if broken_abis is not None else []
 
     def models(self) -> dict[tuple[str, str], library.Model]:
@@ -106,7 +122,7 @@ class World:
         models[ABI, ".Copy"] = self._copy
         models[ABI, "ConvertType"] = self._convert_type
         models[ABI, "NewType"] = self._new_type
-        models[ABI, "ParseTopics"] = models[ABI, "ParseTopicsIntoMap"] = _no_error
+        models[ABI, "ParseTopics"] = models[ABI, "ParseTopicsIntoMap"] = self._parse_topics
         for name in METHODS:
             models[ABI, "." + name] = self._unpack
             for path in BIND:
@@ -119,8 +135,9 @@ class World:
         for name in (".Hex", ".String"):
             models[COMMON, name] = self._hash_text
         models[COMMON, "HexToHash"] = _computed_text(lambda t: "0x" + t.removeprefix("0x").rjust(64, "0"))
-        models["github.com/ethereum/go-ethereum/crypto", "Keccak256Hash"] = _keccak
+        models["github.com/ethereum/go-ethereum/crypto", "Keccak256Hash"] = self._keccak
         models[HEXUTIL, "EncodeBig"] = big_library.hexadecimal
+        models[COMMON, "BigToHash"] = _hash_of
         models["github.com/samber/lo", "Map"] = _lo_map
         models["embed", ".ReadFile"] = _embedded_file
         return models
@@ -141,8 +158,8 @@ class World:
         state.cells[cell] = (MapData(entries),)
         return Map(cell, ev.types.map(ev.types.basic("string"), elem) if elem is not None else None)
 
-    @staticmethod
-    def _event_value(ev: Evaluator, event: AbiEvent, known: bool) -> Struct:
+    def _event_value(self, ev: Evaluator, event: AbiEvent, known: bool) -> Struct:
+        self.signatures[event.topic] = event.name
         argument = ev.types.extern(ABI, "Argument")
         hidden: Value = (Opaque("event", on_call=None),)
         hidden[0].label = (event, known)  # type: ignore[attr-defined]
@@ -169,6 +186,19 @@ class World:
             "Inputs": (Seq(items, False, ev.types.extern(ABI, "Arguments")),),
         }
         return Struct(ev.types.extern(ABI, "Event"), fields)
+
+    def any_of(self, ev: Evaluator, events: Value) -> Value:
+        """One of these events, which one is not known: the one of the topic, or an event without description."""
+        if self.topic is not None:
+            for event in events:
+                if any(c.value == self.topic.name for c in consts(_field(event, "Name"))):
+                    return (event,)
+        unknown: dict[str, Value] = {
+            "Inputs": (Seq((), True, ev.types.extern(ABI, "Arguments")),),
+            "Name": (Unknown("the name of an event"),),
+            "ID": (Opaque("topic", ev.types.extern(COMMON, "Hash")),),
+        }
+        return (Struct(ev.types.extern(ABI, "Event"), unknown),)
 
     def _json(
         self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
@@ -274,8 +304,14 @@ class World:
         if name is None and event is not None:
             name = event[0].name or None
         if not self._is_log_data(ev, data, state, bound=v.path in BIND):
-            return None
-        if event is None and by_name and (name is None or not name[:1].isupper()):
+            if not by_name or name is None or not self._is_event_name(ev, v, name, state):
+                return None
+            if any(_is_call_result(x) for x in ev.force(data)):
+                return None
+        if event is None and name is None and self.topic is not None and by_name:
+            event = (self.topic, False)  # the caller names the event
+        is_event = self.certain if name is None else name[:1].isupper()
+        if event is None and by_name and not is_event:
             return None  # what a contract function returns; events have capital names
         self.decodings.append(
             Decoding(
@@ -299,6 +335,26 @@ class World:
         elif error is NIL:
             self._open(ev, into, state)
         return [error]
+
+    def _is_event_name(self, ev: Evaluator, v: Extern, name: str, state: State) -> bool:
+        """Whether a name is that of an event: by the ABI, or by its capital letter."""
+        if self._is_known(ev, v.recv, state):
+            return name in self._events(ev, v.recv, state)
+        return name in self._events(ev, v.recv, state) or _EVENT_NAME.fullmatch(name) is not None
+
+    def _parse_topics(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """abi.ParseTopics and ParseTopicsIntoMap decode what is indexed."""
+        arguments = self._arguments(ev, args[1], state) if len(args) > 1 else None
+        event = _hidden(arguments.items[0]) if arguments is not None and arguments.items else None
+        name = event[0].name if event is not None else None
+        self.decodings.append(
+            Decoding(site, frames_of(ev), v.name, event[0] if event else None, name, bool(event and event[1]))
+        )
+        if self.case is Case.REFUSED:
+            return [(self.errors.setdefault(site, _malformed(site)),)]
+        return [NIL]
 
     def _lacks(self, ev: Evaluator, v: Extern, name: str, state: State) -> bool:
         return self._is_abi(ev, v.recv, state) and name not in self._events(ev, v.recv, state)
@@ -348,7 +404,7 @@ class World:
 
     def part_of(self, v: Val, depth: int = 0) -> str:
         """ "whole" for the data of the log, "part" for something sliced out of it by hand, else ""."""
-        if v is self.data or (depth == 0 and is_field_of_log(v)):
+        if v is self.data or is_field_of_log(v):
             return "whole"
         if not isinstance(v, Extern) or depth > 12:
             return ""
@@ -359,6 +415,16 @@ class World:
         if "part" in parts:
             return "part"
         return "part" if "whole" in parts and (v.path, v.name) in _READERS else ""
+
+    def slices_in(self, v: Val, depth: int = 0) -> frozenset[Site]:
+        """Where the parts of the data were cut out that a value is made of."""
+        if not isinstance(v, Extern) or depth > 12:
+            return frozenset()
+        found = {v.site} if v.path == "slice" and v.site is not None else set()
+        for value in (*(v.args or ()), *([v.recv] if v.recv is not None else [])):
+            for x in value:
+                found |= self.slices_in(x, depth + 1)
+        return frozenset(found)
 
     def _results(
         self, ev: Evaluator, event: tuple[AbiEvent, bool] | None, error: Value, state: State
@@ -488,6 +554,22 @@ class World:
                 ev.store(target.cell, target.path, args[0], state)
         return [args[1]]
 
+    def compare_topic(self, topic: Any) -> None:
+        """Notes that the topic of the log is compared with this one."""
+        if topic in self.signatures:
+            self.compared.setdefault(self.signatures[topic])
+
+    def _keccak(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        texts = [c.value for value in args for c in consts(ev.force(value)) if isinstance(c.value, str)]
+        if len(texts) != 1:
+            return None
+        topic = "0x" + keccak256(texts[0].encode()).hex()
+        if _SIGNATURE.fullmatch(texts[0]):
+            self.signatures.setdefault(topic, texts[0].partition("(")[0])
+        return [(Const(topic, ev.types.extern(COMMON, "Hash")),)]
+
     # ------------------------------------------------------------ the log
 
     def look_at(self, v: Val) -> None:
@@ -550,6 +632,21 @@ def is_field_of_log(v: Val) -> bool:
                 if current.recv is None or not current.recv:
                     break
                 current = current.recv[0]
+    return False
+
+
+def _is_call_result(v: Val) -> bool:
+    """True for what calling a contract gives, and for the input of a transaction."""
+    current: Val | None = v
+    for _ in range(8):
+        if not isinstance(current, Extern):
+            return False
+        if current.name in ("CallContract", "PendingCallContract", "CodeAt", "Output") or (
+            current.name == "Data" and current.args is not None
+        ):
+            return True
+        inner = current.recv or (current.args[0] if current.args else None)
+        current = inner[0] if inner else None
     return False
 
 
@@ -685,15 +782,10 @@ def _embedded_file(
     return None if text is None else [(Const(text),), NIL]
 
 
-def _no_error(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value]:
-    return [NIL]
-
-
-def _keccak(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
-    texts = [c.value for value in args for c in consts(ev.force(value)) if isinstance(c.value, str)]
-    if len(texts) != 1:
-        return None
-    return [(Const("0x" + keccak256(texts[0].encode()).hex(), ev.types.extern(COMMON, "Hash")),)]
+def _hash_of(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    shown = big_library.hexadecimal(ev, v, args, state, site)
+    texts = [c for value in shown or () for c in consts(value)]
+    return [(Const(texts[0].value, ev.types.extern(COMMON, "Hash")),)] if texts else None
 
 
 def _computed_text(function: Callable[[str], str]) -> library.Model:

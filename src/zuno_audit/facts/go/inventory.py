@@ -7,19 +7,19 @@ The same tables that the rules read, as the JSON of `zuno-audit/inventory/v1`. W
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from zuno_audit.facts.base import FactStore
 from zuno_audit.model.entity import Answer, Entity
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
-
-if TYPE_CHECKING:
-    from zuno_audit.facts.base import FactStore
 
 SCHEMA = "zuno-audit/inventory/v1"
 REDACTED = "****"
 MAX_EVIDENCE = 12
 _LEFT_OUT = frozenset({FileKind.TEST, FileKind.GENERATED, FileKind.VENDORED})
+
+_WITH_EVERYTHING = frozenset({"log_decoder"})  # tables that look at code that is not ours when asked
 
 
 def inventory(store: FactStore, *, include_all: bool) -> dict[str, Any]:
@@ -47,8 +47,11 @@ class _Inventory:
         }
 
     def _rows(self, kind: str) -> list[Entity]:
-        rows = self.store.table(kind).rows
-        return sorted((r for r in rows if self._counts(r.location.path)), key=lambda r: r.location)
+        rows = [r for r in self.store.table(kind).rows if self._counts(r.location.path)]
+        if self.include_all and kind in _WITH_EVERYTHING:
+            everything = FactStore(self.store.repository, everything=True).table(kind).rows
+            rows += [r for r in everything if self.store.repository.kind(r.location.path) in _LEFT_OUT]
+        return sorted(rows, key=lambda r: r.location)
 
     def _counts(self, path: str) -> bool:
         return self.include_all or self.store.repository.kind(path) not in _LEFT_OUT

@@ -65,7 +65,7 @@ _VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
 
 def program(store: FactStore) -> Program:
     """The fact provider: one `Program` per audited repository."""
-    return Program(store.repository, store.get(go_modules))
+    return Program(store.repository, store.get(go_modules), tests=store.everything)
 
 
 class Declaration:
@@ -174,8 +174,9 @@ class Package:
 class Program:
     """All Go packages of a repository, by folder and by import path."""
 
-    def __init__(self, repository: Repository, modules: tuple[GoModule, ...]) -> None:
+    def __init__(self, repository: Repository, modules: tuple[GoModule, ...], *, tests: bool = False) -> None:
         self.repository = repository
+        self.tests = tests  # `_test.go` files are looked at like others
         self._files: dict[str, GoFile | None] = {}
         self._modules = _owners(modules)
         self._go = {module.directory + "/" if module.directory else "": module.go for module in modules}
@@ -259,6 +260,8 @@ class Program:
 
     def package_of(self, path: str) -> Package | None:
         """The package that a file belongs to."""
+        if self.tests and path.endswith("_test.go"):
+            return self.test_package_of(path)
         return self.package_in(path.rpartition("/")[0])
 
     def test_package_of(self, path: str) -> Package | None:
