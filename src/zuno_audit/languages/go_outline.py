@@ -12,8 +12,13 @@ from bisect import bisect_left, bisect_right
 
 from msgspec import Struct, field
 
+_MIDDLEWARE = "github.com/grpc-ecosystem/go-grpc-middleware"
 # Libraries whose package name does not follow from their path.
 PACKAGE_NAMES = {
+    _MIDDLEWARE: "grpc_middleware",
+    **{f"{_MIDDLEWARE}/{name}": f"grpc_{name}" for name in ("auth", "recovery", "retry", "validator")},
+    _MIDDLEWARE + "/tags": "grpc_ctxtags",
+    "github.com/grpc-ecosystem/go-grpc-prometheus": "grpc_prometheus",
     "github.com/hasura/go-graphql-client": "graphql",
     "github.com/rubyist/circuitbreaker": "circuit",
 }

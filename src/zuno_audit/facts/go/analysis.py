@@ -26,6 +26,7 @@ from zuno_audit.model.location import Location
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.facts.go.injection import Injection
+    from zuno_audit.facts.go.texts import Texts
 
 MAX_CALLER_LEVELS = 5
 MAX_CALLERS = 60
@@ -64,6 +65,7 @@ class Analysis:
         self.search = Search(program)
         self._runs: dict[object, _Run] = {}
         self._injection: Injection | None = None
+        self._texts: Texts | None = None
         self._made_in: dict[int, set[int]] = {}  # offsets of the constructions in a function
 
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
@@ -131,7 +133,7 @@ class Analysis:
     def from_callers(
         self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
     ) -> list[Construction]:
-        """The construction as each caller of `helper` makes it."""
+        """The construction as each caller of `helper` makes it, without a call where it was not reached."""
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
         for site in self.search.callers(helper)[:MAX_CALLERS]:
@@ -141,29 +143,36 @@ class Analysis:
             run = self._run_callers(construction, helper, sites, import_path, names)
             for site in sites:
                 calls = run.calls_through(helper, construction.site, site.call.start)
+                place = Site(root.file, site.call.start, site.call.end)
                 if calls:
-                    place = Site(root.file, site.call.start, site.call.end)
                     found.append(
                         Construction(construction.site, root, calls[-1], run.evaluator, place, calls=calls)
                     )
+                elif self._is_call_of(site, helper):
+                    why = run.why_not()
+                    found.append(Construction(construction.site, root, None, run.evaluator, place, why))
         return found
 
     def callers_of(self, construction: Construction) -> list[Construction]:
         """The construction from each call of its function, told by types alone: for helpers whose callers make no
         difference to the answer."""
-        from zuno_audit.facts.go.static_types import callee_of
-        from zuno_audit.facts.go.texts import Texts
-
-        texts = Texts(self.program)
         found: list[Construction] = []
         for site in self._callers_of(construction.root)[:MAX_CALLERS]:
-            callee = (
-                callee_of(site.call, site.root, texts, self.types) if isinstance(site.call, s.Call) else None
-            )
-            if callee is not None and callee.node is construction.root.node:
+            if self._is_call_of(site, construction.root):
                 place = Site(site.root.file, site.call.start, site.call.end)
                 found.append(replace(construction, root=site.root, seen_from=place))
         return found
+
+    def _is_call_of(self, site: CallSite, declared: Declaration) -> bool:
+        """True for a call that is one of this function by the types of its operands."""
+        from zuno_audit.facts.go.static_types import callee_of
+        from zuno_audit.facts.go.texts import Texts
+
+        if self._texts is None:
+            self._texts = Texts(self.program)
+        call = site.call
+        callee = callee_of(call, site.root, self._texts, self.types) if isinstance(call, s.Call) else None
+        return callee is not None and callee.node is declared.node
 
     def _run_callers(
         self,

@@ -22,7 +22,7 @@ from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.guards import Guard, all_of, rank, sites_of
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.shape import shape
-from zuno_audit.facts.go.values import NIL, Extern, Func, Input, Nil, Opaque, State, Unknown, Val, Value
+from zuno_audit.facts.go.values import NIL, Extern, Func, Input, Nil, Opaque, Rest, State, Unknown, Val, Value
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Types
@@ -61,6 +61,8 @@ class BreakerQuestion:
             )
         if isinstance(v, Nil):
             return Guard("no", "the interceptor is nil")
+        if isinstance(v, Rest):
+            return self._judge(ev, v.source, kind, state)
         if isinstance(v, Input):
             return Guard("unknown", f"{v.origin} decides it", sites_of(v), depends_on_caller=True)
         reason = v.reason if isinstance(v, Unknown) else "it cannot be followed"

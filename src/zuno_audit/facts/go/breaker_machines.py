@@ -191,6 +191,7 @@ def _read_hystrix(ev: Evaluator, call: Extern) -> Spec | None:
     from zuno_audit.facts.go.hystrix_settings import sleep_window
 
     name = key_of(ev.force(call.args[0])) if call.args else None
+    ev.text_tested = True  # the settings are those of the command
     window = sleep_window(ev, name if isinstance(name, str) else None)
     timeout = Const(window * 1_000_000) if window is not None else Assumed(30 * SECOND)
     return Spec(Assumed(20), timeout, Const(1))

@@ -19,6 +19,7 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.guards import Guard, sites_of
+from zuno_audit.facts.go.own_variables import start_from_initial_values
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
@@ -80,6 +81,7 @@ class Trial:
         self.ev.on_extern = self._left
         self.func, self.kind, self.arguments = func, kind, arguments
         self.memory = state.fork()
+        start_from_initial_values(self.ev, func, self.memory)
         self.error = self._failure(UNAVAILABLE)
         self.succeed = False
         self.nested: Callable[[State], None] | None = None
@@ -272,6 +274,7 @@ class Trial:
         memory = self.memory
         self.succeed = True
         found: Guard | None = None
+        previous: Outcome | None = None
         seen: list[set[tuple[object, ...]]] = []
         for i in range(min(failures + 2, MAX_SUCCESSES)):
             outcome = self.call(memory)
@@ -284,7 +287,9 @@ class Trial:
                 break
             if i and decisive and seen[-1] == seen[-2]:
                 break  # what opens it does not move
-            memory = outcome.memory
+            far = readings.growing(previous, outcome) if i == PATIENCE else []
+            previous = outcome
+            memory = readings.advanced(memory, outcome.memory, min(far) - 1) if far else outcome.memory
         self.succeed = False
         return found
 

@@ -11,15 +11,16 @@ from msgspec.structs import replace
 
 from zuno_audit.facts.go import client_frameworks
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.analysis import Analysis, Construction, analysis
 from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
+from zuno_audit.facts.go.breaker_settings import reach
 from zuno_audit.facts.go.client_frameworks import FRAMEWORKS
 from zuno_audit.facts.go.evaluate import Evaluator
-from zuno_audit.facts.go.interceptors import Installed, installed, option_lists
+from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
+from zuno_audit.facts.go.perspectives import Perspectives
 from zuno_audit.facts.go.program import Declaration, assumed_name
 from zuno_audit.facts.go.stub_wrappers import StubWrappers
 from zuno_audit.facts.go.values import Const, Extern, Input, State, Unknown
-from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
@@ -55,14 +56,32 @@ def table(store: FactStore) -> Table:
 
 
 class ConnectionGuards(Struct, frozen=True):
-    """What guards a connection, for both kinds of calls."""
+    """What guards a connection, for both kinds of calls. The caller may decide about nothing but the settings."""
 
     unary: Guard
     stream: Guard
+    settings_of_caller: bool = False
 
     @property
     def depends_on_caller(self) -> bool:
+        if self.settings_of_caller:
+            return True
         return any(g.depends_on_caller and g.guarded == "unknown" for g in (self.unary, self.stream))
+
+
+def _together(guards: list[ConnectionGuards]) -> ConnectionGuards:
+    """One answer for several places that the same construction is seen from."""
+    of_caller = any(g.settings_of_caller for g in guards)
+    return ConnectionGuards(all_of([g.unary for g in guards]), all_of([g.stream for g in guards]), of_caller)
+
+
+def _takes_options(construction: Construction) -> bool:
+    """True when a parameter of the function around a construction gets into its options."""
+    return any(
+        holds_parameter(value)
+        for call in construction.calls
+        for value in (call.args or ())[CONSTRUCTORS.get(call.name, 1) :]
+    )
 
 
 def overall(guards: ConnectionGuards, has_streams: bool | None) -> Guard:
@@ -80,6 +99,9 @@ class Connections:
         self.breakers = BreakerQuestion(analysis.types)
         self._judged: dict[int, tuple[Extern, ConnectionGuards]] = {}
         self._uses: Callable[[], list[StubUse]] = list
+        self.perspectives = Perspectives(
+            analysis, self._judge_construction, _together, self._unless_set_elsewhere, self.is_left_out
+        )
         self.wrappers = StubWrappers(analysis, self.is_left_out)
 
     def table(self, uses: Callable[[], list[StubUse]]) -> Table:
@@ -133,9 +155,18 @@ class Connections:
         """What guards the connection that a call of Dial, DialContext or NewClient makes."""
         known = self._judged.get(id(call))
         if known is None or known[0] is not call:
-            guards = ConnectionGuards(self._kind(ev, call, "unary"), self._kind(ev, call, "stream"))
+            unary, stream = self._kind(ev, call, "unary"), self._kind(ev, call, "stream")
+            guards = ConnectionGuards(unary, stream, self._has_settings_of_caller(ev, call, unary, stream))
             known = self._judged[id(call)] = (call, guards)
         return known[1]
+
+    @staticmethod
+    def _has_settings_of_caller(ev: Evaluator, call: Extern, *guards: Guard) -> bool:
+        """True when a setting of a breaker is not known and a parameter gets into the options."""
+        if not any(g.guarded == "yes" and None in g.settings for g in guards) or call.state is None:
+            return False
+        options = [v for value in (call.args or ())[CONSTRUCTORS.get(call.name, 1) :] for v in value]
+        return any(isinstance(v, Input) for _, v in reach(ev, call.state, options))
 
     def _kind(self, ev: Evaluator, call: Extern, kind: str) -> Guard:
         state = call.state
@@ -146,7 +177,7 @@ class Connections:
             for one in installed(ev, options, kind)
         ]
         found = all_of(paths)
-        better = any(p.guarded == "yes" or p.depends_on_caller for p in paths)
+        better = found.mixed or any(p.depends_on_caller for p in paths)
         if ev.undecided_inputs and found.guarded == "no" and better:
             found = Guard("unknown", "what the caller gives decides it", found.sites, depends_on_caller=True)
         broken = ev.unparsed()
@@ -174,39 +205,33 @@ class Connections:
     def _rows(self, construction: Construction, names: tuple[str, ...]) -> list[Entity]:
         own = self._judge_construction(construction)
         below: list[tuple[Construction, ConnectionGuards]] = []
-        if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
-            self._callers(construction, construction.root, names, below, set(), 0)
+        if own.depends_on_caller:
+            own, below = self.perspectives.of(construction, own, lib.GRPC, names)
         agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) < 2
         if below:
-            joined = ConnectionGuards(
-                all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below])
-            )
             differ = Guard("unknown", "it depends on the caller")
-            own = joined if agree else ConnectionGuards(differ, differ)
+            own = _together([g for _, g in below]) if agree else ConnectionGuards(differ, differ)
+        elif not own.depends_on_caller and _takes_options(construction):
+            below = [(seen, own) for seen in self.analysis.callers_of(construction)]
+        alike = agree and len({(g.unary.settings, g.stream.settings) for _, g in below}) < 2
         callers = [self.analysis.location(c.seen_from or c.site).path for c, _ in below]
         return [
-            self._row(construction, own, counts=agree, callers=tuple(callers)),
-            *(self._row(c, g, counts=not agree) for c, g in below),
+            self._row(construction, own, counts=alike, callers=tuple(callers)),
+            *(self._row(c, g, counts=not alike) for c, g in below),
         ]
 
-    def _callers(
-        self,
-        construction: Construction,
-        helper: Declaration,
-        names: tuple[str, ...],
-        below: list[tuple[Construction, ConnectionGuards]],
-        visited: set[int],
-        level: int,
-    ) -> None:
-        if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
-            return
-        visited.add(id(helper.node))
-        for seen in self.analysis.from_callers(construction, helper, lib.GRPC, names):
-            guards = self._judge_construction(seen)
-            above: list[tuple[Construction, ConnectionGuards]] = []
-            if guards.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
-                self._callers(construction, seen.root, names, above, visited, level + 1)
-            below.extend(above or [(seen, guards)])
+    def _unless_set_elsewhere(
+        self, guards: ConnectionGuards, helper: Declaration, seen: list[Construction]
+    ) -> ConnectionGuards:
+        """What was judged of an object is not known once a function that was not seen sets what it reads."""
+        pair: list[Guard] = []
+        for found in (guards.unary, guards.stream):
+            place = self.analysis.settings_elsewhere(helper, seen, additions=found.guarded == "no")
+            if place is not None and found.guarded != "unknown":
+                because = "a field that it reads is set elsewhere as well"
+                found = Guard("unknown", because, ((place, "set here"),))
+            pair.append(found)
+        return ConnectionGuards(pair[0], pair[1])
 
     def _judge_construction(self, construction: Construction) -> ConnectionGuards:
         if construction.call is None:
@@ -214,7 +239,7 @@ class Connections:
             unknown = Guard("unknown", because, broken=bool(construction.failed))
             return ConnectionGuards(unknown, unknown)
         judged = [self.judge(construction.evaluator, c) for c in construction.calls or (construction.call,)]
-        return ConnectionGuards(all_of([g.unary for g in judged]), all_of([g.stream for g in judged]))
+        return _together(judged)
 
     def _row(
         self,

@@ -12,6 +12,7 @@ class Guard(Struct, frozen=True):
     """What stands between a caller and the wire.
 
     `guarded` is yes, no or unknown. The settings are None where they come from outside. `sites` prove it.
+    `mixed` is set where an alternative is better, or may be.
     `useless` marks a breaker that works but for its settings, with which it never opens or closes at once.
     """
 
@@ -25,6 +26,7 @@ class Guard(Struct, frozen=True):
     depends_on_caller: bool = False
     broken: bool = False
     useless: bool = False
+    mixed: bool = False
 
     @property
     def settings(self) -> tuple[int | None, float | None, int | None]:
@@ -36,7 +38,10 @@ def all_of(guards: list[Guard]) -> Guard:
     if not guards:
         return Guard("unknown", "nothing is known of it")
     worst = min(guards, key=rank)
-    if worst.guarded != "yes" or len(guards) == 1:
+    if worst.guarded != "yes":
+        mixed = any(g.guarded == "yes" or g.depends_on_caller or g.mixed for g in guards)
+        return replace(worst, mixed=True) if mixed else worst
+    if len(guards) == 1:
         return worst
     failures = {g.max_failures for g in guards}
     resets = {g.reset_timeout_s for g in guards}
@@ -49,9 +54,9 @@ def all_of(guards: list[Guard]) -> Guard:
     )
 
 
-def rank(guard: Guard) -> int:
+def rank(guard: Guard) -> tuple[int, bool]:
     """How good a guard is: no, unknown, yes."""
-    return {"no": 0, "unknown": 1, "yes": 2}[guard.guarded]
+    return {"no": 0, "unknown": 1, "yes": 2}[guard.guarded], guard.mixed
 
 
 def sites_of(v: Val, note: str = "the interceptor") -> tuple[tuple[Site, str], ...]:

@@ -414,8 +414,11 @@ def _computed(operands: int, function: Callable[..., Any], result: str) -> Model
 def _status_from_error(
     ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
 ) -> Iterable[Value] | None:
-    """status.FromError and status.Convert of an error that was made by status.Error."""
+    """status.FromError and status.Convert of an error that was made by status.Error, or of nil."""
     error = ev.force(args[0]) if args else ()
+    if len(error) == 1 and isinstance(error[0], Nil):
+        fine: tuple[Value, ...] = ((Const(0),), (Const(""),))
+        return [(Extern(STATUS, "New", fine, site=site),), (TRUE,)]
     if len(error) != 1 or not isinstance(error[0], Extern) or not error[0].args:
         return None
     if error[0].path == STATUS:
@@ -444,7 +447,9 @@ def _status_code(
     values = ev.force(args[0]) if args else ev.force(v.recv or ())
     out: Value = ()
     for value in values:
-        code = status_code(value)
+        code = (Const(0),) if isinstance(value, Nil) else status_code(value)
+        if code is None and isinstance(value, Extern) and value.path == "errors" and value.name == "New":
+            code = (Const(2),)
         if code is None:
             return None
         out = union(out, code)

@@ -74,6 +74,7 @@ class Recovery(msgspec.Struct, frozen=True):
 
     `recovers` is yes, no or unknown; `internal` says whether the client gets codes.Internal; `logs_stack` whether
     every recovering path sends a zerolog event with the stack. `because` explains `recovers`; `sites` prove it.
+    `mixed` is set where an alternative is better, or may be.
     """
 
     recovers: str
@@ -87,6 +88,7 @@ class Recovery(msgspec.Struct, frozen=True):
     log_sites: tuple[tuple[Site, str], ...] = ()
     depends_on_caller: bool = False
     broken: bool = False
+    mixed: bool = False
 
 
 class RecoveryQuestion:
@@ -115,6 +117,8 @@ class RecoveryQuestion:
             return self._extern(ev, v, kind, state)
         if isinstance(v, Nil):
             return Recovery("no", "the interceptor is nil")
+        if isinstance(v, Rest):
+            return self._judge(ev, v.source, kind, state)
         if isinstance(v, Input):
             return Recovery("unknown", f"{v.origin} decides it", _sites(v), depends_on_caller=True)
         reason = v.reason if isinstance(v, Unknown) else "it cannot be followed"
@@ -415,11 +419,13 @@ def all_of(outcomes: list[Recovery]) -> Recovery:
         log.log_sites,
         any(o.depends_on_caller for o in outcomes if o.recovers == worst.recovers),
         any(o.broken for o in outcomes),
+        worst.recovers != "yes"
+        and any(o.recovers == "yes" or o.depends_on_caller or o.mixed for o in outcomes),
     )
 
 
-def _rank(recovery: Recovery) -> int:
-    return {"no": 0, "unknown": 1, "yes": 2}[recovery.recovers]
+def _rank(recovery: Recovery) -> tuple[int, bool]:
+    return {"no": 0, "unknown": 1, "yes": 2}[recovery.recovers], recovery.mixed
 
 
 def _worst(values: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
+from zuno_audit.facts.go.perspectives import Perspectives
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.recovery import Recovery, RecoveryQuestion, all_of
 from zuno_audit.facts.go.values import Input, Site, Unknown
@@ -53,6 +54,9 @@ class _Question:
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
         self.recovery = RecoveryQuestion(analysis.types)
+        self.perspectives = Perspectives(
+            analysis, self._judge, _together, self._unless_set_elsewhere, self._is_left_out
+        )
         self.rows: list[Entity] = []
         self.problems: list[Problem] = []
 
@@ -84,13 +88,8 @@ class _Question:
     def _rows(self, construction: Construction, path: str, name: str) -> None:
         own = self._judge(construction)
         below: list[tuple[Construction, _Judgement]] = []
-        if own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
-            self._callers(construction, construction.root, path, name, below, set(), 0)
-        if not below and own.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
-            seen_there = self.analysis.from_mentions(construction, construction.root, path, (name,))
-            below = [(c, self._judge(c)) for c in seen_there if c.seen_from is not None]
-        if not below and own.depends_on_caller:
-            own = self._handed_over(construction, construction.root, own, path, name)
+        if own.depends_on_caller:
+            own, below = self.perspectives.of(construction, own, path, (name,))
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
         if not below and not own.depends_on_caller and _takes_options(construction):
@@ -101,30 +100,6 @@ class _Question:
         self._add(construction, own, users, counts=agree, callers=tuple(callers))
         for seen, judgement in below:
             self._add(seen, judgement, self._users(seen.root), counts=not agree)
-
-    def _handed_over(
-        self, construction: Construction, helper: Declaration, own: _Judgement, path: str, name: str
-    ) -> _Judgement:
-        """A construction in a function that nobody calls by name: a framework does."""
-        if self._is_left_out(helper.file.path):
-            return own
-        injected = [self._judge(c) for c in self.analysis.from_injection(construction, helper, path, (name,))]
-        if injected:
-            return _Judgement(all_of([j.unary for j in injected]), all_of([j.stream for j in injected]))
-        if not isinstance(helper.node, s.FuncDecl):
-            return own
-        seen = self.analysis.from_mentions(construction, helper, path, (name,))
-        judged = [self._judge(one) for one in seen]
-        if not judged or any(j.depends_on_caller for j in judged):
-            for above in (False, True):
-                seen = self.analysis.from_objects(construction, helper, path, (name,), above=above)
-                if seen:
-                    judged = [self._unless_set_elsewhere(self._judge(one), helper, seen) for one in seen]
-                if judged and not any(j.depends_on_caller for j in judged):
-                    break
-        if not judged:
-            return own
-        return _Judgement(all_of([j.unary for j in judged]), all_of([j.stream for j in judged]))
 
     def _unless_set_elsewhere(
         self, judgement: _Judgement, helper: Declaration, seen: list[Construction]
@@ -156,28 +131,6 @@ class _Question:
                 found.setdefault(site.root.file.path)
                 pending.append((site.root, level + 1))
         return tuple(found)
-
-    def _callers(
-        self,
-        construction: Construction,
-        helper: Declaration,
-        path: str,
-        name: str,
-        below: list[tuple[Construction, _Judgement]],
-        visited: set[int],
-        level: int,
-    ) -> None:
-        if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
-            return
-        visited.add(id(helper.node))
-        for seen in self.analysis.from_callers(construction, helper, path, (name,)):
-            judgement = self._judge(seen)
-            above: list[tuple[Construction, _Judgement]] = []
-            if judgement.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
-                self._callers(construction, seen.root, path, name, above, visited, level + 1)
-                if not above:
-                    judgement = self._handed_over(construction, seen.root, judgement, path, name)
-            below.extend(above or [(seen, judgement)])
 
     def _add(
         self,
@@ -280,10 +233,11 @@ class _Question:
             for options in option_lists(ev, call, 0)
             for one in installed(ev, options, kind)
         ]
-        if ev.undecided_inputs and len({r.recovers for r in paths}) > 1:
-            sites = next(r.sites for r in paths if r.recovers != "yes")
-            return Recovery("unknown", "what the caller gives decides it", sites, depends_on_caller=True)
-        return all_of(paths)
+        found = all_of(paths)
+        if ev.undecided_inputs and found.mixed:
+            because = "what the caller gives decides it"
+            return Recovery("unknown", because, found.sites, depends_on_caller=True)
+        return found
 
     def _path(self, ev: object, one: Installed, kind: str, state: object) -> Recovery:
         if one.conflict is not None:
@@ -301,6 +255,10 @@ class _Question:
             return Recovery("unknown", f"{origin} may add interceptors", depends_on_caller=True)
         reason = v.reason if isinstance(v, Unknown) else "an option that cannot be followed"
         return Recovery("unknown", reason, broken=one.is_broken)
+
+
+def _together(judgements: list[_Judgement]) -> _Judgement:
+    return _Judgement(all_of([j.unary for j in judgements]), all_of([j.stream for j in judgements]))
 
 
 def _takes_options(construction: Construction) -> bool:

@@ -54,12 +54,15 @@ class Assumed(Const):
 
 
 class Nil(Val):
-    """The nil of a pointer, interface, map, slice, channel or function type."""
+    """The nil of a pointer, interface, map, slice, channel or function type.
 
-    __slots__ = ()
+    `type` is the named type of the repository, if it is one whose methods can be called on nil slices and the like.
+    """
 
-    def __init__(self, site: Site | None = None) -> None:
-        self.site = site
+    __slots__ = ("type",)
+
+    def __init__(self, site: Site | None = None, type_: Type | None = None) -> None:
+        self.site, self.type = site, type_
 
     def __repr__(self) -> str:
         return "Nil"

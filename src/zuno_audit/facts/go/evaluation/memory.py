@@ -243,6 +243,8 @@ class Memory(Core):
                 return (Seq((), True, type_),)
             assert under.elem is not None
             return (Seq(tuple(self.zero(under.elem) for _ in range(under.size)), False, type_),)
+        if type_.kind == "named" and under.kind in ("slice", "map", "func"):
+            return (Nil(None, type_),)
         return NIL
 
     def is_nil(self, v: Val) -> bool | None:

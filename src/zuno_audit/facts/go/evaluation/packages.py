@@ -168,6 +168,11 @@ class Packages(Memory):
         text = self.program.repository.text(f"{package.folder}/{name}".lstrip("/"))
         return None if text is None else Const(text, None, Site(file, spec.start, spec.end))
 
+    def initial_value(self, declared: Declaration, name: str) -> Value:
+        """What a package-level variable has before anybody assigns it."""
+        assert isinstance(declared.node, s.ValueSpec)
+        return self._initial(declared.node, name, declared.file, declared.package)
+
     def _initial(self, spec: s.ValueSpec, name: str, file: GoFile, package: Package) -> Value:
         frame = Frame(Func(_empty_function(spec), file, package), None, None, None)
         scope = Scope(None, frame)

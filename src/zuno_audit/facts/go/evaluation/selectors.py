@@ -89,7 +89,7 @@ class Selectors(Packages):
         if isinstance(v, Extern):
             return (Extern(v.path, name, recv=(v,), site=site),)
         if isinstance(v, Nil):
-            return ()
+            return (v.type is not None and self._method(v.type, name, (v,), state, site)) or ()
         if isinstance(v, TypeValue):
             return self._method_expression(v, name, site)
         if isinstance(v, Opaque):
