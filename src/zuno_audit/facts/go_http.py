@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go_loops import Cell, Row, Tables
 from zuno_audit.facts.go_settings import GoSettings, go_settings
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
     Assign,
     BasicLit,
+    Binary,
     Call,
     CompositeLit,
     Expr,
@@ -88,7 +90,7 @@ class Route(Struct, frozen=True, eq=False):
     call: Call
     method: str
     path: str
-    handler: Expr
+    handler: Cell
     mux: Expr | None
     condition: If | None
 
@@ -99,6 +101,7 @@ class HttpServing:
     def __init__(self, code: GoCode, settings: GoSettings) -> None:
         self.code = code
         self.settings = settings
+        self.tables = Tables(code, self.nodes, self.calls_of)
         self._default: list[Serving] | None = None
         self._bodies: dict[tuple[str, int], list[Node]] = {}
 
@@ -136,25 +139,55 @@ class HttpServing:
         for node in self.nodes(function):
             if not isinstance(node, Call) or not isinstance(node.fun, Selector) or node.fun.sel not in VERBS:
                 continue
-            arguments = list(node.args)
-            method = VERBS[node.fun.sel]
-            if node.fun.sel in ("Method", "MethodFunc") and len(arguments) == 3:
-                method = self.constant(function.file, arguments.pop(0)) or ""
-            if node.fun.sel in ("Handler", "HandlerFunc") and len(arguments) == 1:
+            if node.fun.sel in ("Handler", "HandlerFunc") and len(node.args) == 1:
                 yield from self._gorilla(function, node)
                 continue
-            if len(arguments) < 2:
-                continue
-            path = self.constant(function.file, arguments[0])
-            if path is None and len(arguments) == 2 and node.fun.sel in ("Handle", "HandleFunc"):
-                if not _looks_like_router(node.fun.x):
-                    continue
-                path = self._computed(function, arguments[0])
-            elif path is None or not path.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ ").startswith("/"):
-                continue
-            if " " in path:
-                method, _, path = path.partition(" ")
-            yield self._route(function, node, method, path.strip(), arguments[-1], node.fun.x)
+            is_written = node.args and self.constant(function.file, node.args[0]) is not None
+            for row in (not is_written and self.tables.rows(function, node)) or [{}]:
+                route = self._added(function, node, row)
+                if route is not None:
+                    yield route
+
+    def _added(self, function: Function, node: Call, row: Row) -> Route | None:
+        """The route that a call adds in one round of the loops around it."""
+        assert isinstance(node.fun, Selector)
+        arguments = [self.tables.look_up(a, row) or Cell(a, function.file, function) for a in node.args]
+        method = VERBS[node.fun.sel]
+        if node.fun.sel in ("Method", "MethodFunc") and len(arguments) == 3:
+            method = self.text(arguments.pop(0), row) or ""
+        if len(arguments) < 2:
+            return None
+        path = self.text(arguments[0], row)
+        if path is None and len(arguments) == 2 and node.fun.sel in ("Handle", "HandleFunc"):
+            if not _looks_like_router(node.fun.x):
+                return None
+            path = self._computed(function, arguments[0].expr)
+        elif path is None or not path.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ ").startswith("/"):
+            return None
+        if " " in path:
+            method, _, path = path.partition(" ")
+        return self._route(
+            function, node, method, path.strip(), self._handler(arguments[-1], row), node.fun.x
+        )
+
+    def _handler(self, handler: Cell, row: Row) -> Cell:
+        """What a round of a loop gives of a handler that is wrapped on the spot, else the handler."""
+        for node in walk(handler.expr) if row else ():
+            found = self.tables.look_up(node, row) if isinstance(node, Ident | Selector | Index) else None
+            if found is not None and not isinstance(found.expr, BasicLit):
+                return found
+        return handler
+
+    def text(self, cell: Cell, row: Row) -> str | None:
+        """The text of an expression in a round of a loop, or None."""
+        expr = cell.expr
+        if isinstance(expr, Binary) and expr.op == "+":
+            parts = [self.text(Cell(x, cell.file, cell.function), row) for x in (expr.x, expr.y)]
+            return None if None in parts else "".join(part or "" for part in parts)
+        if isinstance(expr, Selector) and self.code.is_package(cell.file, expr.x, HTTP):
+            return expr.sel[6:].upper() if expr.sel.startswith("Method") else None
+        found = self.tables.look_up(expr, row)
+        return self.text(found, {}) if found is not None else self.constant(cell.file, expr)
 
     def _computed(self, function: Function, expression: Expr) -> str:
         """The path that a setting holds by default; empty when it cannot be known."""
@@ -185,20 +218,23 @@ class HttpServing:
             if inner.fun.sel == "Path" and inner.args:
                 path = self.constant(function.file, inner.args[0])
                 if path:
-                    yield self._route(function, node, "", path, node.args[0], inner.fun.x)
+                    yield self._route(
+                        function, node, "", path, Cell(node.args[0], function.file, function), inner.fun.x
+                    )
                 return
             inner = inner.fun.x
 
     def _route(
-        self, function: Function, call: Call, method: str, path: str, handler: Expr, mux: Expr
+        self, function: Function, call: Call, method: str, path: str, handler: Cell, mux: Expr
     ) -> Route:
         prefix, base = self.base(function, mux)
         full = (prefix.rstrip("/") + "/" + path.lstrip("/")).removesuffix("{$}")
         full = (full.rstrip("/") or "/") if path else ""
         default = self.code.is_package(function.file, base, HTTP)
-        return Route(
-            function, call, method, full, handler, None if default else base, self._condition(function, call)
-        )
+        condition = self._condition(function, call)
+        if condition is None and handler.function is not None:
+            condition = self._condition(handler.function, handler.expr)
+        return Route(function, call, method, full, handler, None if default else base, condition)
 
     def base(self, function: Function, mux: Expr) -> tuple[str, Expr]:
         """The router behind groups and sub-routers, and the path prefix they add."""
@@ -236,7 +272,7 @@ class HttpServing:
                     return node
         return None
 
-    def _condition(self, function: Function, call: Call) -> If | None:
+    def _condition(self, function: Function, call: Node) -> If | None:
         """The innermost `if` around a call that does not just handle an error."""
         best: If | None = None
         for node in self.nodes(function):

@@ -89,7 +89,7 @@ def _rows(
     here = file.location(route.call.start, route.call.end, f"{route.method} {route.path}".strip())
     reached = code.mains_reaching(file, route.call.start)
     found = serving.servings(route) if reached else []
-    kind = handlers.kind(file, route.handler, route.function)
+    kind = handlers.kind(route.handler.file, route.handler.expr, route.handler.function)
     for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
         mine = [s for s in found if binary in code.mains_reaching(s.function.file, s.node.start)]
         ports = _ports(store, binary, mine)
@@ -99,7 +99,7 @@ def _rows(
             "kind": Answer(kind, proof=(here,)),
             "binary": Answer(binary),
             "served": _served(route, binary, binary in reached, mine, serving.is_left_unserved(route), here),
-            "status_ok": handlers.status(file, route.handler, route.function),
+            "status_ok": handlers.status(route.handler.file, route.handler.expr, route.handler.function),
             "conditional": _conditional(file, route),
             "ports": ports,
             "published": _published(store, binary, mine, ports),
@@ -241,7 +241,7 @@ class _Handlers:
                             yield function, kind
                             break
 
-    def kind(self, file: GoFile, handler: Expr, function: Function) -> str:
+    def kind(self, file: GoFile, handler: Expr, function: Function | None) -> str:
         """prometheus, playground or other; local variables and helper functions are looked into."""
         seen: set[str] = set()
         todo: list[Node] = [handler]
@@ -250,7 +250,7 @@ class _Handlers:
                 found = self._own_kind(file, node)
                 if found:
                     return found
-                if isinstance(node, Ident) and node.name not in seen:
+                if isinstance(node, Ident) and node.name not in seen and function is not None:
                     seen.add(node.name)
                     todo += self._assigned(function, node.name)
         return "other"
@@ -274,7 +274,7 @@ class _Handlers:
             if isinstance(target, Ident) and target.name == name
         ]
 
-    def status(self, file: GoFile, handler: Expr, function: Function) -> Answer:
+    def status(self, file: GoFile, handler: Expr, function: Function | None) -> Answer:
         """Whether the handler answers 200 when nothing is wrong."""
         body = self._body(file, handler)
         if body is None:

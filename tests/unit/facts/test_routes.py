@@ -288,3 +288,79 @@ def test_log_shippers(tmp_path: Path) -> None:
     files = {"docker-compose.yml": compose, "infra/filebeat.yml": "x: 1\n"}
     rows = log_shipper_table(store_of(tmp_path, files)).rows
     assert [values(r, "name", "how") for r in rows] == [("promtail", "compose"), ("filebeat.yml", "config")]
+
+
+SERVED = 'http.ListenAndServe(":80", mux)'
+TABLE = 'map[string]http.Handler{"/metrics": promhttp.Handler(), "/ok": http.HandlerFunc(ok)}'
+TYPED = "type route struct { path string; handler http.Handler }\n"
+ENTRIES = '{"/metrics", promhttp.Handler()}, {handler: http.HandlerFunc(ok), path: "/ok"}'
+
+
+@pytest.mark.parametrize(
+    ("loop", "more"),
+    [
+        (f"for p, h := range {TABLE} {{ mux.Handle(p, h) }}", ""),
+        (f"table := {TABLE}\n\tfor p, h := range table {{ mux.Handle(p, logged(h)) }}", ""),
+        ("for p, h := range table { mux.Handle(p, h) }", f"var table = {TABLE}"),
+        ("for p := range table { mux.Handle(p, table[p]) }", f"var table = {TABLE}"),
+        (
+            "for p, h := range table() { mux.Handle(p, h) }",
+            f"func table() map[string]http.Handler {{ return {TABLE} }}",
+        ),
+        (f"for _, r := range []route{{ {ENTRIES} }} {{ mux.Handle(r.path, r.handler) }}", TYPED),
+        (
+            f"rs := []route{{ {ENTRIES} }}\n\tfor i := range rs {{ mux.Handle(rs[i].path, rs[i].handler) }}",
+            TYPED,
+        ),
+        (
+            'rs := []*route{{"/metrics", promhttp.Handler()}}\n\trs = append(rs, &route{"/ok", http.HandlerFunc(ok)})\n'
+            "\tfor _, r := range rs { mux.Handle(r.path, r.handler) }",
+            TYPED,
+        ),
+        (
+            'rs := map[string]http.Handler{}\n\trs["/metrics"] = promhttp.Handler()\n'
+            '\trs["/ok"] = http.HandlerFunc(ok)\n\tfor p, h := range rs { mux.Handle(p, h) }',
+            "",
+        ),
+        (
+            f"mount(mux, []route{{ {ENTRIES} }})",
+            TYPED + "func mount(m *http.ServeMux, rs []route) "
+            '{ for _, r := range rs { m.Handle(http.MethodGet+" "+r.path, r.handler) } }',
+        ),
+    ],
+)
+def test_routes_in_a_table_are_routes(loop: str, more: str, tmp_path: Path) -> None:
+    rows = routes(
+        tmp_path, f"{more}\nfunc main() {{\n\tmux := http.NewServeMux()\n\t{loop}\n\t{SERVED}\n}}\n"
+    )
+    found = sorted(values(row, "route", "kind", "served") for row in rows)
+    assert found == [("/metrics", "prometheus", "yes"), ("/ok", "other", "yes")]
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        'for p, h := range map[string]http.Handler{"/ok": http.HandlerFunc(ok)} { mux.Handle(p, h) }',
+        'for p, h := range map[string]http.Handler{"/metrics": http.HandlerFunc(ok)} { mux.Handle(p, h) }',
+        f"for p, h := range {TABLE} {{ other.Handle(p, h) }}",
+        f"for p, h := range {TABLE} {{ _, _ = p, h }}",
+        "for p, h := range elsewhere.Table() { mux.Handle(p, h) }",
+    ],
+)
+def test_a_table_without_the_route_or_for_another_router_serves_no_metrics(loop: str, tmp_path: Path) -> None:
+    main = (
+        f"func main() {{\n\tmux, other := http.NewServeMux(), http.NewServeMux()\n\t{loop}\n\t{SERVED}\n}}\n"
+    )
+    found = [values(row, "route", "kind", "served") for row in routes(tmp_path, main)]
+    assert ("/metrics", "prometheus", "yes") not in found
+
+
+def test_a_route_of_a_table_that_a_setting_adds_is_conditional(tmp_path: Path) -> None:
+    main = (
+        f"{TYPED}func main() {{\n\tmux := http.NewServeMux()\n"
+        '\trs := []route{{"/ok", http.HandlerFunc(ok)}}\n'
+        '\tif os.Getenv("X") != "" { rs = append(rs, route{"/metrics", promhttp.Handler()}) }\n'
+        f"\tfor _, r := range rs {{ mux.Handle(r.path, r.handler) }}\n\t{SERVED}\n}}\n"
+    )
+    found = {row.get("route").value: row.get("conditional").value for row in routes(tmp_path, main)}
+    assert found == {"/ok": "no", "/metrics": "yes"}

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.registries import PROMETHEUS, Registerer
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type
     from zuno_audit.model.location import Location
 
-PROMETHEUS = "github.com/prometheus/client_golang/prometheus"
 REGISTERS = frozenset(("Register", "MustRegister"))
-DEFAULT = "default"
 MAX_NODES = 400
 VALUE_KINDS = {"CounterValue": "counter", "GaugeValue": "gauge", "UntypedValue": "untyped"}
 _CONST_METRICS = frozenset(
@@ -40,13 +39,13 @@ _CONST_METRICS = frozenset(
 
 
 class Registration(Struct, frozen=True):
-    """Whether a metric is registered. `registry` is "default", the text of another one, or "" if not known.
+    """Whether a metric is registered, and with what: all registrations that can run.
 
     `kind` is the type that constant metrics of a description are given, where there is but one.
     """
 
     answer: str
-    registry: str = ""
+    registerers: tuple[Registerer, ...] = ()
     place: Location | None = None
     why: str = ""
     kind: str = ""
@@ -80,9 +79,9 @@ class Collectors:
     @staticmethod
     def _verdict(trail: _Trail) -> Registration:
         for answer in (YES, UNKNOWN):
-            for found in trail.found:
-                if found.answer == answer:
-                    return found
+            alike = [found for found in trail.found if found.answer == answer]
+            if alike:
+                return replace(alike[0], registerers=tuple(r for found in alike for r in found.registerers))
         if trail.escapes or len(trail.seen) > MAX_NODES:
             return Registration(UNKNOWN, why="it is handed to code that is not followed")
         if trail.found:
@@ -166,7 +165,7 @@ class Collectors:
         elif isinstance(root.node, s.FuncDecl) and root.node.name in ("Collect", "Describe"):
             self._into_literal(root, call, node, trail)
             self._collector_of(root, trail)
-        elif self._path(call.fun, root) != PROMETHEUS and not self._is_harmless(name):
+        elif self.package_path(call.fun, root) != PROMETHEUS and not self._is_harmless(name):
             trail.escapes = True
 
     def _into_literal(self, root: Declaration, call: s.Call, node: s.Node, trail: _Trail) -> None:
@@ -188,12 +187,13 @@ class Collectors:
     def _is_conversion(self, call: s.Call, root: Declaration) -> bool:
         return (
             isinstance(call.fun, s.Selector)
-            and self._path(call.fun, root) == PROMETHEUS
+            and self.package_path(call.fun, root) == PROMETHEUS
             and called_name(call)
             in ("Collector", "Metric", "Gauge", "Counter", "Observer", "Histogram", "Summary")
         )
 
-    def _path(self, fun: s.Expr, root: Declaration) -> str:
+    def package_path(self, fun: s.Expr, root: Declaration) -> str:
+        """The import path of the package whose member an expression is, or nothing."""
         if (
             isinstance(fun, s.Selector)
             and isinstance(fun.x, s.Ident)
@@ -205,40 +205,13 @@ class Collectors:
     def _registered(self, root: Declaration, call: s.Call, trail: _Trail) -> None:
         place = root.file.location(call.start, call.end, "is registered here")
         answer = self.reachable.can_run(root.file.path, call.start)
-        trail.found.append(Registration(answer, self.registry(call.fun, root), place))
+        trail.found.append(Registration(answer, (self._registerer(call.fun, root),), place))
 
-    def registry(self, fun: s.Expr, root: Declaration) -> str:
-        """The registry whose method is called: "default" for the package's own, else its name in the code."""
-        if isinstance(fun, s.Selector):
-            if self._path(fun, root) == PROMETHEUS:
-                return DEFAULT
-            return self.registry_name(fun.x, root)
-        return ""
-
-    def registry_name(self, expr: s.Expr, root: Declaration, depth: int = 0) -> str:
-        """A name for the registry that an expression gives; empty when only a caller knows."""
-        match expr:
-            case s.Selector(sel="DefaultRegisterer" | "DefaultGatherer"):
-                return DEFAULT if self._path(expr, root) == PROMETHEUS else ""
-            case s.Selector(sel=sel):
-                return f"field {sel}"
-            case s.Call() if called_name(expr).startswith("WrapRegisterer") and expr.args:
-                return self.registry_name(expr.args[-1], root, depth + 1)
-            case s.Call() if called_name(expr) in ("NewRegistry", "NewPedanticRegistry"):
-                return f"{root.file.path}:{expr.start}"
-            case s.Ident(name=name):
-                variable = self.texts.bindings(root).variable(name, expr.start)
-                if variable is None:
-                    declared = self.texts.named_constant(expr, root)
-                    return (
-                        self.registry_name(declared, root, depth + 1)
-                        if declared is not None and depth < 4
-                        else name
-                    )
-                only = variable.sources[0]
-                if only.kind in ("value", "result") and only.expr is not None and depth < 4:
-                    return self.registry_name(only.expr, root, depth + 1)
-        return ""
+    def _registerer(self, fun: s.Expr, root: Declaration) -> Registerer:
+        """The registry whose method is called."""
+        if isinstance(fun, s.Selector) and self.package_path(fun, root) != PROMETHEUS:
+            return Registerer(fun.x, root)
+        return Registerer()
 
     def _argument(self, callee: Declaration, call: s.Call, node: s.Node, trail: _Trail) -> None:
         """The value is an argument of a function of the repository: its parameter holds it."""
@@ -337,7 +310,7 @@ class Collectors:
                         if (
                             isinstance(node, s.Selector)
                             and node.sel == name
-                            and self._path(node, other) == package.path
+                            and self.package_path(node, other) == package.path
                         ):
                             self._value(other, node, trail)
 
@@ -353,7 +326,11 @@ class Collectors:
         for path in dict.fromkeys(paths):
             for other in self.roots(path, b"." + name.encode()):
                 for node in s.walk(other.node):
-                    if isinstance(node, s.Selector) and node.sel == name and not self._path(node, other):
+                    if (
+                        isinstance(node, s.Selector)
+                        and node.sel == name
+                        and not self.package_path(node, other)
+                    ):
                         self._value(other, node, trail)
 
     def _type(self, type_: Type, trail: _Trail) -> None:

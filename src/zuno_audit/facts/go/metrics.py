@@ -15,17 +15,18 @@ import msgspec
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name
-from zuno_audit.facts.go.collectors import (
-    DEFAULT,
-    PROMETHEUS,
-    VALUE_KINDS,
-    Collectors,
-    Registration,
-    callers_of,
-)
+from zuno_audit.facts.go.collectors import VALUE_KINDS, Collectors, Registration, callers_of
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
+from zuno_audit.facts.go.registries import (
+    PROMETHEUS,
+    Registerer,
+    Registries,
+    RegistryFlow,
+    are_exported,
+    every,
+)
 from zuno_audit.facts.go.search import CallSite
 from zuno_audit.facts.go.texts import Hole, Template, Texts
 from zuno_audit.facts.go.values import Const, Extern, Func, Seq, State, Struct, Value
@@ -43,6 +44,8 @@ MAX_LEVELS = 3  # functions between a construction and the call that knows its n
 MAX_CALLERS = 60
 _KINDS = ("Counter", "Gauge", "Histogram", "Summary", "Untyped")
 _CONSTRUCTORS = {f"New{kind}{suffix}": kind.lower() for kind in _KINDS for suffix in ("", "Vec", "Func")}
+_HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional")
+_NOTHING = s.BadNode(0, 0)
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _SEPARATOR = "\x00"
 
@@ -109,7 +112,7 @@ def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
     registration = metric.registration
     proof = (metric.location, *((registration.place,) if registration.place is not None else ()))
     serving = store.get(_serving)
-    answers = {binary: serving.serves(binary, registration.registry) for binary in metric.binaries}
+    answers = {binary: serving.serves(binary, registration.registerers) for binary in metric.binaries}
     served_by: tuple[str, ...] | None = tuple(b for b, answer in answers.items() if answer == YES)
     if not served_by and UNKNOWN in answers.values():
         served_by = None
@@ -157,30 +160,33 @@ class _Serving:
                 binary, served = str(row.fields["binary"].value), str(row.fields["served"].value)
                 if self.by_binary.get(binary) != YES:
                     self.by_binary[binary] = served
-        self.registries: dict[str, set[str]] = {}
-        if self.by_binary:
-            self._find_registries(store)
-
-    def _find_registries(self, store: FactStore) -> None:
-        asked, reachable = store.get(analysis), store.get(reach)
-        collectors = Collectors(asked, Texts(asked.program), reachable)
-        for site in asked.search.calls_to(PROMHTTP, "Handler", "HandlerFor", "HandlerForTransactional"):
+        asked, texts, reachable = store.get(analysis), Texts(store.get(analysis).program), store.get(reach)
+        self.flow = RegistryFlow(asked, texts, reachable, Collectors(asked, texts, reachable))
+        self.handlers: dict[str, list[Registerer]] = {}
+        for site in asked.search.calls_to(PROMHTTP, *_HANDLERS) if self.by_binary else ():
             assert isinstance(site.call, s.Call)
-            name = DEFAULT
+            given = Registerer()
             if called_name(site.call) != "Handler":
-                name = collectors.registry_name(site.call.args[0], site.root) if site.call.args else ""
+                given = Registerer(site.call.args[0] if site.call.args else _NOTHING, site.root)
             for binary in reachable.binaries(site.root.file.path, site.call.start):
-                self.registries.setdefault(binary, set()).add(name)
+                self.handlers.setdefault(binary, []).append(given)
+        self._exported: dict[str, Registries] = {}
 
-    def serves(self, binary: str, registry: str) -> str:
-        """Whether a binary serves the metrics of a registry."""
+    def serves(self, binary: str, registerers: tuple[Registerer, ...]) -> str:
+        """Whether a binary serves the metrics that are registered so."""
         served = self.by_binary.get(binary, NO)
-        exported = self.registries.get(binary, set())
-        if served != YES or registry in exported:
+        if served == NO or not self.handlers.get(binary):
+            return NO
+        answers = {are_exported(self.flow.of(r, binary), self._exports(binary)) for r in registerers}
+        if True in answers:
             return served
-        if registry and exported and "" not in exported and (registry == DEFAULT or exported == {DEFAULT}):
-            return NO  # one of the two is the default registry, the other is not
-        return UNKNOWN if exported else NO
+        return UNKNOWN if None in answers or not answers else NO
+
+    def _exports(self, binary: str) -> Registries:
+        """The registries that the handlers of a binary export."""
+        if binary not in self._exported:
+            self._exported[binary] = every(self.flow.of(h, binary) for h in self.handlers[binary])
+        return self._exported[binary]
 
 
 def _serving(store: FactStore) -> _Serving:
@@ -296,7 +302,9 @@ class _Finder:
         else:
             found = self._automatic(root, call, maker[1], chain)
         if found.answer == YES and UNKNOWN in answers:
-            return Registration(UNKNOWN, found.registry, found.place, "it is not known whether the code runs")
+            return Registration(
+                UNKNOWN, found.registerers, found.place, "it is not known whether the code runs"
+            )
         return found
 
     def _automatic(
@@ -304,31 +312,24 @@ class _Finder:
     ) -> Registration:
         place = root.file.location(call.start, call.end, "promauto registers it")
         if registerer is None:
-            return Registration(YES, DEFAULT, place)
-        if isinstance(registerer, s.BadNode):
-            return Registration(YES, "", place)
+            return Registration(YES, (Registerer(),), place)
         try:
             seen = self._through(_Seen(registerer, root, chain))
         except _NeedsCallerError:
             return self._by_callers(root, registerer, place)
         if isinstance(seen.expr, s.Ident) and seen.expr.name == "nil":
             return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
-        return Registration(YES, self.collectors.registry_name(seen.expr, seen.root), place)
+        return Registration(YES, (Registerer(seen.expr, seen.root),), place)
 
     def _by_callers(self, root: Declaration, registerer: s.Expr, place: Location) -> Registration:
         """Only the callers know the registerer: when every one of them that can run gives nil, it is not."""
-        known: list[_Seen] = []
-        for site in callers_of(self.asked, root)[:MAX_CALLERS]:
-            if self.reachable.can_run(site.root.file.path, site.call.start) == NO:
-                continue
-            try:
-                known.append(self._through(_Seen(registerer, root, (site,))))
-            except _NeedsCallerError:
-                return Registration(YES, "", place)
-        if known and all(isinstance(k.expr, s.Ident) and k.expr.name == "nil" for k in known):
+        flow, found = RegistryFlow(self.asked, self.texts, self.reachable, self.collectors), []
+        given = Registerer(registerer, root)
+        for binary in self.reachable.binaries(root.file.path, registerer.start):
+            found.append(flow.of(given, binary))
+        if found and not any(registries.may for registries in found):
             return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
-        names = {self.collectors.registry_name(k.expr, k.root) for k in known}
-        return Registration(YES, names.pop() if len(names) == 1 else "", place)
+        return Registration(YES, (given,), place)
 
     def _prefix(
         self, root: Declaration, maker: tuple[str, s.Expr | None], chain: tuple[CallSite, ...]

@@ -48,6 +48,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(r"^(?:AWS|GCP|AZURE|GOOGLE|GITHUB|STRIPE|S3|MINIO|TWILIO)_", re.IGNORECASE)
+FILLING = "k"  # what the values that are tried are made of
 LONG = 128
 LENGTHS = (31, 15, 7, 1)  # tried in this order until one is accepted; 31: a byte less than a 256-bit key
 MAX_ROWS = 24
@@ -69,7 +70,9 @@ def secret_guard_table(store: FactStore) -> Table:
             groups.setdefault((read.name, binary), []).append(read)
     trials: dict[str, _Trial] = {}
     for name, binary in sorted(groups)[:MAX_ROWS]:
-        trials.setdefault(binary, _Trial(asked, binary)).names.append(name)
+        trial = trials.setdefault(binary, _Trial(asked, binary))
+        trial.names.append(name)
+        trial.reads += groups[name, binary]
     rows = [
         _row(trials[binary], name, binary, groups[name, binary]) for name, binary in sorted(groups)[:MAX_ROWS]
     ]
@@ -132,9 +135,8 @@ class _Planted(Const):
 
 
 class _Tracking(Evaluator):
-    """Never puts off a call that carries the planted value."""
+    """Never puts off a call that carries the planted value, a part of it or the name of the variable."""
 
-    planted: str | None = ""
     names: frozenset[str] = frozenset()
 
     def _may_postpone(self, func: Func, args: list[Value], state: State) -> bool:
@@ -150,7 +152,7 @@ class _Tracking(Evaluator):
         if isinstance(v, _Planted):
             return True
         if isinstance(v, Const):
-            return isinstance(v.value, str) and (v.value == (self.planted or "") or v.value in self.names)
+            return isinstance(v.value, str) and (not v.value.strip(FILLING) or v.value in self.names)
         if depth > 4:
             return False
         if isinstance(v, Struct):
@@ -177,6 +179,7 @@ class _Trial:
     def __init__(self, asked: Analysis, binary: str) -> None:
         self.asked = asked
         self.names: list[str] = []
+        self.reads: list[EnvRead] = []
         package = asked.program.package_in(binary)
         self.main: Declaration | None = package.declaration("main") if package is not None else None
         self.start = None
@@ -198,7 +201,7 @@ class _Trial:
         if missing == UNKNOWN:
             return None
         for length in LENGTHS if missing == YES else ():
-            answer = self._refuses(frozenset({name}), "k" * length)
+            answer = self._refuses(frozenset({name}), FILLING * length)
             if answer == UNKNOWN:
                 return None
             if answer == YES:
@@ -245,11 +248,11 @@ class _Trial:
         """The functions between main and the reads: they are never put off."""
         found: set[int] = set()
         todo = []
-        for literal in (name.encode() for name in self.names):
-            for path in self.asked.search.files_with(literal):
-                package, file = self.asked.program.package_of(path), self.asked.program.file(path)
-                if package is not None and file is not None and path in package.files:
-                    todo += [Declaration(package, file, node) for node in file.functions_with(literal)]
+        for path, line in sorted({(r.location.path, r.location.line) for r in self.reads}):
+            package, file = self.asked.program.package_of(path), self.asked.program.file(path)
+            if package is not None and file is not None:
+                around = (file.function_at(match.end()) for match in _lines(file.data, line))
+                todo += [Declaration(package, file, node) for node in around if node is not None]
         while todo and len(found) < 200:
             declared = todo.pop()
             if id(declared.node) not in found:
@@ -270,9 +273,9 @@ class _Trial:
     def _start(self, names: frozenset[str], value: str | None) -> _Course:
         assert self.main is not None
         ev = _Tracking(self.asked.program, self.asked.types, self.asked.effects, limits=Limits(steps=_STEPS))
-        ev.planted, ev.names = value, frozenset(self.names)
+        ev.names = frozenset(self.names)
         ev.eager.update(self._followed)
-        values = {name: value if name in names else "k" * LONG for name in self.names}
+        values = {name: value if name in names else FILLING * LONG for name in self.names}
         asked: set[str] = set()
         ev.models = {**MODELS, **_environment(values, asked)}
         sites: dict[tuple[str, int], None] = {}

@@ -295,3 +295,67 @@ class TestServed:
     def test_not_registered(self, tmp_path: Path) -> None:
         body = f"var x = prometheus.NewCounter({OPTS})\nfunc main() {{ x.Inc(); {self.SERVE} }}"
         assert self.served(tmp_path, body) == [("no", "no", ())]
+
+    @pytest.mark.parametrize(
+        ("code", "served"),
+        [
+            ("New(prometheus.DefaultRegisterer); SERVE", "yes"),
+            ("New(prometheus.NewRegistry()); SERVE", "no"),
+            ("r := prometheus.NewRegistry(); New(r); Serve(r)", "yes"),
+            ("r := prometheus.NewRegistry(); New(r); Serve(prometheus.NewRegistry())", "no"),
+            ("New(own); Serve(own)", "yes"),
+            ("New(own); Serve(other())", "no"),
+            ("New(other()); Serve(prometheus.Gatherers{prometheus.DefaultGatherer, other()})", "yes"),
+            ("a := app{reg: own}; New(a.reg); Serve(own)", "yes"),
+            ("a := app{reg: own}; a.serve(); New(a.reg)", "yes"),
+            ("a := app{reg: own}; a.serve(); New(prometheus.DefaultRegisterer)", "no"),
+            ("r := own; if port != nil { r = other() }; New(r); Serve(own)", "unknown"),
+            ("r := own; if port != nil { r = other() }; New(r); SERVE", "no"),
+            ("New(prometheus.WrapRegistererWith(nil, own)); Serve(own)", "yes"),
+            ("New(flag.Registry()); Serve(own)", "unknown"),
+            ("New(nil); SERVE", "no"),
+        ],
+    )
+    def test_a_registry_is_followed_to_its_handler(self, code: str, served: str, tmp_path: Path) -> None:
+        body = f"""
+            var own, shared, port = prometheus.NewRegistry(), prometheus.NewRegistry(), flag.Args()
+
+            type app struct {{ reg *prometheus.Registry }}
+
+            func (a app) serve() {{ Serve(a.reg) }}
+
+            func other() *prometheus.Registry {{ return shared }}
+
+            func New(r prometheus.Registerer) {{
+                c := prometheus.NewCounter({OPTS})
+                r.MustRegister(c)
+            }}
+
+            func Serve(g prometheus.Gatherer) {{
+                http.Handle("/metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{{}}))
+                http.ListenAndServe(":8080", nil)
+            }}
+
+            func main() {{ {code.replace("SERVE", self.SERVE)} }}
+        """
+        assert [row[1] for row in self.served(tmp_path, body)] == [served]
+
+    def test_each_binary_has_its_own_registry(self, tmp_path: Path) -> None:
+        meters = (
+            'package meters\n\nimport "github.com/prometheus/client_golang/prometheus"\n\n'
+            f"func New(r prometheus.Registerer) {{ r.MustRegister(prometheus.NewCounter({OPTS})) }}\n"
+        )
+        program = (
+            'package main\n\nimport (\n"net/http"\n"example.com/app/meters"\n'
+            '"github.com/prometheus/client_golang/prometheus"\n'
+            '"github.com/prometheus/client_golang/prometheus/promhttp"\n)\n\n'
+            f"func main() {{ meters.New(REGISTRY); {self.SERVE} }}\n"
+        )
+        files = {
+            "go.mod": "module example.com/app\n\ngo 1.25\n",
+            "meters/meters.go": meters,
+            "a/main.go": program.replace("REGISTRY", "prometheus.DefaultRegisterer"),
+            "b/main.go": program.replace("REGISTRY", "prometheus.NewRegistry()"),
+        }
+        (row,) = metric_table(store_of(tmp_path, files)).rows
+        assert (row.get("binaries").value, row.get("served_by").value) == (("a", "b"), ("a",))

@@ -212,3 +212,74 @@ def test_code_that_a_framework_calls_is_open(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["PORT", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET_FILE", "TOKEN_ID"])
 def test_other_variables_have_no_row(tmp_path: Path, name: str) -> None:
     assert guards(tmp_path, main(f'http.Handle(os.Getenv("{name}"), nil)')) == []
+
+
+LOADER = """
+const (
+	access    = "JWT_SECRET"
+	refresh   = "REFRESH_" + "SECRET"
+	minimum   = 32
+)
+
+func required(name string) (string, error) {
+	value := os.Getenv(name)
+	if value == "" {
+		return "", fmt.Errorf("%s is not set", name)
+	}
+	return value, nil
+}
+
+func secret(name string) ([]byte, error) {
+	value, err := required(name)
+	if err != nil {
+		return nil, err
+	}
+	key := []byte(value)
+	if err := strong(key); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return key, nil
+}
+
+func strong(key []byte) error {
+	if size := len(key); minimum > size {
+		return errors.New("short")
+	}
+	return nil
+}
+
+func load() (a, b []byte, err error) {
+	if a, err = secret(access); err != nil {
+		return nil, nil, err
+	}
+	if b, err = secret(refresh); err != nil {
+		return nil, nil, err
+	}
+	return a, b, nil
+}
+""" + main("a, b, err := load()\n\tif err != nil { log.Fatal(err) }\n\thttp.Handle(string(a)+string(b), nil)")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "minimums"),
+    [
+        ("", "", (32, 32)),
+        ("minimum > size", "minimum > 8*size", (2, 2)),
+        ("minimum > size", "size == 0 && minimum > 0", (0, 0)),
+        ('return errors.New("short")', 'log.Print("short")', (0, 0)),
+        (
+            "if err := strong(key); err != nil {",
+            "if err := strong(key); err != nil && name == access {",
+            (32, 0),
+        ),
+        ("if err := strong(key); err != nil {", "if err := strong([]byte(name)); err == nil {", (0, 0)),
+    ],
+)
+def test_a_check_in_a_helper_and_composed_names(
+    old: str, new: str, minimums: tuple[int, int], tmp_path: Path
+) -> None:
+    found = {
+        row.get("name").value: row.get("minimum_length").value
+        for row in guards(tmp_path, LOADER.replace(old, new))
+    }
+    assert found == dict(zip(("JWT_SECRET", "REFRESH_SECRET"), minimums, strict=True))

@@ -1,0 +1,254 @@
+"""Which Prometheus registry an expression is: followed through variables, parameters, fields, results and
+packages to where registries are made.
+
+A registry is named by the place of its `NewRegistry`, the package's own is `DEFAULT`. Parameters are what the
+callers give, those of one binary where the question is about one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from zuno_audit.facts.go.bindings import Source, called_name
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.static_types import callee_of, static_type
+from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import NO
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.analysis import Analysis
+    from zuno_audit.facts.go.collectors import Collectors
+    from zuno_audit.facts.go.reach import Reach
+    from zuno_audit.facts.go.texts import Texts
+    from zuno_audit.facts.go.types import Type
+
+PROMETHEUS = "github.com/prometheus/client_golang/prometheus"
+DEFAULT = "default"
+MAX_DEPTH = 10
+MAX_CALLERS = 20
+MAX_SOURCES = 12
+_MAKES = frozenset(("NewRegistry", "NewPedanticRegistry"))
+_PASSES_LAST = ("WrapRegisterer", "WrapCollector", "ToTransactionalGatherer", "Registerer", "Gatherer")
+_NOT_KNOWN = ""
+
+
+class Registerer(Struct, frozen=True, eq=False):
+    """An expression that gives a registry, inside a declaration; without one the package's own."""
+
+    expr: s.Expr | None = None
+    root: Declaration | None = None
+
+
+class Registries(Struct, frozen=True):
+    """The registries that a value stands for. `may` holds the empty text when there can be others.
+
+    `must` are those that it stands for on every path.
+    """
+
+    must: frozenset[str]
+    may: frozenset[str]
+
+
+UNKNOWN_REGISTRY = Registries(frozenset(), frozenset((_NOT_KNOWN,)))
+NONE = Registries(frozenset(), frozenset())
+
+
+def only(name: str) -> Registries:
+    """One registry and no other."""
+    return Registries(frozenset((name,)), frozenset((name,)))
+
+
+def either(found: Iterable[Registries]) -> Registries:
+    """One of these, whichever path is taken."""
+    all_of = tuple(found)
+    if not all_of:
+        return UNKNOWN_REGISTRY
+    must = frozenset.intersection(*(f.must for f in all_of))
+    return Registries(must, frozenset().union(*(f.may for f in all_of)))
+
+
+def every(found: Iterable[Registries]) -> Registries:
+    """All of these at once."""
+    all_of = tuple(found)
+    return Registries(
+        frozenset().union(*(f.must for f in all_of)), frozenset().union(*(f.may for f in all_of))
+    )
+
+
+def are_exported(registered: Registries, exported: Registries) -> bool | None:
+    """Whether what is registered with one of `registered` is seen by who looks at `exported`."""
+    if registered.must & exported.must:
+        return True
+    if registered.may and _NOT_KNOWN not in registered.may and registered.may <= exported.must:
+        return True
+    if registered.may & exported.may or _NOT_KNOWN in registered.may | exported.may:
+        return None
+    return False
+
+
+class RegistryFlow:
+    """Follows registries in one program."""
+
+    def __init__(self, asked: Analysis, texts: Texts, reachable: Reach, collectors: Collectors) -> None:
+        self.asked, self.texts, self.reachable, self.collectors = asked, texts, reachable, collectors
+        self.program, self.types = asked.program, asked.types
+
+    def of(self, registerer: Registerer, binary: str) -> Registries:
+        """The registries of an expression as the code of a binary runs it."""
+        if registerer.expr is None or registerer.root is None:
+            return only(DEFAULT)
+        return self._expression(registerer.expr, registerer.root, binary, 0)
+
+    def _expression(self, expr: s.Expr, root: Declaration, binary: str, depth: int) -> Registries:
+        if depth > MAX_DEPTH:
+            return UNKNOWN_REGISTRY
+        match expr:
+            case s.Unary(op="&", x=x) | s.Star(x=x) | s.TypeAssert(x=x):
+                return self._expression(x, root, binary, depth)
+            case s.CompositeLit(elements=elements):
+                return every(self._expression(value, root, binary, depth + 1) for _, value in elements)
+            case s.Ident(name="nil"):
+                return NONE
+            case s.Ident():
+                return self._name(expr, root, binary, depth)
+            case s.Selector():
+                return self._selector(expr, root, binary, depth)
+            case s.Call():
+                return self._call(expr, root, binary, depth)
+        return UNKNOWN_REGISTRY
+
+    def _name(self, expr: s.Ident, root: Declaration, binary: str, depth: int) -> Registries:
+        variable = self.texts.bindings(root).variable(expr.name, expr.start)
+        if variable is None:
+            return self._global(root.package.declaration(expr.name), expr.name, binary, depth)
+        sources = [x for x in variable.sources if x.kind not in ("zero", "address")]
+        if not sources or len(sources) > MAX_SOURCES:
+            return UNKNOWN_REGISTRY
+        return either(self._source(source, root, binary, depth + 1) for source in sources)
+
+    def _source(self, source: Source, root: Declaration, binary: str, depth: int) -> Registries:
+        if source.kind == "param" and source.function is root.node:
+            return self._parameter(source.index, root, binary, depth)
+        if source.expr is None:
+            return UNKNOWN_REGISTRY
+        if source.kind == "value":
+            return self._expression(source.expr, root, binary, depth)
+        if source.kind == "result" and isinstance(source.expr, s.Call):
+            return self._call(source.expr, root, binary, depth, source.index)
+        return UNKNOWN_REGISTRY
+
+    def _parameter(self, index: int, root: Declaration, binary: str, depth: int) -> Registries:
+        """What the callers give that run in the binary."""
+        from zuno_audit.facts.go.collectors import callers_of
+
+        node = root.node
+        if not isinstance(node, s.FuncDecl):
+            return UNKNOWN_REGISTRY
+        found = []
+        for site in callers_of(self.asked, root)[:MAX_CALLERS]:
+            path, start = site.root.file.path, site.call.start
+            if self.reachable.can_run(path, start) == NO or binary not in self.reachable.binaries(
+                path, start
+            ):
+                continue
+            if not isinstance(site.call, s.Call) or index >= len(site.call.args):
+                return UNKNOWN_REGISTRY
+            given = site.call.args[index:] if node.params[index].variadic else [site.call.args[index]]
+            found.append(every(self._expression(x, site.root, binary, depth) for x in given))
+        return either(found)
+
+    def _selector(self, expr: s.Selector, root: Declaration, binary: str, depth: int) -> Registries:
+        path = self.collectors.package_path(expr, root)
+        if path == PROMETHEUS:
+            is_default = expr.sel in ("DefaultRegisterer", "DefaultGatherer")
+            return only(DEFAULT) if is_default else UNKNOWN_REGISTRY
+        if path:
+            package = self.program.package(path)
+            declared = package.declaration(expr.sel) if package is not None else None
+            return self._global(declared, expr.sel, binary, depth)
+        owner = static_type(expr.x, root, self.texts, self.types)
+        base = owner.elem if owner is not None and owner.kind == "pointer" else owner
+        if base is None or base.kind != "named":
+            return UNKNOWN_REGISTRY
+        sources = list(self._field_sources(base, expr.sel))
+        if len(sources) > MAX_SOURCES:
+            return UNKNOWN_REGISTRY
+        return either(self._expression(value, where, binary, depth + 1) for value, where in sources)
+
+    def _global(self, declared: Declaration | None, name: str, binary: str, depth: int) -> Registries:
+        if declared is None or not isinstance(declared.node, s.ValueSpec):
+            return UNKNOWN_REGISTRY
+        found = []
+        for position, target in enumerate(declared.node.names):
+            if target.name == name and len(declared.node.values) == len(declared.node.names):
+                found.append(self._expression(declared.node.values[position], declared, binary, depth + 1))
+        for root, assign in self.asked.effects.assignments_to_global(declared.package, name):
+            for target_, value in zip(assign.lhs, assign.rhs, strict=False):
+                if getattr(target_, "sel", getattr(target_, "name", "")) == name:
+                    found.append(self._expression(value, root, binary, depth + 1))
+        return either(found)
+
+    def _field_sources(self, type_: Type, name: str) -> Iterator[tuple[s.Expr, Declaration]]:
+        """What literals and assignments put into a field."""
+        assert type_.package is not None
+        paths = [*type_.package.files]
+        if name[:1].isupper():
+            paths += self.asked.search.files_with(type_.package.path.encode(), name.encode())
+        for path in dict.fromkeys(paths):
+            for root in self.collectors.roots(path, name.encode()):
+                for node in s.walk(root.node):
+                    if isinstance(node, s.CompositeLit) and self._is(node, type_, root):
+                        yield from ((value, root) for value in self._elements(node, type_, name))
+                    elif isinstance(node, s.Assign) and len(node.lhs) == len(node.rhs):
+                        for target, value in zip(node.lhs, node.rhs, strict=True):
+                            is_it = isinstance(target, s.Selector) and target.sel == name
+                            if is_it and self._is(target.x, type_, root):  # type: ignore[attr-defined]
+                                yield value, root
+
+    def _elements(self, literal: s.CompositeLit, type_: Type, name: str) -> Iterator[s.Expr]:
+        """The element of a literal that a field gets."""
+        fields = [field.name for field in self.types.fields(type_)]
+        for position, (key, value) in enumerate(literal.elements):
+            named = (
+                key.name
+                if isinstance(key, s.Ident)
+                else fields[position : position + 1]
+                if key is None
+                else ""
+            )
+            if named in (name, [name]):
+                yield value
+
+    def _is(self, expr: s.Expr, type_: Type, root: Declaration) -> bool:
+        found = static_type(expr, root, self.texts, self.types)
+        return found is type_ or (found is not None and found.kind == "pointer" and found.elem is type_)
+
+    def _call(self, call: s.Call, root: Declaration, binary: str, depth: int, index: int = 0) -> Registries:
+        name = called_name(call)
+        if self.collectors.package_path(call.fun, root).startswith(PROMETHEUS):
+            if name in _MAKES:
+                return only(f"{root.file.path}:{call.start}")
+            if name.startswith(_PASSES_LAST) and call.args:
+                return self._expression(call.args[-1], root, binary, depth + 1)
+            return UNKNOWN_REGISTRY
+        if name == "append" and call.args:
+            return every(self._expression(x, root, binary, depth + 1) for x in call.args)
+        callee = callee_of(call, root, self.texts, self.types)
+        if callee is None:
+            return UNKNOWN_REGISTRY
+        returned = [r for r in _returns(callee.node) if len(r.values) > index]
+        return either(self._expression(r.values[index], callee, binary, depth + 1) for r in returned)
+
+
+def _returns(node: s.Node) -> Iterator[s.Return]:
+    """The return statements of a function, those of literals inside left out."""
+    stack = list(s.children(node))
+    while stack:
+        current = stack.pop()
+        if isinstance(current, s.Return):
+            yield current
+        elif not isinstance(current, s.FuncLit):
+            stack.extend(s.children(current))
