@@ -88,6 +88,10 @@ _TOKENS: tuple[tuple[bytes, re.Pattern[bytes], str], ...] = tuple(
         (b".eyJ", rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{20,}", "signed JWT"),
     )
 )
+ANCHORS = (
+    b" PRIVATE KEY",
+    *(anchor for anchor, _, _ in _TOKENS),
+)  # one is in every text that has such a secret
 _EXAMPLE_JWT = b".eyJzdWIiOiIxMjM0NTY3ODkw"  # {"sub":"1234567890": the token that every introduction shows
 _PEM = re.compile(
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
@@ -287,6 +291,20 @@ def _tokens(text: _Text) -> Iterator[Secret]:
                 continue
             kind = SIGNED_JWT if anchor == b".eyJ" else TOKEN
             yield Secret(name, kind, len(value), text.location(match.start(), len(value)))
+
+
+def secrets_in_text(data: bytes) -> Iterator[tuple[int, int, str]]:
+    """Offset, length and name of private keys, access tokens and real logins in the text of one file."""
+    if b" PRIVATE KEY" in data:
+        for match in _PEM.finditer(data):
+            yield match.start(), 27, PRIVATE_KEY
+    for anchor, pattern, name in _TOKENS:
+        for match in pattern.finditer(data) if anchor in data else ():
+            if _EXAMPLE_JWT not in match[0] and not _says_placeholder(match[0]):
+                yield match.start(), len(match[0]), name
+    for match in _URL_PASSWORD.finditer(data) if b"://" in data else ():
+        if _is_real_login(match):
+            yield match.start(2), len(match[2]), URL_PASSWORD
 
 
 def _says_placeholder(value: bytes) -> bool:

@@ -68,6 +68,15 @@ class Analysis:
         self._texts: Texts | None = None
         self._made_in: dict[int, set[int]] = {}  # offsets of the constructions in a function
 
+    @property
+    def texts(self) -> Texts:
+        """What names mean in the text of the program; one for all questions."""
+        if self._texts is None:
+            from zuno_audit.facts.go.texts import Texts
+
+            self._texts = Texts(self.program)
+        return self._texts
+
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
         """A fresh evaluator."""
         return Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
@@ -166,12 +175,9 @@ class Analysis:
     def _is_call_of(self, site: CallSite, declared: Declaration) -> bool:
         """True for a call that is one of this function by the types of its operands."""
         from zuno_audit.facts.go.static_types import callee_of
-        from zuno_audit.facts.go.texts import Texts
 
-        if self._texts is None:
-            self._texts = Texts(self.program)
         call = site.call
-        callee = callee_of(call, site.root, self._texts, self.types) if isinstance(call, s.Call) else None
+        callee = callee_of(call, site.root, self.texts, self.types) if isinstance(call, s.Call) else None
         return callee is not None and callee.node is declared.node
 
     def _run_callers(

@@ -64,9 +64,8 @@ def env_reads(store: FactStore) -> tuple[EnvRead, ...]:
     from zuno_audit.facts.go.env_tags import tag_reads
 
     asked = store.get(analysis)
-    texts = Texts(asked.program)
-    found = _Finder(asked, texts).reads()
-    found += [*tag_reads(asked, texts), *flag_reads(asked, texts)]
+    found = _Finder(asked, asked.texts).reads()
+    found += [*tag_reads(asked, asked.texts), *flag_reads(asked, asked.texts)]
     reachable = store.get(reach)
     unique = {(read.location, read.name): _placed(read, offset, reachable) for read, offset in found}
     return tuple(unique[key] for key in sorted(unique, key=lambda k: (k[0], k[1])))

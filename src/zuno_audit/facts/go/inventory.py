@@ -104,6 +104,7 @@ class _Inventory:
     def _env_vars(self) -> list[dict[str, Any]]:
         from zuno_audit.facts.environment import env_var
         from zuno_audit.facts.go.env import env_reads
+        from zuno_audit.facts.go.secret_guards import refusals
         from zuno_audit.facts.secret_values import names_a_secret
 
         documented = {str(row.get("name").value): row for row in self.store.get(env_var).rows}
@@ -111,6 +112,7 @@ class _Inventory:
         for read in self.store.get(env_reads):
             if self._counts(read.location.path):
                 by_name.setdefault(read.name, []).append(read)
+        tried = refusals(self.store)
         out = []
         for name in sorted(by_name):
             reads = sorted(by_name[name], key=lambda r: r.location)
@@ -121,7 +123,7 @@ class _Inventory:
             out.append(
                 {
                     "name": name,
-                    "required": _required([r.required for r in reads]),
+                    "required": _required([r.required for r in reads], tried.get(name)),
                     "default": default,
                     "reads": [
                         {"path": r.location.path, "line": r.location.line, "mechanism": r.mechanism}
@@ -133,7 +135,10 @@ class _Inventory:
         return out
 
 
-def _required(answers: list[str]) -> bool | None:
+def _required(answers: list[str], tried: str | None) -> bool | None:
+    """What a trial of the programs says, else what the code around the reads says."""
+    if tried in ("yes", "no"):
+        return tried == "yes"
     if "yes" in answers:
         return True
     return False if all(a == "no" for a in answers) else None

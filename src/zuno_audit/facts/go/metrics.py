@@ -79,7 +79,7 @@ class _Seen(msgspec.Struct, frozen=True):
 def metrics(store: FactStore) -> tuple[Metric, ...]:
     """Every metric that code of the repository makes, tests left out; sorted by place."""
     asked = store.get(analysis)
-    found = _Finder(asked, Texts(asked.program), store.get(reach)).metrics()
+    found = _Finder(asked, asked.texts, store.get(reach)).metrics()
     return tuple(sorted(found, key=lambda m: (m.location, m.name or "")))
 
 
@@ -160,8 +160,9 @@ class _Serving:
                 binary, served = str(row.fields["binary"].value), str(row.fields["served"].value)
                 if self.by_binary.get(binary) != YES:
                     self.by_binary[binary] = served
-        asked, texts, reachable = store.get(analysis), Texts(store.get(analysis).program), store.get(reach)
-        self.flow = RegistryFlow(asked, texts, reachable, Collectors(asked, texts, reachable))
+        asked, reachable = store.get(analysis), store.get(reach)
+        collectors = Collectors(asked, asked.texts, reachable)
+        self.flow = RegistryFlow(asked, asked.texts, reachable, collectors)
         self.handlers: dict[str, list[Registerer]] = {}
         for site in asked.search.calls_to(PROMHTTP, *_HANDLERS) if self.by_binary else ():
             assert isinstance(site.call, s.Call)

@@ -1,174 +1,357 @@
-"""Is the value of a Go expression a secret? By names and types, and through variables, texts, results and
-structs.
+"""Is what an expression shows a secret? Values are followed from what they were read from (the environment,
+flags, requests, fields and variables whose names say so) through variables, fields, texts and functions.
 
 The answer is a name, never a value. Lengths, digests, masked texts, parts of texts and types that hide their
-content (`String`, `MarshalJSON`, `LogValue`...) are not secrets.
+content (`String`, `MarshalJSON`, `LogValue`...) are not secrets; whether they hide it is read off their code.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from zuno_audit.facts.go.bindings import Source, called_name
+from zuno_audit.facts.go.bindings import Source, Variable, called_name
+from zuno_audit.facts.go.hard_coded import is_value, literal_text
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.secret_names import (
+    PAGES,
+    TOKEN,
+    is_dsn_name,
+    is_secret_key,
+    is_secret_name,
+    mentions,
+)
 from zuno_audit.facts.go.static_types import callee_of, static_type
+from zuno_audit.facts.go.texts import initial
 from zuno_audit.facts.secret_values import names_a_secret, words
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.analysis import Analysis
-    from zuno_audit.facts.go.texts import Texts
     from zuno_audit.facts.go.types import Type
+    from zuno_audit.model.location import Location
 
-MAX_DEPTH = 6
-HIDING_METHODS = (
-    "String",
-    "GoString",
-    "Format",
-    "MarshalJSON",
-    "MarshalText",
-    "LogValue",
-    "MarshalZerologObject",
+# the ways in which a value is shown
+RAW = "raw"  # its text as it is
+TEXT = "text"  # by fmt: %v, %s, %+v
+SYNTAX = "syntax"  # by fmt: %#v
+JSON = "json"  # by encoding/json
+FIELD = "field"  # as a field of a structured log
+
+MAX_DEPTH = 8
+MAX_STRUCTS = 3
+_HIDING = {
+    TEXT: ("Format", "Error", "String"),
+    SYNTAX: ("Format", "GoString"),
+    JSON: ("MarshalJSON", "MarshalText"),
+    FIELD: (
+        "LogValue",
+        "MarshalLogObject",
+        "MarshalZerologObject",
+        "MarshalJSON",
+        "MarshalText",
+        "Error",
+        "String",
+        "Format",
+    ),
+}
+_LOG_FIELDS = frozenset(
+    {"String", "Str", "Any", "Interface", "Stringer", "ByteString", "Bytes", "Hex", "Reflect", "Strs"}
+    | {"Strings", "Object", "Dict", "RawJSON", "Group", "Stringp", "Inline", "Objects", "Attr"}
 )
-_TEXT_CALLS = frozenset(
-    [
-        "string",
-        "Sprintf",
-        "Sprint",
-        "Sprintln",
-        "TrimSpace",
-        "Trim",
-        "TrimPrefix",
-        "TrimSuffix",
-        "TrimRight",
-        "TrimLeft",
-        "Join",
-        "ToUpper",
-        "ToLower",
-        "ReplaceAll",
-        "Replace",
-        "Title",
-        "Quote",
-        "EncodeToString",
-        "QueryEscape",
-        "PathEscape",
-        "Clone",
-        "Bytes",
-        "Concat",
-        "Getenv",
-        "Or",
-        "Append",
-        "Errorf",
-        "Wrap",
-        "Wrapf",
-    ]
+LOG_PACKAGES = re.compile(
+    r"^(?:log|log/slog|fmt|k8s\.io/klog(?:/v2)?|github\.com/golang/glog|github\.com/sirupsen/logrus|"
+    r"github\.com/rs/zerolog(?:/log)?|go\.uber\.org/zap|github\.com/go-kit/(?:kit/)?log(?:/level)?|"
+    r"github\.com/hashicorp/go-hclog|github\.com/apex/log|github\.com/charmbracelet/log|"
+    r"github\.com/go-logr/logr|github\.com/inconshreveable/log15(?:/v3)?|github\.com/golang/glog)$"
 )
+# functions that hand on the text of their first argument, or of all
+_FIRST = frozenset(
+    {"TrimSpace", "Trim", "TrimPrefix", "TrimSuffix", "TrimRight", "TrimLeft", "TrimFunc", "ToUpper"}
+    | {"ToLower", "ReplaceAll", "Replace", "Title", "Quote", "QuoteToASCII", "EncodeToString"}
+    | {"QueryEscape", "PathEscape", "QueryUnescape", "Clone", "Split", "SplitN", "Fields", "NewReader"}
+    | {"NewBufferString", "Parse", "Marshal", "MarshalIndent", "DecodeString", "Repeat", "ReadAll"}
+    | {"StringPtr", "ToString"}
+)
+_ALL = frozenset(
+    {"Join", "Concat", "Or", "append", "Append", "Appendf", "Errorf", "Wrap", "Wrapf", "UserPassword"}
+    | {"Command", "CommandContext", "min", "max", "NewReplacer", "Append", "StringValue", "AnyValue"}
+)
+_PARSERS = frozenset(("net/url", ""))  # packages whose Parse keeps the text
+_FORMATS = {"Sprintf": 0, "Sprint": None, "Sprintln": None}
+_OWN_TEXT = frozenset(("String", "Bytes", "Error", "GetValue", "Load", "Get", "Unwrap"))
+_READERS = frozenset(
+    {"Get", "GetString", "GetStringSlice", "FormValue", "PostFormValue", "PostForm", "Query"}
+    | {"QueryParam", "GetHeader", "DefaultQuery", "String", "StringSlice", "StringFlag", "MustGet"}
+    | {"Values"}
+)
+_FLAGS = frozenset(("flag", "github.com/spf13/pflag", "gopkg.in/alecthomas/kingpin.v2"))
 _HIDES = re.compile(
     r"mask|redact|hide|hidden|obfuscat|censor|sanitiz|scrub|hash|digest|fingerprint|checksum|sum(?:256|512)?$|crc|len$|"
     r"bcrypt|scrypt|argon|encrypt|seal|verify|compare|equal|valid|exists?$|^is[A-Z]|^has[A-Z]|count|parse|lookup",
     re.IGNORECASE,
 )
-_DSN_WORDS = frozenset(("dsn", "connstr", "connectionstring", "connstring", "databaseurl", "dburl"))
-_TOKEN = frozenset(("token", "tokens"))
-_CHAIN = re.compile(rb"(?i)\b(?:nft|erc-?20|erc-?721|erc-?1155|go-ethereum|solidity|collection)\b")
-_PAGES = re.compile(r"(?i)pagin|page|cursor|continuation|lex|tokeni")
-_LEXER = re.compile(rb"\"go/(?:token|scanner|ast)\"|text/scanner|lexer")
+_GIVES = frozenset(
+    ("get", "generate", "gen", "new", "read", "load", "fetch", "random", "create", "must", "make", "default")
+)
+_WRITES = ("Write", "WriteString")
+# results of library functions that are secrets, whatever the variable is called
+_SECRET_RESULTS = {("GenerateKey", "crypto/ed25519"): (1, "private key"), ("BasicAuth", ""): (1, "password")}
+_ITSELF = "itself"  # what a method shows that shows all of its receiver
+_VERB = re.compile(r"%([-+# 0]*)(\d*)(?:\.(\d*))?(?:\[\d+\])?([a-zA-Z])")
+
+Given = tuple[tuple[str, str | None], ...]
+
+
+class At(NamedTuple):
+    """Where an expression stands: its declaration, and what parameters of that are known to hold.
+
+    With `only` nothing else counts as a secret but what is given.
+    """
+
+    root: Declaration
+    given: Given = ()
+    only: bool = False
+
+
+class Verb(NamedTuple):
+    """A verb of a format: how it shows its argument, or None where it does not show the text."""
+
+    how: str | None
 
 
 class SecretFlow:
-    """Answers for one program."""
+    """Answers for one program. `reads` are the reads of the environment: the variable, by place."""
 
-    def __init__(self, asked: Analysis, texts: Texts) -> None:
-        self.asked, self.texts = asked, texts
-        self.types = asked.types
-        self._structs: dict[int, str | None] = {}
-        self._results: dict[int, list[s.Return]] = {}
+    def __init__(self, asked: Analysis, reads: Mapping[Location, str]) -> None:
+        self.asked, self.texts, self.types = asked, asked.texts, asked.types
+        self._reads: dict[tuple[str, int], list[tuple[Location, str]]] = {}
+        for where, name in reads.items():
+            self._reads.setdefault((where.path, where.line), []).append((where, name))
+        self._known: dict[tuple[int, At, str], tuple[s.Expr, str | None]] = {}
+        self._static: dict[int, tuple[s.Expr, Type | None]] = {}
+        self._fields: dict[tuple[int, str], list[tuple[s.Field, Type | None, str]]] = {}
+        self._reveals: dict[tuple[int, int], str | None] = {}
+        self._returns: dict[int, list[s.Return]] = {}
+        self._blocks: dict[int, list[tuple[int, int, bool]]] = {}
+        self._writes: dict[int, dict[str, list[tuple[s.Selector, s.Expr, s.Assign]]]] = {}
+        self._carried: dict[int, dict[str, list[tuple[s.Expr, s.Expr | None, Declaration]]]] = {}
+        self._context: dict[str, list[tuple[s.Expr, Declaration]]] | None = None
+        self._mentions: dict[str, list[int]] = {}
+        self._depth, self._is_cut = 0, False
 
-    # ---------------------------------------------------------------- expressions
+    def mentions(self, path: str) -> list[int]:
+        """The offsets in a file of words that have to do with secrets."""
+        known = self._mentions.get(path)
+        if known is None:
+            known = self._mentions[path] = mentions(self.asked.program.repository.read(path) or b"")
+        return known
 
-    def secret(self, expr: s.Expr, root: Declaration, depth: int = 0) -> str | None:
-        """The name of the secret that the text of a value shows, or None."""
-        if depth > MAX_DEPTH:
+    def speaks_of_secrets(self, path: str, node: s.Node) -> bool:
+        """True when such a word stands in a node of a file."""
+        found = self.mentions(path)
+        index = bisect_left(found, node.start)
+        return index < len(found) and found[index] < node.end
+
+    # ---------------------------------------------------------------- what is shown
+
+    def shown(self, expr: s.Expr, at: At, how: str = RAW) -> str | None:
+        """The name of the secret that showing a value in one of the ways gives away, or None."""
+        if isinstance(expr, s.BasicLit | s.FuncLit):
             return None
+        key = (id(expr), at, how)
+        known = self._known.get(key)
+        if known is not None:
+            return known[1]
+        if self._depth > MAX_DEPTH:
+            self._is_cut = True
+            return None
+        self._known[key] = (expr, None)  # a value that depends on itself adds nothing
+        self._depth += 1
+        found = self._shown(expr, at, how)
+        self._depth -= 1
+        if found is not None or not self._is_cut:
+            self._known[key] = (expr, found)
+        else:
+            self._known.pop(key)  # the depth decided, and from elsewhere it may be less
+        if self._depth == 0:
+            self._is_cut = False
+        return found
+
+    def _shown(self, expr: s.Expr, at: At, how: str) -> str | None:
+        type_ = self.type_of(expr, at.root) if how != RAW else None
+        if type_ is not None:
+            method = self._hiding_method(type_, how, is_exported=True)
+            if method is not None:
+                revealed = self._revealed(method)
+                return self._text_of(expr, at, RAW) if revealed == _ITSELF else revealed
+            if self._struct_type(type_) is not None and not at.only:
+                return self._struct(expr, type_, at, how)
+        return self._text_of(expr, at, how)
+
+    def _text_of(self, expr: s.Expr, at: At, how: str) -> str | None:
         match expr:
             case s.Ident(name=name):
-                return self._variable(name, expr, root, depth)
+                return self._variable(name, expr, at, how)
             case s.Selector(sel=sel):
-                return self._member(sel, expr, root)
+                return self._member(sel, expr, at)
             case s.Binary(op="+", x=x, y=y):
-                return self.secret(x, root, depth + 1) or self.secret(y, root, depth + 1)
-            case s.Star(x=x) | s.Unary(op="&" | "*", x=x):
-                return self.secret(x, root, depth + 1)
-            case s.SliceExpr(low=None, high=None, x=x):
-                return self.secret(x, root, depth + 1)
-            case s.Index(x=x, indices=[s.BasicLit(value=str() as key)]) if self._is_secret_name(key, root):
-                return key
+                return self.shown(x, at) or self.shown(y, at)
+            case s.Star(x=x) | s.Unary(op="&" | "*", x=x) | s.TypeAssert(x=x):
+                return self.shown(x, at, how)
+            case s.SliceExpr(low=None | s.BasicLit(), high=None, x=x):
+                return self.shown(x, at, how)
+            case s.Index(x=x, indices=[index]):
+                return self._element(x, index, at, how)
+            case s.CompositeLit(elements=elements):
+                for _, value in elements:
+                    found = self.shown(value, at, how)
+                    if found is not None:
+                        return found
             case s.Call():
-                return self._call(expr, root, depth)
+                return self._call(expr, at, how)
         return None
 
-    def _is_secret_name(self, name: str, root: Declaration) -> bool:
-        parts = words(name)
-        joined = "".join(parts)
-        if joined in _DSN_WORDS or (parts and parts[-1] == "dsn"):
-            return True
-        if not names_a_secret(name) or {"nft", "erc", "contract", "mint", "standard"} & set(parts):
-            return False
-        if set(parts) <= _TOKEN | {"s"} and self._is_other_token(root):
-            return False
-        return not {"err", "error", "required", "missing", "invalid", "source", "provider", "manager"} & set(
-            parts
-        )
+    def type_of(self, expr: s.Expr, root: Declaration) -> Type | None:
+        """The static type of an expression, remembered."""
+        known = self._static.get(id(expr))
+        if known is None:
+            known = self._static[id(expr)] = (expr, static_type(expr, root, self.texts, self.types))
+        return known[1]
 
-    @staticmethod
-    def _is_other_token(root: Declaration) -> bool:
-        """True where "token" is a word of another trade: of chains, of parsers, of pages."""
-        data = root.file.data
-        around = getattr(root.node, "name", "")
-        return bool(_CHAIN.search(data) or _LEXER.search(data) or _PAGES.search(around))
+    def _element(self, x: s.Expr, index: s.Expr, at: At, how: str) -> str | None:
+        if isinstance(index, s.BasicLit) and isinstance(index.value, str):
+            if not at.only and is_secret_key(index.value, at.root):
+                return index.value
+            literal = self.texts.literal(x, at.root)
+            if literal is not None:
+                for key, value in literal[0].elements:
+                    if isinstance(key, s.BasicLit) and key.value == index.value:
+                        return self.shown(value, at, how)
+            return None
+        type_ = self.type_of(x, at.root)
+        if type_ is not None and type_.kind == "basic":
+            return None  # a byte of a text
+        return self.shown(x, at, how)
 
-    def _variable(self, name: str, expr: s.Ident, root: Declaration, depth: int) -> str | None:
+    # ---------------------------------------------------------------- variables
+
+    def _variable(self, name: str, expr: s.Ident, at: At, how: str) -> str | None:
+        root = at.root
         variable = self.texts.bindings(root).variable(name, expr.start)
         if variable is None:
-            declared = root.package.declaration(name)
-            if declared is None or not isinstance(declared.node, s.ValueSpec) or declared.node.is_const:
-                return None
-            return name if self._is_named_secret(name, expr, root) else None
-        kinds = {source.kind for source in variable.sources}
-        texts_only = kinds <= {"value"} and all(isinstance(x.expr, s.BasicLit) for x in variable.sources)
-        if (
-            self._is_named_secret(name, expr, root)
-            and not texts_only
-            and not self._is_hidden(variable.sources)
-        ):
+            return None if at.only else self._package_variable(name, expr, root, how)
+        sources = self.reaching(variable, expr.start, root)
+        if any(source.kind in ("param", "receiver") and source.function is root.node for source in sources):
+            for given, label in at.given:
+                if given == name:
+                    return label
+        if not at.only and self._is_named_secret(name, expr, root) and not self._is_clean(name, sources, at):
             return name
-        for source in variable.sources:
-            if source.kind in ("value", "result") and source.index == 0 and source.expr is not None:
-                found = self.secret(source.expr, root, depth + 1)
-                if found is not None:
-                    return found
+        for source in sources:
+            found = self._source(source, at, how)
+            if found is not None:
+                return found
         return None
 
-    @staticmethod
-    def _is_hidden(sources: list[Source]) -> bool:
-        """True when a variable holds only what hiding functions made."""
-        calls = [source.expr for source in sources]
-        return bool(calls) and all(isinstance(c, s.Call) and _HIDES.search(called_name(c)) for c in calls)
+    def _source(self, source: Source, at: At, how: str) -> str | None:
+        if source.expr is None:
+            return None
+        match source.kind:
+            case "value" | "range-value" | "other":
+                return self.shown(source.expr, at, how)
+            case "result" if isinstance(source.expr, s.Call):
+                return self._result(source.expr, source.index, at, how)
+            case "result" if source.index == 0:
+                return self.shown(source.expr, at, how)
+        return None
+
+    def _package_variable(self, name: str, expr: s.Expr, root: Declaration, how: str) -> str | None:
+        declared = root.package.declaration(name)
+        if declared is None or not isinstance(declared.node, s.ValueSpec):
+            return None
+        value = initial(declared.node, name)
+        text = literal_text(value) if value is not None else None
+        if declared.node.is_const or text is not None:
+            return name if text is not None and is_value(name, text) else None
+        if self._is_named_secret(name, expr, root):
+            return name
+        return self.shown(value, At(declared), how) if value is not None else None
+
+    def _is_clean(self, name: str, sources: list[Source], at: At) -> bool:
+        """True when a variable that is named like a secret holds none: texts of the code, or what hiding
+        functions made.
+        """
+        is_dsn = is_dsn_name(name)
+        return bool(sources) and all(self._is_clean_source(source, at, is_dsn) for source in sources)
+
+    def _is_clean_source(self, source: Source, at: At, is_dsn: bool) -> bool:
+        expr = source.expr
+        if source.kind not in ("value", "result") or expr is None:
+            return False
+        if isinstance(expr, s.BasicLit):
+            return True
+        if is_dsn and isinstance(expr, s.Binary):
+            return self.shown(expr, at) is None
+        if not isinstance(expr, s.Call):
+            return False
+        name = called_name(expr)
+        callee = callee_of(expr, at.root, self.texts, self.types)
+        if callee is None:
+            if is_dsn and name in _FORMATS:
+                return self.shown(expr, at) is None
+            return _HIDES.search(name) is not None
+        if self._result(expr, source.index, at, TEXT) is not None:
+            return False
+        return any(self.shown(a, at) is not None for a in expr.args) or _HIDES.search(name) is not None
+
+    def reaching(self, variable: Variable, offset: int, root: Declaration) -> list[Source]:
+        """The sources whose value a variable can have at a place: not those that come later, nor those that
+        another one has replaced on every way.
+        """
+        sources = variable.sources
+        if len(sources) < 2:
+            return sources
+        blocks = self._blocks_of(root)
+        around = [b for b in blocks if b[0] <= offset < b[1]]
+        loops = [b for b in around if b[2]]
+        reaching = [
+            x for x in sources if x.start < offset or any(start <= x.start < end for start, end, _ in loops)
+        ]
+        ordered = sorted((x for x in reaching if x.start < offset), key=lambda x: x.start)
+        for last in reversed(ordered):
+            if last.kind in ("other", "address"):
+                continue
+            inner = max((b for b in blocks if b[0] <= last.start < b[1]), key=lambda b: b[0], default=None)
+            if inner is None or inner[0] <= offset < inner[1]:
+                return [x for x in reaching if x.start >= last.start]
+        return reaching
+
+    def _blocks_of(self, root: Declaration) -> list[tuple[int, int, bool]]:
+        known = self._blocks.get(id(root.node))
+        if known is None:
+            kinds = (s.Block, s.Clause, s.For, s.Range, s.FuncLit)
+            known = self._blocks[id(root.node)] = [
+                (n.start, n.end, isinstance(n, s.For | s.Range | s.FuncLit))
+                for n in s.walk(root.node)
+                if isinstance(n, kinds)
+            ]
+        return known
+
+    # ---------------------------------------------------------------- names and types
 
     def _is_named_secret(self, name: str, expr: s.Expr, root: Declaration) -> bool:
-        return self._is_secret_name(name, root) and self._is_text(
-            static_type(expr, root, self.texts, self.types), name
-        )
+        return is_secret_name(name, root) and self.is_text(self.type_of(expr, root), name)
 
-    def _is_text(self, type_: Type | None, name: str) -> bool:
+    def is_text(self, type_: Type | None, name: str) -> bool:
         """True for texts and bytes, and for types that are not known where the name leaves no doubt."""
         if type_ is None:
-            return not set(words(name)) <= _TOKEN | {"access", "refresh", "s"}
+            parts = [part for part in words(name) if part not in TOKEN]
+            return names_a_secret("_".join(parts))
         if type_.kind == "pointer" and type_.elem is not None:
             type_ = type_.elem
-        if type_.kind == "named" and self.hides(type_):
-            return False
         under = self.types.underlying(type_)
         if under is None:
             return False
@@ -177,59 +360,216 @@ class SecretFlow:
             return elem is not None and elem.kind == "basic" and elem.name in ("byte", "uint8", "string")
         return under.kind == "basic" and under.name == "string"
 
-    def hides(self, type_: Type) -> bool:
-        """True for a type that decides itself how it is shown."""
-        base = type_.elem if type_.kind == "pointer" and type_.elem is not None else type_
-        if base.kind != "named" or base.package is None:
-            return False
-        return any(base.package.method(base.name, name) is not None for name in HIDING_METHODS)
+    def _can_hold_text(self, type_: Type | None) -> bool:
+        """False for numbers, truth values and errors."""
+        if type_ is None:
+            return True
+        under = self.types.underlying(type_) or type_
+        if under.kind == "basic":
+            return under.name == "string"
+        return not (under.kind == "interface" and type_.name == "error")
 
-    def _member(self, name: str, expr: s.Selector, root: Declaration) -> str | None:
-        if (
-            isinstance(expr.x, s.Ident)
-            and self.texts.bindings(root).variable(expr.x.name, expr.x.start) is None
-        ):
-            path = self.asked.program.imported(root.file).get(expr.x.name)
+    # ---------------------------------------------------------------- fields
+
+    def _member(self, name: str, expr: s.Selector, at: At) -> str | None:
+        root = at.root
+        if at.only:
+            return None
+        owner = expr.x
+        if isinstance(owner, s.Ident) and self.texts.bindings(root).variable(owner.name, owner.start) is None:
+            path = self.asked.program.imported(root.file).get(owner.name)
             if path is not None:
                 package = self.asked.program.package(path)
                 declared = package.declaration(name) if package is not None else None
-                is_variable = declared is not None and isinstance(declared.node, s.ValueSpec)
-                if not is_variable or declared.node.is_const:  # type: ignore[union-attr]
+                if declared is None:
                     return None
-        owner = (
-            expr.x.sel
-            if isinstance(expr.x, s.Selector)
-            else expr.x.name
-            if isinstance(expr.x, s.Ident)
-            else ""
+                return self._package_variable(name, expr, declared, RAW)
+        around = (
+            owner.sel if isinstance(owner, s.Selector) else owner.name if isinstance(owner, s.Ident) else ""
         )
-        if set(words(name)) <= _TOKEN and _PAGES.search(owner):
+        if set(words(name)) <= TOKEN and PAGES.search(around):
             return None
-        return name if self._is_named_secret(name, expr, root) else None
+        if is_secret_name(name, root):
+            return name if self.is_text(self.type_of(expr, root), name) else None
+        return self._carried_by(owner, name, expr, root)
 
-    def _call(self, call: s.Call, root: Declaration, depth: int) -> str | None:
-        name = called_name(call)
-        if isinstance(call.fun, s.ArrayType) and call.args:  # []byte(x)
-            return self.secret(call.args[0], root, depth + 1)
-        if not name or name == "len" or _HIDES.search(name):
+    def _carried_by(self, owner: s.Expr, name: str, expr: s.Expr, root: Declaration) -> str | None:
+        """A field with a neutral name that its package fills with a secret."""
+        type_ = self.type_of(owner, root)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        if base is None or base.kind != "named" or base.package is None:
             return None
-        if name in ("Getenv", "LookupEnv") and call.args:
-            keys = self.texts.constants(call.args[0], root) or []
-            return next((k for k in keys if self._is_secret_name(k, root)), None)
-        callee = callee_of(call, root, self.texts, self.types)
-        if callee is not None:
-            return self._result_of(callee, call, root, depth)
-        if name.startswith("Get") and not call.args and self._is_secret_name(name[3:], root):
-            return name[3:]
-        if name in _TEXT_CALLS or self._is_conversion(call, root):
-            verbs = verbs_of(call, self.texts, root) if name == "Sprintf" else None
-            for index, argument in enumerate(call.args):
-                if verbs is not None and index > 0 and not shows(verbs, index - 1):
-                    continue
-                found = self.secret(argument, root, depth + 1) or self.struct(argument, root)
+        if not self.is_text(self.type_of(expr, root), "password"):
+            return None
+        for value, made, where in self._fillings(base).get(name, ()):
+            owner_type = self.type_of(made, where) if made is not None else None
+            target = (
+                owner_type.elem if owner_type is not None and owner_type.kind == "pointer" else owner_type
+            )
+            if target is base:
+                found = self.shown(value, At(where))
                 if found is not None:
                     return found
         return None
+
+    def _fillings(self, base: Type) -> dict[str, list[tuple[s.Expr, s.Expr | None, Declaration]]]:
+        """What the package of a type writes to fields, by their names, in functions that speak of secrets."""
+        package = base.package
+        assert package is not None
+        known = self._carried.get(id(package))
+        if known is not None:
+            return known
+        known = self._carried[id(package)] = {}
+        for path in package.files:
+            if path.endswith("_test.go") or not self.mentions(path):
+                continue
+            file = self.asked.program.file(path)
+            for node in file.functions() if file is not None else ():
+                if not self.speaks_of_secrets(path, node):
+                    continue
+                assert file is not None
+                where = Declaration(package, file, node)
+                for inner in s.nodes_of(node):
+                    if isinstance(inner, s.CompositeLit):
+                        for key, value in inner.elements:
+                            if isinstance(key, s.Ident):
+                                known.setdefault(key.name, []).append((value, inner, where))
+                    elif isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
+                        for target, value in zip(inner.lhs, inner.rhs, strict=True):
+                            if isinstance(target, s.Selector):
+                                known.setdefault(target.sel, []).append((value, target.x, where))
+        return known
+
+    # ---------------------------------------------------------------- calls
+
+    def _call(self, call: s.Call, at: At, how: str) -> str | None:
+        return self._result(call, 0, at, how)
+
+    def _result(self, call: s.Call, index: int, at: At, how: str) -> str | None:
+        """The secret that a result of a call shows."""
+        if isinstance(call.fun, s.ArrayType) and call.args:  # []byte(x)
+            return self.shown(call.args[0], at)
+        name = called_name(call)
+        if not name or name == "len":
+            return None
+        path = self.path_of(call.fun, at.root)
+        if not at.only:
+            found = self._read(call, name, path, index, at)
+            if found is not None:
+                return found
+        callee = callee_of(call, at.root, self.texts, self.types)
+        if callee is not None and isinstance(callee.node, s.FuncDecl) and callee.node.has_body:
+            return self._result_of(callee, call, index, at, how)
+        if index != 0:
+            return None
+        return self._of_library(call, name, path, at, how)
+
+    def path_of(self, fun: s.Expr, root: Declaration) -> str:
+        """The import path of the package whose function is called; empty for methods and own functions."""
+        if isinstance(fun, s.Index):
+            fun = fun.x
+        if not isinstance(fun, s.Selector) or not isinstance(fun.x, s.Ident):
+            return ""
+        path = self.asked.program.imported(root.file).get(fun.x.name, "")
+        if path and self.texts.bindings(root).variable(fun.x.name, fun.x.start) is not None:
+            return ""  # a variable hides the package
+        return path
+
+    def _read(self, call: s.Call, name: str, path: str, index: int, at: At) -> str | None:
+        """A call that reads a secret from outside: the environment, a flag, a request, a setting."""
+        result, label = _SECRET_RESULTS.get((name, path), (None, ""))
+        if result == index and not (path == "" and call.args):
+            return label
+        if index != 0:
+            return None
+        file = at.root.file
+        line = file.location(call.start, call.start).line if self._reads else 0
+        for where, variable in self._reads.get((file.path, line), ()):
+            if where == file.location(call.start, call.end) and is_secret_name(variable, at.root):
+                return variable
+        if name in ("Getenv", "LookupEnv") and call.args:
+            keys = self.texts.constants(call.args[0], at.root) or []
+            return next((k for k in keys if is_secret_name(k, at.root)), None)
+        if name in _READERS and call.args and (len(call.args) == 1 or path in _FLAGS):
+            if LOG_PACKAGES.match(path):
+                return None
+            keys = self.texts.constants(call.args[0], at.root) or []
+            return next((k for k in keys if is_secret_key(k, at.root)), None)
+        if name == "Value" and len(call.args) == 1 and not path:
+            return self._context_value(call.args[0], at)
+        return None
+
+    def _context_value(self, key: s.Expr, at: At) -> str | None:
+        """`ctx.Value(key)`: what `context.WithValue` puts in under a key that is written alike."""
+        if self._context is None:
+            self._context = {}
+            for site in self.asked.search.calls_to("context", "WithValue"):
+                if isinstance(site.call, s.Call) and len(site.call.args) == 3:
+                    text = _written(site.call.args[1], site.root)
+                    self._context.setdefault(text, []).append((site.call.args[2], site.root))
+        for value, root in self._context.get(_written(key, at.root), ()):
+            found = self.shown(value, At(root))
+            if found is not None:
+                return found
+        return None
+
+    def _of_library(self, call: s.Call, name: str, path: str, at: At, how: str) -> str | None:
+        if path and LOG_PACKAGES.match(path) and name in _LOG_FIELDS:
+            return self._any_of(call.args, at, FIELD)
+        if name in _FORMATS:
+            return self.formatted(call, at)
+        if name == "Parse" and path in _PARSERS:
+            return self.shown(call.args[0], at) if call.args and path else None
+        if _HIDES.search(name):
+            return None
+        if not at.only and name.startswith("Get") and not call.args and is_secret_name(name[3:], at.root):
+            return name[3:]
+        if name in ("Marshal", "MarshalIndent"):
+            return self.shown(call.args[0], at, JSON) if call.args else None
+        if name in _FIRST:
+            return self.shown(call.args[0], at, TEXT) if call.args else None
+        if (name == "string" and not path) or self._is_conversion(call, at.root):
+            return self._any_of(call.args, at, RAW)
+        if name in _ALL:
+            return self._any_of(call.args, at, TEXT if name in ("Errorf", "Wrap", "Wrapf") else how)
+        if name in _OWN_TEXT and isinstance(call.fun, s.Selector) and not path and len(call.args) < 2:
+            found = self.shown(call.fun.x, at, TEXT)
+            return found if found is not None else self._built(call.fun.x, at)
+        return None
+
+    def _any_of(self, args: list[s.Expr], at: At, how: str) -> str | None:
+        for argument in args:
+            found = self.shown(argument, at, how)
+            if found is not None:
+                return found
+        return None
+
+    def formatted(self, call: s.Call, at: At, start: int = 0, how: str = TEXT) -> str | None:
+        """The secret that a call like fmt.Printf shows, `start` being the index of the first argument that
+        counts. Formats decide for each argument how it is shown.
+        """
+        verbs, first = self._verbs(call, at.root)
+        for index, argument in enumerate(call.args[start:], start):
+            shown = how
+            if verbs is not None and index >= first:
+                verb = verbs[index - first] if index - first < len(verbs) else Verb(how)
+                if verb.how is None:
+                    continue
+                shown = verb.how
+            found = self.shown(argument, at, shown)
+            if found is not None:
+                return found
+        return None
+
+    def _verbs(self, call: s.Call, root: Declaration) -> tuple[list[Verb] | None, int]:
+        """The verbs of a call's constant format and the index of the argument of the first one."""
+        if not called_name(call).endswith(("f", "fDepth")):
+            return None, 0
+        for index, argument in enumerate(call.args[:3]):
+            constants = self.texts.constants(argument, root)
+            if constants:
+                return verbs_of(constants[0]), index + 1
+        return None, 0
 
     def _is_conversion(self, call: s.Call, root: Declaration) -> bool:
         if not isinstance(call.fun, s.Ident) or len(call.args) != 1:
@@ -237,107 +577,376 @@ class SecretFlow:
         declared = root.package.declaration(call.fun.name)
         return declared is not None and isinstance(declared.node, s.TypeSpec)
 
-    def _result_of(self, callee: Declaration, call: s.Call, root: Declaration, depth: int) -> str | None:
-        """A function of the repository: what it returns, with the arguments of this call put in."""
-        node = callee.node
-        assert isinstance(node, s.FuncDecl)
-        if not node.results or not self._is_text(
-            self.types.resolve(node.results[0].type, callee.file, callee.package), "password"
-        ):
+    def _built(self, expr: s.Expr, at: At) -> str | None:
+        """What was written to a builder or buffer that a local variable holds."""
+        if not isinstance(expr, s.Ident):
             return None
-        returns = self._results.get(id(node))
-        if returns is None:
-            returns = self._results[id(node)] = [n for n in s.walk(node.body) if isinstance(n, s.Return)]
-        for statement in returns:
-            if not statement.values:
+        variable = self.texts.bindings(at.root).variable(expr.name, expr.start)
+        if variable is None:
+            return None
+        for node in s.walk(at.root.node):
+            if (
+                not isinstance(node, s.Call)
+                or node.start > expr.start
+                or not isinstance(node.fun, s.Selector)
+            ):
                 continue
-            found = self.secret(statement.values[0], callee, depth + 2)
-            if found is not None:
-                return self._substituted(found, node, call, root, depth)
-            for index, param in enumerate(node.params):
-                if param.name and index < len(call.args) and _mentions(statement.values[0], param.name):
-                    found = self.secret(call.args[index], root, depth + 1)
-                    if found is not None and self._passes(statement.values[0], param.name, callee):
-                        return found
+            name, target = node.fun.sel, node.fun.x
+            skip = 0
+            if name.startswith("Fprint") and node.args:
+                target = node.args[0].x if isinstance(node.args[0], s.Unary) else node.args[0]
+                skip = 1
+            elif name not in _WRITES:
+                continue
+            if isinstance(target, s.Ident) and target.name == expr.name:
+                found = self.formatted(node, at, skip)
+                if found is not None:
+                    return found
         return None
 
-    def _substituted(
-        self, found: str, node: s.FuncDecl, call: s.Call, root: Declaration, depth: int
-    ) -> str | None:
-        """A parameter called like a secret counts as one only if the argument may be."""
-        index = next((i for i, p in enumerate(node.params) if p.name == found), None)
-        if index is None or index >= len(call.args):
-            return found
-        argument = call.args[index]
-        return None if isinstance(argument, s.BasicLit) else self.secret(argument, root, depth + 1) or found
+    # ---------------------------------------------------------------- functions of the repository
 
-    def _passes(self, expr: s.Expr, name: str, callee: Declaration) -> bool:
-        """True when the text of a parameter stands in a result as it is."""
-        match expr:
-            case s.Ident():
-                return expr.name == name
-            case s.Binary(op="+", x=x, y=y):
-                return self._passes(x, name, callee) or self._passes(y, name, callee)
-            case s.Call():
-                return called_name(expr) in _TEXT_CALLS and any(
-                    self._passes(a, name, callee) for a in expr.args
-                )
-        return False
+    def gives(self, declared: Declaration) -> bool:
+        """True for a function whose first result is the text of a secret, or a struct that holds one."""
+        node = declared.node
+        assert isinstance(node, s.FuncDecl)
+        if not node.results or not node.has_body:
+            return False
+        type_ = self.types.resolve(node.results[0].type, declared.file, declared.package)
+        base = self._struct_type(type_) if type_ is not None else None
+        if base is not None:
+            return bool(self._secret_fields(base, TEXT))
+        if not self.is_text(type_, "") or not self.speaks_of_secrets(declared.file.path, node):
+            return False
+        returned = (self._returned(statement, node, 0) for statement in self.returns_of(node))
+        return any(v is not None and self.shown(v, At(declared), TEXT) is not None for v in returned)
+
+    def _result_of(self, callee: Declaration, call: s.Call, index: int, at: At, how: str) -> str | None:
+        """What a function returns, with the arguments of this call put in."""
+        node = callee.node
+        assert isinstance(node, s.FuncDecl)
+        if index >= len(node.results):
+            return None
+        result = self.types.resolve(node.results[index].type, callee.file, callee.package)
+        if not self._can_hold_text(result):
+            return None
+        given = self.given(callee, node, call, at)
+        if at.only and not any(label for _, label in given):
+            return None
+        inner = At(callee, given, at.only)
+        for statement in self.returns_of(node):
+            value = self._returned(statement, node, index)
+            if value is None:
+                continue
+            found = self.shown(value, inner, how)
+            if found is not None:
+                return found
+        if index == 0 and not at.only and self._names_its_result(node.name, callee):
+            return node.name if self.is_text(result, node.name) else None
+        return None
+
+    @staticmethod
+    def _returned(statement: s.Return, node: s.FuncDecl, index: int) -> s.Expr | None:
+        if index < len(statement.values) and len(statement.values) == len(node.results):
+            return statement.values[index]
+        if len(statement.values) == 1 and index == 0:
+            return statement.values[0]
+        name = node.results[index].name if not statement.values else None
+        return s.Ident(statement.start, statement.end, name) if name else None
+
+    @staticmethod
+    def _names_its_result(name: str, callee: Declaration) -> bool:
+        parts = words(name)
+        if len(parts) > 1 and parts[0] not in _GIVES:
+            return False
+        return not _HIDES.search(name) and is_secret_name(name, callee)
+
+    def given(self, callee: Declaration, node: s.FuncDecl, call: s.Call, at: At) -> Given:
+        """What the parameters of a function hold in one call of it, as far as it is known."""
+        found: dict[str, str | None] = {}
+        if node.receiver is not None and node.receiver.name and isinstance(call.fun, s.Selector):
+            label = self.shown(call.fun.x, at)
+            if label is not None:
+                found[node.receiver.name] = label
+        for index, argument in enumerate(call.args):
+            param = node.params[min(index, len(node.params) - 1)] if node.params else None
+            if param is None or not param.name:
+                continue
+            label = self.shown(argument, at)
+            if label is not None:
+                found[param.name] = label
+            elif isinstance(argument, s.BasicLit):
+                found.setdefault(param.name, None)
+        return tuple(sorted(found.items(), key=lambda item: item[0]))
+
+    def returns_of(self, node: s.FuncDecl) -> list[s.Return]:
+        """The return statements of a function itself, not of literals inside."""
+        known = self._returns.get(id(node))
+        if known is None:
+            inner = [(n.start, n.end) for n in s.nodes_of(node) if isinstance(n, s.FuncLit)]
+            known = self._returns[id(node)] = [
+                n
+                for n in s.nodes_of(node)
+                if isinstance(n, s.Return) and not any(a <= n.start < b for a, b in inner)
+            ]
+        return known
+
+    # ---------------------------------------------------------------- types that hide what they hold
+
+    def _hiding_method(self, type_: Type, how: str, *, is_exported: bool) -> Declaration | None:
+        """The method that decides how a value of a type is shown, or None for the default way.
+
+        fmt calls no methods on unexported fields, and no method of a pointer on a value.
+        """
+        is_pointer = type_.kind == "pointer"
+        base = type_.elem if is_pointer and type_.elem is not None else type_
+        if base.kind != "named" or base.package is None or (how in (TEXT, SYNTAX) and not is_exported):
+            return None
+        for name in _HIDING.get(how, ()):
+            found = self.types.find_method(base, name)
+            method = found[1] if found is not None else None
+            if (
+                isinstance(method, Declaration)
+                and isinstance(method.node, s.FuncDecl)
+                and method.node.has_body
+            ):
+                receiver = method.node.receiver
+                if is_pointer or receiver is None or not isinstance(receiver.type, s.Star):
+                    return method
+        return None
+
+    def _revealed(self, method: Declaration) -> str | None:
+        """The secret that a method that shows its receiver gives away all the same: a field of it, or
+        `_ITSELF`.
+        """
+        node = method.node
+        assert isinstance(node, s.FuncDecl)
+        receiver = node.receiver.name if node.receiver is not None else None
+        key = (id(node), 0)
+        if key not in self._reveals:
+            self._reveals[key] = None
+            given: Given = ()
+            if receiver and node.receiver is not None:
+                type_ = self.types.resolve(node.receiver.type, method.file, method.package)
+                if type_ is not None and self._struct_type(type_) is None:
+                    given = ((receiver, _ITSELF),)
+            at = At(method, given)
+            exprs = [v for r in self.returns_of(node) for v in r.values[:1]]
+            exprs += [
+                a
+                for n in s.nodes_of(node)
+                if isinstance(n, s.Call)
+                and called_name(n).startswith(("Fprint", "Write", "Add", "Str", "Any"))
+                for a in n.args
+            ]
+            self._reveals[key] = self._any_of(exprs, at, RAW)
+        return self._reveals[key]
 
     # ---------------------------------------------------------------- structs
 
-    def struct(self, expr: s.Expr, root: Declaration) -> str | None:
-        """`Type.Field` when printing a value shows a secret field of its struct."""
-        type_ = static_type(expr, root, self.texts, self.types)
-        return self._secret_field(type_, 0) if type_ is not None else None
-
-    def _secret_field(self, type_: Type, depth: int) -> str | None:
-        if self.hides(type_):
-            return None
+    def _struct_type(self, type_: Type) -> Type | None:
+        """The named struct of the repository that a type is or points at."""
         base = type_.elem if type_.kind == "pointer" and type_.elem is not None else type_
-        if base.kind != "named" or base.package is None or depth > 3:
+        if base.kind != "named" or base.package is None:
             return None
-        if id(base) not in self._structs:
-            self._structs[id(base)] = None
-            self._structs[id(base)] = self._find_field(base, depth)
-        return self._structs[id(base)]
-
-    def _find_field(self, base: Type, depth: int) -> str | None:
         under = self.types.underlying(base)
-        if under is None or not isinstance(under.node, s.StructType) or base.package is None:
-            return None
+        return base if under is not None and isinstance(under.node, s.StructType) else None
+
+    def _struct(self, expr: s.Expr, type_: Type, at: At, how: str) -> str | None:
+        """`Type.Field` when showing a struct gives away a field of it."""
+        base = self._struct_type(type_)
+        assert base is not None
+        for field, inner, label in self._secret_fields(base, how):
+            if self._holds(expr, at, field, inner, how, 0):
+                return label
+        return None
+
+    def _secret_fields(self, base: Type, how: str, depth: int = 0) -> list[tuple[s.Field, Type | None, str]]:
+        """The fields that show a secret, with their type and `Type.Field`."""
+        key = (id(base), how)
+        if key in self._fields:
+            return self._fields[key]
+        found = self._fields[key] = []
+        under = self.types.underlying(base)
+        if (
+            under is None
+            or not isinstance(under.node, s.StructType)
+            or base.package is None
+            or depth > MAX_STRUCTS
+        ):
+            return found
         assert under.file is not None and under.package is not None
         anchor = base.package.declaration(base.name)
         for field in under.node.fields:
             inner = self.types.resolve(field.type, under.file, under.package)
+            if inner is None or anchor is None or self._is_left_out(field, how):
+                continue
+            is_exported = field.name[:1].isupper()
+            method = self._hiding_method(inner, how, is_exported=is_exported)
+            if method is not None and self._revealed(method) is None:
+                continue
+            if is_secret_name(field.name, anchor):
+                if (inner.kind != "pointer" or how in (JSON, FIELD)) and self.is_text(inner, field.name):
+                    found.append((field, inner, f"{base.name}.{field.name}"))
+                continue
+            nested = self._nested(inner, how)
+            if nested is not None and nested is not base:
+                inside = self._secret_fields(nested, how, depth + 1)
+                if inside:
+                    found.append((field, inner, inside[0][2]))
+        return found
+
+    def _nested(self, type_: Type, how: str) -> Type | None:
+        """The struct inside a field that is shown with it: pointers are followed by encoders only."""
+        if type_.kind in ("slice", "array", "map") and type_.elem is not None:
+            type_ = type_.elem
+        if type_.kind == "pointer" and how not in (JSON, FIELD):
+            return None
+        return self._struct_type(type_)
+
+    @staticmethod
+    def _is_left_out(field: s.Field, how: str) -> bool:
+        """True for fields that encoders of JSON leave out."""
+        if how not in (JSON, FIELD):
+            return False
+        return not field.name[:1].isupper() or re.search(r'json:"-[",]', field.tag or "") is not None
+
+    def _holds(self, expr: s.Expr, at: At, field: s.Field, inner: Type | None, how: str, depth: int) -> bool:
+        """True unless the field of this struct value is known to be empty or harmless."""
+        if depth > MAX_STRUCTS:
+            return True
+        match expr:
+            case s.Unary(op="&", x=x) | s.Star(x=x):
+                return self._holds(x, at, field, inner, how, depth + 1)
+            case s.CompositeLit():
+                return self._literal_holds(expr, at, field, how)
+            case s.Ident():
+                return self._local_holds(expr, at, field, inner, how, depth)
+            case s.Call():
+                callee = callee_of(expr, at.root, self.texts, self.types)
+                if callee is None or not isinstance(callee.node, s.FuncDecl) or not callee.node.has_body:
+                    return True
+                returned = [r.values[0] for r in self.returns_of(callee.node) if r.values]
+                at = At(callee)
+                returned = [v for v in returned if not (isinstance(v, s.Ident) and v.name == "nil")]
+                return not returned or any(self._holds(v, at, field, inner, how, depth + 1) for v in returned)
+        return True
+
+    def _literal_holds(self, literal: s.CompositeLit, at: At, field: s.Field, how: str) -> bool:
+        if not literal.elements:
+            return False
+        if literal.elements[0][0] is None:
+            type_ = self.type_of(literal, at.root)
+            fields = self.types.fields(type_) if type_ is not None else []
+            position = next((i for i, f in enumerate(fields) if f.name == field.name), None)
+            if position is None or position >= len(literal.elements):
+                return True
+            return not self._is_harmless(literal.elements[position][1], at, how)
+        for key, value in literal.elements:
+            if isinstance(key, s.Ident) and key.name == field.name:
+                return not self._is_harmless(value, at, how)
+        return False
+
+    def _is_harmless(self, value: s.Expr, at: At, how: str) -> bool:
+        """True for a value that is no secret for sure: a text of the code, or made by a hiding function."""
+        if isinstance(value, s.BasicLit) or (isinstance(value, s.Ident) and value.name == "nil"):
+            return True
+        type_ = self.type_of(value, at.root)
+        if type_ is not None and self._struct_type(type_) is not None:
+            return self._struct(value, type_, at, how) is None
+        if isinstance(value, s.Call):
+            return self._is_clean_source(Source("value", value), at, is_dsn=False)
+        return False
+
+    def _local_holds(
+        self, expr: s.Ident, at: At, field: s.Field, inner: Type | None, how: str, depth: int
+    ) -> bool:
+        variable = self.texts.bindings(at.root).variable(expr.name, expr.start)
+        if variable is None:
+            return True
+        writes = [
+            (value, statement)
+            for target, value, statement in self._written_fields(at.root).get(field.name, ())
+            if isinstance(target.x, s.Ident)
+            and statement.start < expr.start
+            and self.texts.bindings(at.root).variable(target.x.name, target.x.start) is variable
+        ]
+        blocks = self._blocks_of(at.root)
+        for value, statement in reversed(writes):
+            if not self._is_harmless(value, at, how):
+                return True
+            block = max(
+                (b for b in blocks if b[0] <= statement.start < b[1]), key=lambda b: b[0], default=None
+            )
+            if block is None or block[0] <= expr.start < block[1]:
+                return False
+        sources = self.reaching(variable, expr.start, at.root)
+        if len(sources) != 1 or sources[0].kind not in ("value", "result") or sources[0].expr is None:
+            return True
+        if self._is_passed(variable, expr, at.root):
+            return True
+        if sources[0].kind == "result" and sources[0].index != 0:
+            return True
+        return self._holds(sources[0].expr, at, field, inner, how, depth + 1)
+
+    def _written_fields(self, root: Declaration) -> dict[str, list[tuple[s.Selector, s.Expr, s.Assign]]]:
+        known = self._writes.get(id(root.node))
+        if known is None:
+            known = self._writes[id(root.node)] = {}
+            for node in s.walk(root.node):
+                if isinstance(node, s.Assign) and len(node.lhs) == len(node.rhs):
+                    for target, value in zip(node.lhs, node.rhs, strict=True):
+                        if isinstance(target, s.Selector):
+                            known.setdefault(target.sel, []).append((target, value, node))
+        return known
+
+    def _is_passed(self, variable: Variable, use: s.Ident, root: Declaration) -> bool:
+        """True when code elsewhere can have filled a variable before a place: its address was taken, it was
+        handed on as a pointer, or a method was called.
+        """
+        is_pointer = isinstance(variable.sources[0].expr, s.Unary)
+        bindings = self.texts.bindings(root)
+        for node in s.walk(root.node):
+            match node:
+                case s.Unary(op="&", x=s.Ident() as x):
+                    pass
+                case s.Call(fun=s.Selector(x=s.Ident() as x)):
+                    pass
+                case s.Call(args=args) if is_pointer:
+                    if any(
+                        isinstance(a, s.Ident)
+                        and a.name == variable.name
+                        and a is not use
+                        and a.start < use.start
+                        for a in args
+                    ):
+                        return True
+                    continue
+                case _:
+                    continue
             if (
-                anchor is not None
-                and self._is_secret_name(field.name, anchor)
-                and inner is not None
-                and inner.kind != "pointer"
-                and self._is_text(inner, field.name)
+                x.name == variable.name
+                and x.start < use.start
+                and bindings.variable(x.name, x.start) is variable
             ):
-                return f"{base.name}.{field.name}"
-            if inner is not None and inner.kind == "named":
-                nested = self._secret_field(inner, depth + 1)
-                if nested is not None:
-                    return nested
-        return None
+                return True
+        return False
 
 
-def verbs_of(call: s.Call, texts: Texts, root: Declaration) -> list[str] | None:
-    """The verbs of a call's constant format, one for each argument; None when it is not constant."""
-    for argument in call.args[:1]:
-        constants = texts.constants(argument, root)
-        if constants:
-            return re.findall(r"%[-+# 0-9.*\[\]]*([a-zA-Z])", constants[0].replace("%%", ""))
-    return None
+def verbs_of(form: str) -> list[Verb]:
+    """The verbs of a format, one for each argument. Types, addresses, numbers and truth values show no text,
+    neither do a few first characters.
+    """
+    out: list[Verb] = []
+    for flags, _, precision, verb in _VERB.findall(form.replace("%%", "")):
+        if verb not in "svqxXw" or (precision and int(precision) <= 8):
+            out.append(Verb(None))
+        else:
+            out.append(Verb(SYNTAX if verb == "v" and "#" in flags else TEXT))
+    return out
 
 
-def shows(verbs: list[str], index: int) -> bool:
-    """True when the verb of an argument shows its text (not its type, address, number or truth)."""
-    return index >= len(verbs) or verbs[index] in "svqxXw"
-
-
-def _mentions(expr: s.Expr, name: str) -> bool:
-    return any(isinstance(node, s.Ident) and node.name == name for node in s.walk(expr))
+def _written(expr: s.Expr, root: Declaration) -> str:
+    """An expression as it is written; names of the package carry its path."""
+    text = root.file.data[expr.start : expr.end].decode("utf-8", "replace")
+    return text.rsplit(".", 1)[-1] if isinstance(expr, s.Selector) else text

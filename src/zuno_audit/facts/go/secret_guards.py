@@ -8,7 +8,7 @@ and the other does not, behind the point where they part, is what a refusal keep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ from zuno_audit.facts.go.values import (
     Val,
     Value,
 )
+from zuno_audit.facts.secret_values import names_a_secret
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 
@@ -62,21 +63,43 @@ def secret_guard_table(store: FactStore) -> Table:
     `refused_when_missing` yes/no/unknown, `minimum_length` (the shortest value that is not refused, as far as
     it was tried; 0 when every length is accepted, None when it is not known).
     """
+    groups = _groups(store, _is_secret)
+    trials = _trials(store, groups)
+    rows = [_row(trials[binary], name, binary, reads) for (name, binary), reads in groups.items()]
+    return Table("secret_guard", tuple(rows), tuple(store.get(analysis).search.files_with(b"package")))
+
+
+def refusals(store: FactStore) -> dict[str, str]:
+    """For each secret in the environment, whether a program that reads it refuses to start without it:
+    yes (one of them does), no (none does) or unknown.
+    """
+    groups = _groups(store, names_a_secret)
+    trials = _trials(store, groups)
+    answers: dict[str, set[str]] = {}
+    for name, binary in groups:
+        answers.setdefault(name, set()).add(trials[binary].missing(name))
+    return {name: next(a for a in (YES, UNKNOWN, NO) if a in found) for name, found in answers.items()}
+
+
+def _groups(store: FactStore, is_wanted: Callable[[str], bool]) -> dict[tuple[str, str], list[EnvRead]]:
+    """The reads of wanted variables, by variable and binary."""
     asked, reachable = store.get(analysis), store.get(reach)
-    reads = [r for r in store.get(env_reads) if _is_secret(r.name) and r.can_run != NO]
     groups: dict[tuple[str, str], list[EnvRead]] = {}
-    for read in reads:
-        for binary in _binaries(asked, reachable, read):
-            groups.setdefault((read.name, binary), []).append(read)
+    for read in store.get(env_reads):
+        if is_wanted(read.name) and read.can_run != NO:
+            for binary in _binaries(asked, reachable, read):
+                groups.setdefault((read.name, binary), []).append(read)
+    return {key: groups[key] for key in sorted(groups)[:MAX_ROWS]}
+
+
+def _trials(store: FactStore, groups: dict[tuple[str, str], list[EnvRead]]) -> dict[str, _Trial]:
+    """A trial of each binary with the variables that it reads."""
     trials: dict[str, _Trial] = {}
-    for name, binary in sorted(groups)[:MAX_ROWS]:
-        trial = trials.setdefault(binary, _Trial(asked, binary))
+    for (name, binary), reads in groups.items():
+        trial = trials.setdefault(binary, _Trial(store.get(analysis), binary))
         trial.names.append(name)
-        trial.reads += groups[name, binary]
-    rows = [
-        _row(trials[binary], name, binary, groups[name, binary]) for name, binary in sorted(groups)[:MAX_ROWS]
-    ]
-    return Table("secret_guard", tuple(rows), tuple(asked.search.files_with(b"package")))
+        trial.reads += reads
+    return trials
 
 
 def _is_secret(name: str) -> bool:
