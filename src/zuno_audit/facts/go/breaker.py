@@ -23,6 +23,7 @@ from zuno_audit.facts.go.guards import Guard, all_of, rank, sites_of
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.shape import shape
 from zuno_audit.facts.go.values import NIL, Extern, Func, Input, Nil, Opaque, Rest, State, Unknown, Val, Value
+from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Types
@@ -98,6 +99,8 @@ class BreakerQuestion:
 
         if len(v.node.params) != (7 if kind == "unary" else 6):
             return Guard("no", "it is not a client interceptor", sites_of(v))
+        if not v.file.error_line and _looks_away(v.node, v.node.params[5 if kind == "unary" else 4].name):
+            return Guard("no", "its interceptors do not look at what a call returns", sites_of(v))
         return self._trial(ev, v, kind, state, arguments)
 
     def _trial(
@@ -157,3 +160,16 @@ class BreakerQuestion:
             return [context, (Opaque("stream description"),), (Opaque("method"),), NIL]
 
         return self._trial(ev, invoke, kind, state, arguments, wire=True)
+
+
+def _looks_away(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:
+    """True when a function does nothing with the invoker but `return invoker(...)`, and nothing afterwards."""
+    direct = {
+        id(node.values[0].fun)
+        for node in s.nodes_of(node)
+        if isinstance(node, s.Return) and len(node.values) == 1 and isinstance(node.values[0], s.Call)
+    }
+    uses = [x for x in s.nodes_of(node) if isinstance(x, s.Ident) and x.name == invoker]
+    if any(isinstance(x, s.Defer | s.FuncLit) for x in s.nodes_of(node) if x is not node):
+        return False
+    return bool(uses) and all(id(x) in direct for x in uses)

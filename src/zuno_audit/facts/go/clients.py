@@ -78,7 +78,7 @@ def _together(guards: list[ConnectionGuards]) -> ConnectionGuards:
 def _takes_options(construction: Construction) -> bool:
     """True when a parameter of the function around a construction gets into its options."""
     return any(
-        holds_parameter(value)
+        call.state is not None and holds_parameter(construction.evaluator, value, call.state)
         for call in construction.calls
         for value in (call.args or ())[CONSTRUCTORS.get(call.name, 1) :]
     )

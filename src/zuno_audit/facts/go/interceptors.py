@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, product
+from itertools import islice, product, zip_longest
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.values import Extern, Func, Input, Lazy, Nil, Rest, Seq, Struct, Unknown, Val, Value
+from zuno_audit.facts.go.values import (
+    Extern,
+    Func,
+    Input,
+    Lazy,
+    Nil,
+    Pointer,
+    Rest,
+    Seq,
+    State,
+    Struct,
+    Unknown,
+    Val,
+    Value,
+)
+from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
-    from zuno_audit.facts.go.evaluate import Evaluator
+    from zuno_audit.facts.go.evaluate import CallRecord, Evaluator
 
 MAX_PATHS = 256
+MAX_VALUES = 400  # that are searched for a parameter
 
 
 class Installed(msgspec.Struct):
@@ -159,10 +175,11 @@ def is_function(v: Val) -> bool:
     return isinstance(v, Func)
 
 
-def holds_parameter(value: Value, limit: int = 400) -> bool:
-    """True when a parameter of the function around it is somewhere in a value."""
+def holds_parameter(ev: Evaluator, value: Value, state: State) -> bool:
+    """True when a parameter of the function around it is somewhere in a value, or in what it points to."""
     pending: list[Val] = list(value)
-    for _ in range(limit):
+    cells: set[object] = set()
+    for _ in range(MAX_VALUES):
         if not pending:
             return False
         v = pending.pop()
@@ -180,12 +197,39 @@ def holds_parameter(value: Value, limit: int = 400) -> bool:
         elif isinstance(v, Struct):
             for part in v.fields.values():
                 pending.extend(part)
+        elif isinstance(v, Pointer) and v.cell not in cells:
+            cells.add(v.cell)
+            pending.extend(ev.read(v.cell, state))
         elif isinstance(v, Lazy):
-            for part in v.call.args:
+            for part in _used_arguments(v.call):
                 pending.extend(part)
-        elif isinstance(v, Func) and v.receiver is not None:
-            pending.extend(v.receiver)
+        elif isinstance(v, Func):
+            pending.extend(v.receiver or ())
+            for cell in _captured(v) - cells:
+                cells.add(cell)
+                pending.extend(ev.read(cell, state))
     return False
+
+
+def _used_arguments(call: CallRecord) -> Iterator[Value]:
+    """The receiver and the arguments of a call that its function names at all."""
+    node, names = call.func.node, s.names_in(call.func.node)
+    if isinstance(node, s.FuncDecl) and node.receiver is not None and node.receiver.name in names:
+        yield call.func.receiver or ()
+    for param, value in zip_longest(node.params, call.args, fillvalue=None):
+        if value is not None and (param is None or param.name in names):
+            yield value
+
+
+def _captured(func: Func) -> set[object]:
+    """The variables around a function literal that it names."""
+    found: set[object] = set()
+    scope = func.scope
+    names = s.names_in(func.node) if scope is not None else frozenset()
+    while scope is not None:
+        found.update(cell for name, cell in scope.names.items() if name in names)
+        scope = scope.parent
+    return found
 
 
 def _is_parameter(key: object) -> bool:

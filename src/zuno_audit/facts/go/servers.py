@@ -263,7 +263,12 @@ def _together(judgements: list[_Judgement]) -> _Judgement:
 
 def _takes_options(construction: Construction) -> bool:
     """True when a parameter of the function around a construction gets into its options."""
-    return any(holds_parameter(value) for call in construction.calls for value in call.args or ())
+    return any(
+        holds_parameter(construction.evaluator, value, call.state)
+        for call in construction.calls
+        for value in call.args or ()
+        if call.state is not None
+    )
 
 
 def _any(unary: Answer, stream: Answer) -> Answer:
