@@ -56,6 +56,8 @@ def run_check(options: CheckOptions) -> int:
         raise UsageError("--baseline and --no-baseline exclude each other.", hint="Give one of them.")
     if options.config is not None and options.no_config:
         raise UsageError("--config and --no-config exclude each other.", hint="Give one of them.")
+    if options.quiet and options.verbose:
+        raise UsageError("--quiet and --verbose exclude each other.", hint="Give one of them.")
     if options.verbose >= 2:
         _log_to_stderr()
     with progress_line(is_wanted=not options.quiet) as line:

@@ -51,8 +51,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         else:
             _replace(path.resolve(), data)
     except OSError as error:
+        why = error.strerror or str(error)
+        if not path.parent.is_dir():
+            why = f"there is no folder {str(path.parent)!r}"
         raise ReportError(
-            f"{str(path)!r} cannot be written: {error.strerror or error}.",
+            f"{str(path)!r} cannot be written: {why}.",
             hint="Choose a file in a folder that exists and may be written to.",
         ) from error
 

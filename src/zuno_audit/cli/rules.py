@@ -88,16 +88,17 @@ def run_show(which: RuleSet, rule_id: str) -> int:
 
 def run_explain(which: RuleSet, name: str) -> int:
     """Print the page of a rule or of an item. Raises UsageError for what is neither."""
-    rules, checklist = which.rules(), built_in_checklist()
+    rules = which.rules()
     if name in rules:
-        text = rule_page(rules.rule(name), checklist)
+        text = rule_page(rules.rule(name), built_in_checklist())
     else:
-        control = next((c for c in checklist.controls if c.id == name.upper()), None)
+        controls = [c for checklist in which.checklists() for c in checklist.controls]
+        control = next((c for c in controls if c.id == name.upper()), None)
         if control is None:
-            raise _unknown(rules, name, [c.id for c in checklist.controls])
+            raise _unknown(rules, name, [c.id for c in controls])
+        all_rules = RuleFiles([*([which.folder] if which.folder is not None else []), data_root() / "rules"])
         text = item_page(
-            control,
-            [built_in_rules().rule(r) for r in {ref.rule for ref in (*control.checks, *control.also)}],
+            control, [all_rules.rule(r) for r in {ref.rule for ref in (*control.checks, *control.also)}]
         )
     write_stdout(text, is_for_people=True)
     return exits.OK
@@ -115,7 +116,7 @@ def run_lint(which: RuleSet, format_: str, *, needs_fixtures: bool) -> int:
         write_stdout(to_json_text({"remarks": entries}), is_for_people=False)
         return exits.FINDINGS if remarks else exits.OK
     lines = [line for r in remarks for line in (visible(str(r)), f"    {visible(r.cure)}") if line.strip()]
-    lines.append(f"{len(remarks)} mistakes in {len(rules.ids())} rules.")
+    lines.append(f"{_many(len(remarks), 'mistake')} in {_many(len(rules.ids()), 'rule')}.")
     write_stdout("\n".join([*lines, ""]), is_for_people=True)
     return exits.FINDINGS if remarks else exits.OK
 
@@ -124,7 +125,9 @@ def run_test(which: RuleSet, only: tuple[str, ...]) -> int:
     """Try rules on their fixtures; 1 when one does not do what is marked. Raises AuditError."""
     from zuno_audit.authoring.trial import try_rules
 
-    rules, fixtures = which.rules(), which.where_fixtures_are()
+    rules = which.rules()
+    rules.all()  # a rule that does not load is told before a fixture that is missing
+    fixtures = which.where_fixtures_are()
     chosen = tuple(_known(rules, rule_id) for rule_id in only)
     trials = []
     for trial in try_rules(rules, fixtures, chosen):
@@ -163,11 +166,21 @@ def run_new(which: RuleSet, rule_id: str, pack: str, table: str) -> int:
     near = next((beside / name for name in NEAR if (beside / name).is_dir()), beside / NEAR[-1])
     written = Draft(rule_id, pack, folder, which.fixtures or near, table).write()
     lines = [
-        *(f"wrote {path}" for path in written),
+        *(f"wrote {_from_here(path)}" for path in written),
         f"Next: zuno-audit rules test --rules {folder} {rule_id}",
     ]
     write_stdout("\n".join([*map(visible, lines), ""]), is_for_people=True)
     return exits.OK
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _from_here(path: Path) -> str:
+    """The path as somebody in this folder would write it."""
+    here = Path.cwd().resolve()
+    return str(path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path)
 
 
 def _known(rules: RuleFiles, rule_id: str) -> str:
@@ -177,7 +190,9 @@ def _known(rules: RuleFiles, rule_id: str) -> str:
 
 
 def _unknown(rules: RuleFiles, name: str, others: list[str] | None = None) -> UsageError:
-    close = get_close_matches(name, [*rules.ids(), *(others or ())], 3)
+    among = [*rules.ids(), *(others or ())]
+    word = name.lower()
+    close = [n for n in among if len(word) > 2 and word in n.lower()][:5] or get_close_matches(name, among, 3)
     hint = f"Did you mean {' or '.join(close)}?" if close else "`zuno-audit rules list` lists the rules."
     what = "rule or item" if others is not None else "rule"
     return UsageError(f"There is no {what} {name!r}.", hint=hint)

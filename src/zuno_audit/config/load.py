@@ -90,7 +90,8 @@ def load_config(path: Path) -> Config:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", path=str(path)) from error
+        hint = "`zuno-audit init` writes a configuration."
+        raise ConfigError(f"cannot be read: {error.strerror}", path=str(path), hint=hint) from error
     return read_config(data, str(path))
 
 
@@ -181,4 +182,6 @@ def _known(name: str, known: Iterable[str], what: str) -> str:
     close = get_close_matches(name, names, 1)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"There are no {what}." if not names else f"Known {what}: {', '.join(names[:20])}."
+    if what == "rules":
+        return "`zuno-audit rules list` lists the rules."
+    return f"There are no {what}." if not names else f"Known {what}: {', '.join(names)}."

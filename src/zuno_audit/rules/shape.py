@@ -7,12 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import reduce
-from typing import Any, get_args
+from typing import Any
 
 from zuno_audit.errors import ConfigError, RuleError
 from zuno_audit.rules.document import Document, KeyPath, line_of
 
 _UNKNOWN = re.compile(r"unknown field `(.+)`")
+_MISSING = re.compile(r"missing required field `(.+)`")
+_NOT_AMONG = re.compile(r"Invalid (?:enum )?value (.+)")
+_TYPE = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_KINDS = {
+    "array": "a list",
+    "object": "a mapping",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
 _PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -48,9 +60,11 @@ def check_shape(data: Any, shape: Any) -> Any:
         where = _shape_path(data, at, lambda narrowed: _complaint(narrowed, shape) == fault)
         unknown = _UNKNOWN.search(message)
         if unknown is None:
-            raise ShapeError(message, *where) from None
+            raise _in_words(message, where, shape) from None
         key = unknown.group(1)
-        raise ShapeError(f"unknown key {key!r}", *where, key, hint=_near(key, shape)) from None
+        raise ShapeError(
+            f"unknown key {key!r}", *where, key, hint=_near(key, _keys_at(shape, where))
+        ) from None
 
 
 def _complaint(data: Any, shape: Any) -> str:
@@ -100,17 +114,71 @@ def _replaced(data: Any, where: KeyPath, value: Any) -> Any:
     return copy
 
 
-def _near(key: str, shape: Any) -> str:
-    """The keys that there are, the likeliest first; empty where the type has no keys of its own."""
-    import msgspec
+def _in_words(message: str, where: KeyPath, shape: Any) -> ShapeError:
+    """msgspec's complaint for somebody who writes YAML."""
+    missing = _MISSING.search(message)
+    if missing is not None:
+        return ShapeError(f"key {missing.group(1)!r} is missing", *where)
+    value = _NOT_AMONG.search(message)
+    if value is not None:
+        allowed = [str(v) for one in _types_at(shape, where) for v in _values_of(one)]
+        allowed += [str(one.tag) for one in _types_at(shape, where[:-1]) if getattr(one, "tag", None)]
+        hint = f"It is one of {', '.join(filter(None, dict.fromkeys(allowed)))}." if allowed else ""
+        return ShapeError(f"{value.group(1)} is not known here", *where, hint=hint)
+    wrong = _TYPE.fullmatch(message)
+    if wrong is not None:
+        wanted = " or ".join(_KINDS.get(kind, kind) for kind in wrong.group(1).split(" | "))
+        return ShapeError(
+            f"{wanted} is expected here, not {_KINDS.get(wrong.group(2), wrong.group(2))}", *where
+        )
+    if message == "Expected `str` of length >= 1":
+        return ShapeError("the text is empty", *where)
+    return ShapeError(message, *where)
 
-    try:
-        shapes = get_args(shape) or (shape,)
-        fields = (field for one in shapes for field in msgspec.structs.fields(one))
-        known = list(dict.fromkeys(field.encode_name for field in fields))
-    except TypeError:
-        return ""
-    if key in known:
+
+def _types_at(shape: Any, where: KeyPath) -> list[Any]:
+    """The types that a value at a key path may have, by msgspec's account of them."""
+    import msgspec.inspect as types
+
+    found = _flat(types.type_info(shape))
+    for key in where:
+        inner: list[Any] = []
+        for one in found:
+            if isinstance(one, types.StructType):
+                inner += [f.type for f in one.fields if f.encode_name == key]
+            elif isinstance(one, types.DictType):
+                inner.append(one.value_type)
+            elif isinstance(one, types.ListType | types.VarTupleType):
+                inner.append(one.item_type)
+        found = [flat for one in inner for flat in _flat(one)]
+    return found
+
+
+def _flat(one: Any) -> list[Any]:
+    """The members of a union, without what only annotates them."""
+    if hasattr(one, "types"):
+        return [flat for inner in one.types for flat in _flat(inner)]
+    return _flat(one.type) if type(one).__name__ == "Metadata" else [one]
+
+
+def _values_of(one: Any) -> tuple[Any, ...]:
+    """The values of a literal or an enumeration."""
+    if hasattr(one, "values"):
+        return tuple(one.values)
+    return (
+        tuple(member.value for member in getattr(one, "cls", ())) if type(one).__name__ == "EnumType" else ()
+    )
+
+
+def _keys_at(shape: Any, where: KeyPath) -> list[str]:
+    """The keys that a mapping at a key path may have; empty where any will do."""
+    fields = (f for one in _types_at(shape, where) for f in getattr(one, "fields", ()))
+    return list(dict.fromkeys(f.encode_name for f in fields))
+
+
+def _near(key: str, known: list[str]) -> str:
+    """The keys that there are, the likeliest first."""
+    if key in known or not known:
         return ""
     close = get_close_matches(key, known, 1)
     return f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}."

@@ -14,7 +14,7 @@ from zuno_audit.authoring.scaffold import Draft
 from zuno_audit.authoring.trial import try_case
 from zuno_audit.cli.app import app
 from zuno_audit.cli.exits import Session, guarded
-from zuno_audit.errors import AuditError, RuleError
+from zuno_audit.errors import AuditError, RuleError, UsageError
 from zuno_audit.rules.load import RuleFiles
 
 ID = "no-panic"
@@ -108,7 +108,7 @@ def test_a_case_that_is_not_as_marked_says_what_is_wrong(folder: Path, text: str
 
 
 def test_lint_finds_a_query_that_can_never_match(folder: Path) -> None:
-    assert lint(folder) == "0 mistakes in 1 rules.\n"
+    assert lint(folder) == "0 mistakes in 1 rule.\n"
     edit(query_file(folder), "(identifier)", "(package_clause)")
     assert "Impossible pattern" in lint(folder)
 
@@ -172,6 +172,25 @@ def test_explain_tells_all_there_is_to_know_of_a_rule() -> None:
     assert "`unary_recovery` is `yes`" in text
     assert "zuno-audit: ignore[grpc-server-without-unary-recovery] -- " in text
     assert "1.3.1.1" in text
+
+
+def test_explain_knows_the_items_of_every_profile() -> None:
+    assert "Every gRPC server recovers" in run("explain", "grpc-1.1").output
+
+
+def test_an_unknown_name_suggests_what_contains_it() -> None:
+    failed = run("explain", "slim").exception
+    assert isinstance(failed, UsageError)
+    assert "image-not-slim" in failed.hint
+
+
+def test_a_rule_that_does_not_load_is_told_before_missing_fixtures(tmp_path: Path) -> None:
+    file = tmp_path / "rules" / "acme" / "no-panic.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("id: no-panic\nkind: query\n", "utf-8")
+    failed = run("rules", "test", "--rules", str(tmp_path / "rules")).exception
+    assert isinstance(failed, RuleError)
+    assert "is missing" in str(failed)
 
 
 def test_explain_tells_what_verifies_an_item() -> None:

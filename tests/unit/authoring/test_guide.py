@@ -69,7 +69,7 @@ def test_the_rule_of_the_guide_works(tmp_path: Path) -> None:
         path.write_text(text, "utf-8")
     tested = run("rules", "test", "--rules", str(rules))
     assert tested.output == "2 of 2 cases are as marked.\n"
-    assert run("rules", "lint", "--rules", str(rules)).output == "0 mistakes in 1 rules.\n"
+    assert run("rules", "lint", "--rules", str(rules)).output == "0 mistakes in 1 rule.\n"
 
 
 def test_a_new_rule_touches_only_the_files_that_the_guide_names(tmp_path: Path) -> None:

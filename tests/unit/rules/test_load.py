@@ -88,6 +88,24 @@ def test_complaint_names_file_and_line(text: str, line: int, words: str) -> None
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "cure"),
+    [
+        (change("severity: error", "severity: fatal"), "'fatal' is not known here", "error, note, warning"),
+        (change("kind: presence", "kind: guess"), "'guess' is not known here", "dataflow, document"),
+        (change("title: Box without a lid\n", ""), "key 'title' is missing", ""),
+        (change('{glob: "{{ path }}"}', '{glab: "x"}'), "unknown key 'glab'", "'glob'"),
+        (change('{glob: "{{ path }}"}', '{size: "x"}'), "unknown key 'size'", "in, not, at_least, at_most"),
+        (change("tags: [boxes]", "tags: boxes"), "a list is expected here, not text", ""),
+    ],
+)
+def test_complaint_says_what_would_be_right(text: str, words: str, cure: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        read_rule(text, PATH)
+    assert words in str(caught.value)
+    assert cure in caught.value.hint
+
+
 def test_rules_are_found_by_file_name(tmp_path: Path) -> None:
     (tmp_path / "go").mkdir()
     (tmp_path / "go" / "box-without-lid.yaml").write_text(VALID, "utf-8")
