@@ -1,11 +1,13 @@
-"""What Go code reads from the environment, as plain data: what code facts hand to `environment`."""
+"""What code reads from the environment, as plain data: what code facts hand to `environment`."""
 
 from __future__ import annotations
 
+from posixpath import dirname
+
 from msgspec import Struct
 
-from zuno_audit.model.entity import UNKNOWN
-from zuno_audit.model.location import Location
+from zuno_audit.model.entity import UNKNOWN, YES
+from zuno_audit.model.location import Location, Span
 
 
 class EnvRead(Struct, frozen=True):
@@ -14,7 +16,7 @@ class EnvRead(Struct, frozen=True):
     `default` is the value used when it is missing (None when there is none or it cannot be known), `required`
     yes/no/unknown: the program refuses to start without it. `mechanism` is the call (`os.Getenv`,
     `env.GetString`, a struct tag), `directory` the folder of the package. `can_run` yes/no/unknown: some
-    binary links the package and reaches the place.
+    binary links the package and reaches the place. A read of a package that no binary links is not `dead`.
     """
 
     name: str
@@ -24,3 +26,12 @@ class EnvRead(Struct, frozen=True):
     mechanism: str = "os.Getenv"
     directory: str = ""
     can_run: str = UNKNOWN
+    dead: bool = False  # it stands in a function that nothing calls
+
+
+def script_read(
+    path: str, line: int, column: int, name: str, default: str | None, required: str, how: str
+) -> EnvRead:
+    """A read in a script, which runs whenever somebody starts it."""
+    where = Location(path, Span(line, column, line, column + len(name)))
+    return EnvRead(name, where, default, required, how, dirname(path), YES)

@@ -25,11 +25,12 @@ from zuno_audit.facts.gitignore import is_dotenv
 from zuno_audit.facts.go.env import env_reads
 from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.facts.images import image_build_table
-from zuno_audit.facts.kubernetes import manifests
+from zuno_audit.facts.kubernetes import helm_files, manifests
 from zuno_audit.facts.scripts_env import script_reads
 from zuno_audit.languages import shell
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
+from zuno_audit.source.classify import FileKind, kind_by_path
 
 MAX_PROOF = 12
 
@@ -65,6 +66,9 @@ _FROM_THE_SYSTEM = frozenset(
     | {"GOOS", "GOARCH", "GOROOT", "TERM", "NO_COLOR", "APPDATA", "USERPROFILE", "LOGNAME"}
 )
 _NAME_IN_TEXT = re.compile(rb"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+_NAME_IN_CHART = re.compile(
+    rb"[ \t]*-?[ \t]*(?:name:[ \t]*[\"']?([A-Z][A-Z0-9_]*)[\"']?[ \t\r]*$|([A-Z][A-Z0-9_]*):)"
+)
 _NAME_AS_CODE = re.compile(rb"`([A-Z][A-Z0-9]{2,})`")  # a name without `_` may be any word elsewhere
 
 
@@ -101,6 +105,7 @@ class Environment:
         self.compose: ComposeFiles = store.get(compose_files)
         self.packages = store.get(go_packages)
         self.variables: dict[str, Variable] = {}
+        self.mentions: dict[str, dict[str, None]] = {}  # files that name what only scripts read
         for read in go_reads(store):
             self._of(read.name).reads.append(read)
         self._document()
@@ -126,6 +131,11 @@ class Environment:
 
     # --- documents
 
+    def documented_in(self, name: str) -> list[str]:
+        """The files that document a variable that code or a script reads, sorted."""
+        variable = self.variables.get(name)
+        return sorted(variable.documented if variable is not None else self.mentions.get(name, ()))
+
     def _document(self) -> None:
         for template in self.store.get(env_templates):
             for assignment in template.commented:
@@ -134,9 +144,12 @@ class Environment:
                 variable = self._of(assignment.name)
                 variable.documented[template.path] = assignment.location
                 variable.templates[template.path] = assignment.location
+        in_scripts = {read.name for read in self.store.get(script_reads)}
         for name, location in self._mentions():
             if name in self.variables:
                 self.variables[name].documented.setdefault(location.path, location)
+            elif name in in_scripts:
+                self.mentions.setdefault(name, {}).setdefault(location.path)
 
     def _mentions(self) -> Iterator[tuple[str, Location]]:
         """Names in compose files, manifests, Dockerfiles and guides."""
@@ -149,11 +162,21 @@ class Environment:
             yield from ((v.name, v.location) for box in item.containers for v in box.environment)
         for image in self.store.get(dockerfiles).files:
             yield from ((name, where) for stage in image.stages for name, _, where in stage.environment)
+        yield from self._charts()
         yield from self._guides()
+
+    def _charts(self) -> Iterator[tuple[str, Location]]:
+        """Names in the templates and values of Helm charts, which are no YAML before they are filled in."""
+        for path in helm_files(self.store.repository):
+            data = self.store.repository.read(path) or b""
+            for number, line in enumerate(data.split(b"\n"), 1):
+                if match := _NAME_IN_CHART.match(line):
+                    yield (match.group(1) or match.group(2)).decode(), at_line(path, number)
 
     def _guides(self) -> Iterator[tuple[str, Location]]:
         for path in self.store.repository.files:
-            if path.lower().endswith(".md") and posixpath.basename(path).lower().startswith("readme"):
+            is_guide = path.lower().endswith(".md") and posixpath.basename(path).lower().startswith("readme")
+            if is_guide and kind_by_path(path) is not FileKind.VENDORED:
                 data = self.store.repository.read(path) or b""
                 for number, line in enumerate(data.split(b"\n"), 1):
                     for match in _NAME_IN_TEXT.finditer(line) if b"_" in line else ():

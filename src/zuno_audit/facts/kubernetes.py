@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,6 +17,9 @@ from zuno_audit.facts.dotenv import TEMPLATE_WORDS
 from zuno_audit.languages.yaml import YamlFile, YamlMap, items, read_yaml, scalar_text, texts
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
+
+if TYPE_CHECKING:
+    from zuno_audit.source.repository import Repository
 
 _SUFFIXES = tuple(
     suffix + ending
@@ -93,7 +97,7 @@ class Manifests(Struct, frozen=True):
 
 def manifests(store: FactStore) -> Manifests:
     """Every object in every plain manifest."""
-    charts = {posixpath.dirname(path) for path in store.repository.files if path.endswith("Chart.yaml")}
+    charts = _charts(store.repository)
     objects: list[K8sObject] = []
     files: list[str] = []
     problems: list[Problem] = []
@@ -110,6 +114,24 @@ def manifests(store: FactStore) -> Manifests:
         objects += found
         problems += document.problems
     return Manifests(tuple(objects), tuple(files), tuple(problems))
+
+
+def helm_files(repository: Repository) -> list[str]:
+    """The templates and values of all Helm charts."""
+    charts = _charts(repository)
+    if not charts:
+        return []
+    return [
+        path
+        for path in repository.files
+        if path.endswith((*_SUFFIXES, ".tpl")) and posixpath.basename(path) != "Chart.yaml"
+        if _is_helm_template(path, charts)
+        or (posixpath.dirname(path) in charts and posixpath.basename(path).startswith("values"))
+    ]
+
+
+def _charts(repository: Repository) -> set[str]:
+    return {posixpath.dirname(path) for path in repository.files if path.endswith("Chart.yaml")}
 
 
 def _is_helm_template(path: str, charts: set[str]) -> bool:

@@ -12,11 +12,14 @@ MAX_LENGTH = 2000  # characters between the braces of one reference
 MAX_NESTING = 10  # of defaults inside defaults
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPERATOR = re.compile(r":?[-?+]")
+_OPERATOR = re.compile(r":?[-?+=]")
 
 
 class Reference(Struct, frozen=True):
-    """One reference. `operator` is "", `-`, `:-`, `?`, `:?`, `+` or `:+`; `argument` is what follows it."""
+    """One reference. `argument` is what follows the operator.
+
+    `operator` is "", or one of `-`, `=`, `?`, `+`, with or without a colon before it.
+    """
 
     name: str
     operator: str = ""
@@ -32,7 +35,7 @@ class Reference(Struct, frozen=True):
     @property
     def default(self) -> str | None:
         """The text used when the variable is missing, or None."""
-        return self.argument if self.operator.endswith("-") else None
+        return self.argument if self.operator.endswith(("-", "=")) else None
 
 
 def references(text: str) -> tuple[Reference, ...]:

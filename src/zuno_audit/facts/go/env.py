@@ -19,6 +19,7 @@ from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.env_defaults import Missing, Outcome, Surroundings, try_without
+from zuno_audit.facts.go.env_fields import FieldTests
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.reach import Reach, reach
@@ -28,6 +29,7 @@ from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages import shell
 from zuno_audit.languages.go import syntax as s
+from zuno_audit.model.entity import NO
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -64,8 +66,10 @@ def env_reads(store: FactStore) -> tuple[EnvRead, ...]:
     from zuno_audit.facts.go.env_tags import tag_reads
 
     asked = store.get(analysis)
-    found = _Finder(asked, asked.texts).reads()
-    found += [*tag_reads(asked, asked.texts), *flag_reads(asked, asked.texts)]
+    texts = asked.texts
+    fields = FieldTests(asked, texts, store.get(reach))
+    found = _Finder(asked, texts, fields).reads()
+    found += [*tag_reads(asked, texts), *flag_reads(asked, texts, fields)]
     reachable = store.get(reach)
     unique = {(read.location, read.name): _placed(read, offset, reachable) for read, offset in found}
     return tuple(unique[key] for key in sorted(unique, key=lambda k: (k[0], k[1])))
@@ -73,14 +77,16 @@ def env_reads(store: FactStore) -> tuple[EnvRead, ...]:
 
 def _placed(read: EnvRead, offset: int, reachable: Reach) -> EnvRead:
     path = read.location.path
-    return replace(read, directory=dirname(path), can_run=reachable.can_run(path, offset))
+    can_run = reachable.can_run(path, offset)
+    dead = can_run == NO and reachable.is_dead(path, offset)
+    return replace(read, directory=dirname(path), can_run=can_run, dead=dead)
 
 
 class _Finder:
     """Follows keys backwards from the calls that read the environment."""
 
-    def __init__(self, asked: Analysis, texts: Texts) -> None:
-        self.asked, self.texts = asked, texts
+    def __init__(self, asked: Analysis, texts: Texts, fields: FieldTests) -> None:
+        self.asked, self.texts, self.fields = asked, texts, fields
         self.search, self.program = asked.search, asked.program
         self.found: list[tuple[EnvRead, int]] = []
         self.todo: list[_Reader] = []
@@ -181,6 +187,11 @@ class _Finder:
                 for name in shell.names(text):
                     self._found(name, root, call, Outcome(), "os.Expand")
             return
+        if isinstance(call.fun, s.FuncLit) and index < len(call.fun.params):  # func(get ...) {...}(os.Getenv)
+            called = call.fun.params[index].name
+            if called:
+                self._add(replace(reader, name=called, declared=root, is_local=True))
+            return
         for callee in self._callees(call.fun, root):
             node = callee.node
             assert isinstance(node, s.FuncDecl)
@@ -257,7 +268,8 @@ class _Finder:
             self._add(reader)
             return
         above = parents(root.node)
-        self._value(root, function, above, template, _DIRECT, level, origin)
+        missing = try_without(self.asked, root, function)
+        self._value(root, function, above, template, missing, level, origin)
 
     def _add(self, reader: _Reader) -> None:
         holder = id(reader.declared.node) if reader.declared is not None else reader.package.path
@@ -324,7 +336,7 @@ class _Finder:
     def _surroundings_of(self, root: Declaration) -> Surroundings:
         known = self._surroundings.get(id(root.node))
         if known is None:
-            known = self._surroundings[id(root.node)] = Surroundings(self.texts, root)
+            known = self._surroundings[id(root.node)] = Surroundings(self.texts, root, self.fields)
         return known
 
     def _outcome(self, site: Use, missing: Missing) -> Outcome:

@@ -7,6 +7,7 @@ ordinary code the statements around it are read.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -21,8 +22,6 @@ from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, UNKNOWN, YES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from zuno_audit.facts.go.analysis import Analysis
     from zuno_audit.facts.go.evaluate import Evaluator
     from zuno_audit.facts.go.texts import Texts
@@ -76,10 +75,10 @@ _EMPTY_ENVIRONMENT = {
 }
 
 
-def try_without(analysis: Analysis, declared: Declaration) -> Missing:
-    """Evaluates a reading function in an empty environment."""
-    node = declared.node
-    assert isinstance(node, s.FuncDecl)
+def try_without(analysis: Analysis, declared: Declaration, literal: s.FuncLit | None = None) -> Missing:
+    """Evaluates a reading function, or a function literal inside it, in an empty environment."""
+    node = declared.node if literal is None else literal
+    assert isinstance(node, s.FuncDecl | s.FuncLit)
     ev = analysis.evaluator(lazy=False, limits=Limits(steps=4_000))
     ev.models = _EMPTY_ENVIRONMENT
     func = Func(node, declared.file, declared.package)
@@ -122,15 +121,14 @@ def _is_refusal(ev: Evaluator, results: list[Value]) -> bool:
     )
 
 
-def _default_among(found: Iterable[Val], node: s.FuncDecl, file: GoFile) -> Missing:
+def _default_among(found: Iterable[Val], node: FunctionNode, file: GoFile) -> Missing:
     constant = None
     for value in found:
-        if (
-            isinstance(value, Input)
-            and isinstance(value.key, tuple)
-            and value.key[:3] == ("param", file.path, node.start)
-        ):
-            return Missing(parameter=value.key[3])
+        key = value.key if isinstance(value, Input) else None
+        if isinstance(key, tuple) and key[-1:] == ("[]",):  # an element of a variadic parameter
+            key = key[0]
+        if isinstance(key, tuple) and key[:3] == ("param", file.path, node.start):
+            return Missing(parameter=key[3])
         if isinstance(value, Const) and value.value not in ("", 0, False):
             constant = str(value.value)
     return Missing(constant=constant)
@@ -146,11 +144,14 @@ class Outcome(Struct, frozen=True):
     required: str = NO
 
 
+FieldTests = Callable[[Declaration, s.Expr, s.Node], "Outcome | None"]
+
+
 class Surroundings:
     """Reads the statements around the calls in one declaration."""
 
-    def __init__(self, texts: Texts, root: Declaration) -> None:
-        self.texts, self.root = texts, root
+    def __init__(self, texts: Texts, root: Declaration, fields: FieldTests) -> None:
+        self.texts, self.root, self.fields = texts, root, fields
         self.bindings = texts.bindings(root)
         self._parents: dict[int, s.Node] | None = None
 
@@ -165,7 +166,8 @@ class Surroundings:
         default = missing.constant
         if missing.parameter is not None and missing.parameter < len(call.args):
             default = self.text(call.args[missing.parameter])
-        if missing.required != NO or default or (missing.parameter is not None and default is None):
+        decides = missing.parameter is not None and missing.parameter < len(call.args)
+        if missing.required != NO or default or (decides and default is None):
             return Outcome(default, missing.required)
         found = self._around(call, missing.reports)
         return Outcome(default if found.default is None else found.default, found.required)
@@ -206,11 +208,17 @@ class Surroundings:
             if called_name(parent) == "Or":
                 others = [a for a in parent.args if a is not node]
                 return Outcome(self.text(others[-1])) if others else Outcome()
-            if called_name(parent) not in _UNCHANGED:
+            if called_name(parent) not in _UNCHANGED and called_name(parent) != "len":
                 return Outcome()
             node, parent = parent, self.parent(parent)
         if isinstance(parent, s.Binary):
             return self._tested(node, parent)
+        if isinstance(parent, s.CompositeLit):
+            return self._stored(node, parent)
+        if isinstance(parent, s.Switch) and parent.tag is node:
+            return self._switched(parent) or Outcome()
+        if isinstance(parent, s.Return) and node is call:
+            return Outcome()
         if isinstance(parent, s.Assign):
             return self._assigned(node, parent.lhs, parent.rhs, parent, reports)
         if isinstance(parent, s.ValueSpec):
@@ -230,14 +238,94 @@ class Surroundings:
             return Outcome()
         around = self.parent(statement)
         block = self.parent(around) if isinstance(around, s.DeclStmt) else around
+        guarded = self._inside(statement, node)
+        if guarded is not None:
+            return guarded
         for test in s.walk(function.body):
-            if not isinstance(test, s.If) or test.end <= statement.end:
+            if not isinstance(test, s.If | s.Switch) or test.end <= statement.end:
                 continue
             if test.init is statement or self.parent(test) is block:
-                outcome = self._guard(test, target, second, function)
+                if isinstance(test, s.If):
+                    outcome = self._guard(test, target, second, function)
+                else:
+                    outcome = self._cases(test, target, second, function)
                 if outcome is not None:
                     return outcome
+        if isinstance(target, s.Selector):
+            return self.fields(self.root, target, node) or Outcome()
         return Outcome()
+
+    def _inside(self, statement: s.Node, node: s.Node) -> Outcome | None:
+        """`if os.Getenv("X") != "" { port = os.Getenv("X") }`: what the test says of the same call."""
+        inner, around = statement, self.parent(statement)
+        while around is not None and not isinstance(around, s.FuncDecl | s.FuncLit):
+            if isinstance(around, s.If) and around.body is inner and isinstance(around.cond, s.Binary):
+                for side in (around.cond.x, around.cond.y):
+                    is_other = side is not node and isinstance(node, s.Expr) and is_same(side, node)
+                    if is_other and around.cond.op == "!=":
+                        return self._tested(side, around.cond)
+            inner, around = around, self.parent(around)
+        return None
+
+    def _stored(self, node: s.Node, literal: s.CompositeLit) -> Outcome:
+        """The read goes into a field: what the functions do that look at the field."""
+        key = next((k for k, v in literal.elements if v is node), None)
+        return (self.fields(self.root, key, literal) or Outcome()) if isinstance(key, s.Ident) else Outcome()
+
+    def _switched(self, switch: s.Switch) -> Outcome | None:
+        """`switch os.Getenv("X") { case "": ... }`."""
+        for clause in switch.clauses:
+            for expr in clause.exprs or ():
+                if isinstance(expr, s.BasicLit) and expr.value == "":
+                    body = s.Block(clause.start, clause.end, clause.body)
+                    return Outcome(required=YES) if refuses(body) else None
+        return None
+
+    def _cases(
+        self, switch: s.Switch, target: s.Expr, second: s.Expr | None, function: FunctionNode
+    ) -> Outcome | None:
+        """`switch { case v == "": ... }` and `switch v { case "": ... }`."""
+        for clause in switch.clauses:
+            for expr in clause.exprs or ():
+                is_empty = isinstance(expr, s.BasicLit) and expr.value == ""
+                if switch.tag is None:
+                    sense = empty_sense(expr, target, second)
+                else:
+                    sense = True if is_empty and is_same(switch.tag, target) else None
+                if sense:
+                    return self._when_empty(clause.body, target, function)
+        return None
+
+    def _when_empty(self, stmts: list[s.Stmt], target: s.Expr, function: FunctionNode) -> Outcome | None:
+        """What statements do that run when there is no value: assign another, refuse, return."""
+        for stmt in stmts:
+            for inner in s.walk(stmt):
+                if isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
+                    for lhs, rhs in zip(inner.lhs, inner.rhs, strict=True):
+                        if is_same(lhs, target):
+                            return Outcome(self.text(rhs))
+        if any(refuses(stmt) for stmt in stmts):
+            return Outcome(required=YES)
+        type_ = function.results[0].type if len(function.results) == 1 else None
+        if type_ is None or (isinstance(type_, s.Ident) and type_.name == "error"):
+            return None
+        for stmt in stmts:
+            returned = _returned(stmt)
+            if returned is not None and not (isinstance(returned, s.Ident) and returned.name == "nil"):
+                return Outcome(self.text(returned))
+        return None
+
+    def _after(self, test: s.If) -> list[s.Stmt]:
+        """What runs behind an `if` that does not go on, when that is calls and a return; else nothing."""
+        around = self.parent(test)
+        stmts = around.stmts if isinstance(around, s.Block) else []
+        position = next((i for i, stmt in enumerate(stmts) if stmt is test), len(stmts))
+        straight: list[s.Stmt] = []
+        for stmt in stmts[position + 1 :]:
+            if not isinstance(stmt, s.Return | s.ExprStmt):
+                break
+            straight.append(stmt)
+        return straight if straight and (isinstance(straight[-1], s.Return) or refuses(straight[-1])) else []
 
     def _guard(
         self, test: s.If, target: s.Expr, second: s.Expr | None, function: FunctionNode
@@ -247,19 +335,16 @@ class Surroundings:
             return None
         body: s.Stmt | None = test.body if sense else test.orelse
         if body is not None:
-            for inner in s.walk(body):
-                if isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
-                    for lhs, rhs in zip(inner.lhs, inner.rhs, strict=True):
-                        if is_same(lhs, target):
-                            return Outcome(self.text(rhs))
-            if refuses(body):
-                return Outcome(required=YES)
-            returned = _returned(body)
-            if returned is not None and len(function.results) == 1:
-                return Outcome(self.text(returned))
-        if not sense:
-            return self._overwritten(test.body, target)
-        return None
+            outcome = self._when_empty([body], target, function)
+            if outcome is not None:
+                return outcome
+        if sense:
+            return None
+        if body is None and test.body.stmts and isinstance(test.body.stmts[-1], s.Return):
+            after = self._when_empty(self._after(test), target, function)
+            if after is not None:
+                return after
+        return self._overwritten(test.body, target)
 
     def _overwritten(self, body: s.Block, target: s.Expr) -> Outcome | None:
         """`if v != "" { port = v }`: the default is what `port` holds before."""
@@ -269,6 +354,8 @@ class Surroundings:
         return None
 
     def _value_before(self, lhs: s.Expr, offset: int) -> str | None:
+        if isinstance(lhs, s.Selector) and isinstance(lhs.x, s.Ident):
+            return self._field_before(lhs.x, lhs.sel, offset)
         if isinstance(lhs, s.Ident):
             variable = self.bindings.variable(lhs.name, offset)
             if variable is not None:
@@ -280,17 +367,34 @@ class Surroundings:
             return constants[0] if constants else None
         return None
 
+    def _field_before(self, owner: s.Ident, name: str, offset: int) -> str | None:
+        """What a field of a local variable holds: the last assignment before, or its literal."""
+        for node in s.walk(self.root.node):
+            if isinstance(node, s.Assign) and node.start < offset and len(node.lhs) == len(node.rhs) == 1:
+                lhs = node.lhs[0]
+                if isinstance(lhs, s.Selector) and lhs.sel == name and is_same(lhs.x, owner):
+                    return self.text(node.rhs[0])
+        variable = self.bindings.variable(owner.name, offset)
+        for source in variable.sources if variable is not None else ():
+            made = source.expr.x if isinstance(source.expr, s.Unary) else source.expr
+            if isinstance(made, s.CompositeLit):
+                for key, value in made.elements:
+                    if isinstance(key, s.Ident) and key.name == name:
+                        return self.text(value)
+        return None
+
     def _tested(self, node: s.Node, test: s.Binary) -> Outcome:
         """`if os.Getenv("X") == "" { ... }` and `if os.Getenv("X") != "" { x = os.Getenv("X") }`."""
         statement = self.parent(test)
         if not isinstance(statement, s.If) or not isinstance(node, s.Call):
             return Outcome()
         other = test.y if test.x is node else test.x
-        if not (isinstance(other, s.BasicLit) and other.value == ""):
+        empty = 0 if called_name(node) == "len" else ""
+        if not (isinstance(other, s.BasicLit) and other.value == empty):
             return Outcome()
         if test.op == "==" and refuses(statement.body):
             return Outcome(required=YES)
-        if test.op == "!=":
+        if test.op in ("!=", ">"):
             return self._overwritten(statement.body, node) or Outcome()
         return Outcome()
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.bindings import called_name
+from zuno_audit.facts.go.env_defaults import FieldTests, Missing, Surroundings
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.search import Use
+from zuno_audit.facts.go.search import Use, uses
+from zuno_audit.facts.go.texts import returned
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, YES
@@ -32,12 +35,16 @@ _KOANF_ENV = re.compile(r"github\.com/knadh/koanf(?:/v2)?/providers/env(?:/v2)?$
 _GODOTENV = "github.com/joho/godotenv"
 _FLAG_FIELDS = {"EnvVar": ",", "EnvVars": "", "Sources": "", "EnvVariable": ","}
 
+Called = tuple[s.FuncDecl, Use]
+MAX_LEVELS = 4  # functions between a flag and the text of its variable
+MAX_CALLERS = 40
+
 Found = tuple[EnvRead, int]
 
 
-def flag_reads(asked: Analysis, texts: Texts) -> list[Found]:
+def flag_reads(asked: Analysis, texts: Texts, fields: FieldTests) -> list[Found]:
     """All reads, each with the byte offset of its call."""
-    flags = _Flags(asked, texts)
+    flags = _Flags(asked, texts, fields)
     return [*flags.viper(), *flags.cli(), *flags.kingpin(), *flags.koanf(), *flags.godotenv()]
 
 
@@ -63,8 +70,8 @@ class _Viper(Struct):
 class _Flags:
     """One pass per library over the files that import it."""
 
-    def __init__(self, asked: Analysis, texts: Texts) -> None:
-        self.asked, self.texts = asked, texts
+    def __init__(self, asked: Analysis, texts: Texts, fields: FieldTests) -> None:
+        self.asked, self.texts, self.fields = asked, texts, fields
         self.program = asked.program
 
     def _roots(self, literal: bytes) -> Iterator[Declaration]:
@@ -127,8 +134,11 @@ class _Flags:
                 )
         if state.automatic:
             for key, (site, how) in state.keys.items():
-                default = state.defaults.get(key)
-                yield self._read(state.variable(key), site.root, site.call, default, NO, f"viper.{how}")
+                default, required = state.defaults.get(key), NO
+                if default is None:
+                    around = Surroundings(self.texts, site.root, self.fields).outcome(site.call, Missing())
+                    default, required = around.default, around.required
+                yield self._read(state.variable(key), site.root, site.call, default, required, f"viper.{how}")
 
     def _is_viper(self, call: s.Call, root: Declaration) -> bool:
         """A call of the package, or a method of something that is not a package (an instance, likely)."""
@@ -177,24 +187,49 @@ class _Flags:
         is_required = isinstance(required, s.Ident) and required.name == "true"
         default = self._literal_text(fields["Value"], root) if "Value" in fields else None
         for name, separator in _FLAG_FIELDS.items():
-            for text in self._names(fields.get(name), root):
+            expr = fields.get(name)
+            for text in dict.fromkeys(self._names_as_called(expr, root) if expr is not None else ()):
                 for one in text.split(separator) if separator else [text]:
-                    if one.strip():
+                    if one.strip() and expr is not None:
                         how = f"cli.{name}"
-                        yield self._read(one.strip(), root, node, default, YES if is_required else NO, how)
+                        yield self._read(one.strip(), root, expr, default, YES if is_required else NO, how)
 
-    def _names(self, expr: s.Expr | None, root: Declaration) -> list[str]:
-        """The names in a text, a slice of texts, or calls of `EnvVars` and `EnvVar`."""
-        if expr is None:
+    def _names_as_called(self, expr: s.Expr, root: Declaration, calls: tuple[Called, ...] = ()) -> list[str]:
+        """The names as they are written, or as the callers of the function around the flag make them.
+
+        `calls` lead to that function, the nearest first.
+        """
+        with ExitStack() as stack:
+            for function, site in reversed(calls):
+                stack.enter_context(self.texts.called(function, site.call, site.root))
+            names = self._names(expr, root)
+        outermost = calls[-1][1].root if calls else root
+        node = outermost.node
+        if names or len(calls) >= MAX_LEVELS or not isinstance(node, s.FuncDecl) or not node.params:
+            return names
+        for caller in uses(self.asked.search.callers(outermost)[:MAX_CALLERS]):
+            names += self._names_as_called(expr, root, (*calls, (node, caller)))
+        return names
+
+    def _names(self, expr: s.Expr | None, root: Declaration, depth: int = 0) -> list[str]:
+        """The names in a text, a slice of texts, calls of `EnvVars` and `EnvVar` or of functions that return
+        these.
+        """
+        if expr is None or depth > MAX_LEVELS:
             return []
         literal = self.texts.literal(expr, root)
         if literal is not None and not isinstance(expr, s.Call):
             return [t for _, value in literal[0].elements for t in self._texts_of(value, literal[1])]
-        if isinstance(expr, s.Call):
-            if called_name(expr) in ("EnvVars", "EnvVar"):
-                return [t for a in expr.args for t in self._texts_of(a, root)]
-            return [t for a in expr.args for t in self._names(a, root) if isinstance(a, s.Call)]
-        return self._texts_of(expr, root)
+        if not isinstance(expr, s.Call):
+            return self._texts_of(expr, root)
+        if called_name(expr) in ("EnvVars", "EnvVar"):
+            return [t for a in expr.args for t in self._texts_of(a, root)]
+        declared = self.texts.function(expr, root)
+        value = returned(declared) if declared is not None else None
+        if declared is not None and value is not None and isinstance(declared.node, s.FuncDecl):
+            with self.texts.called(declared.node, expr, root):
+                return self._names(value, declared, depth + 1)
+        return [t for a in expr.args for t in self._names(a, root, depth + 1) if isinstance(a, s.Call)]
 
     def kingpin(self) -> Iterator[Found]:
         """kingpin: `.Envar("X")` or `.OverrideDefaultFromEnvar("X")` in the chain of a flag."""
@@ -202,14 +237,30 @@ class _Flags:
             if not any(_KINGPIN.match(i.path) for i in root.file.imports):
                 continue
             calls = [n for n in s.walk(root.node) if isinstance(n, s.Call) and isinstance(n.fun, s.Selector)]
+            application = self._named_by_default(calls, root)
             for call in calls:
+                chain = [c for c in calls if c.start == call.start]
+                names: list[str] = []
                 if called_name(call) in ("Envar", "OverrideDefaultFromEnvar") and call.args:
-                    chain = [c for c in calls if c.start == call.start]
-                    default = next((c for c in chain if called_name(c) == "Default" and c.args), None)
-                    text = self._literal_text(default.args[0], root) if default is not None else None
-                    required = YES if any(called_name(c) == "Required" for c in chain) else NO
-                    for name in self._texts_of(call.args[0], root):
-                        yield self._read(name, root, call, text, required, "kingpin.Envar")
+                    names = self._texts_of(call.args[0], root)
+                elif application and called_name(call) == "Flag" and call.args:
+                    if not any(called_name(c) in ("Envar", "NoEnvar") for c in chain):
+                        names = [f"{application}_{name}" for name in self._texts_of(call.args[0], root)]
+                        names = [re.sub(r"[^A-Z0-9]+", "_", name.upper()) for name in names]
+                default = next((c for c in chain if called_name(c) == "Default" and c.args), None)
+                text = self._literal_text(default.args[0], root) if default is not None else None
+                required = YES if any(called_name(c) == "Required" for c in chain) else NO
+                for name in names:
+                    yield self._read(name, root, call, text, required, "kingpin.Envar")
+
+    def _named_by_default(self, calls: list[s.Call], root: Declaration) -> str | None:
+        """The name of an application all of whose flags have variables (`DefaultEnvars`)."""
+        if not any(called_name(c) == "DefaultEnvars" for c in calls):
+            return None
+        names = [
+            t for c in calls if called_name(c) == "New" and c.args for t in self._texts_of(c.args[0], root)
+        ]
+        return names[0] if len(names) == 1 else None
 
     # ---------------------------------------------------------------- koanf, godotenv
 

@@ -7,12 +7,15 @@ The same tables that the rules read, as the JSON of `zuno-audit/inventory/v1`. W
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.model.entity import Answer, Entity
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.env_read import EnvRead
 
 SCHEMA = "zuno-audit/inventory/v1"
 REDACTED = "****"
@@ -102,34 +105,41 @@ class _Inventory:
         }
 
     def _env_vars(self) -> list[dict[str, Any]]:
-        from zuno_audit.facts.environment import env_var
+        from zuno_audit.facts.environment import environment
         from zuno_audit.facts.go.env import env_reads
         from zuno_audit.facts.go.secret_guards import refusals
+        from zuno_audit.facts.scripts_env import script_reads
         from zuno_audit.facts.secret_values import names_a_secret
 
-        documented = {str(row.get("name").value): row for row in self.store.get(env_var).rows}
-        by_name: dict[str, list[Any]] = {}
-        for read in self.store.get(env_reads):
-            if self._counts(read.location.path):
-                by_name.setdefault(read.name, []).append(read)
+        joined = self.store.get(environment)
+        by_name: dict[str, list[EnvRead]] = {}
+        code = [r for r in self.store.get(env_reads) if self._counts(r.location.path) and not r.dead]
+        for read in (*code, *self.store.get(script_reads)):
+            by_name.setdefault(read.name, []).append(read)
+        in_code = {read.name for read in code}
         tried = refusals(self.store)
         out = []
         for name in sorted(by_name):
             reads = sorted(by_name[name], key=lambda r: r.location)
-            defaults = {r.default for r in reads}
-            default = reads[0].default if len(defaults) == 1 else None
+            deciding = [r for r in reads if r.location.path.endswith(".go")] if name in in_code else reads
+            defaults = {r.default for r in deciding}
+            default = deciding[0].default if len(defaults) == 1 else None
             if default and names_a_secret(name):
                 default = REDACTED
             out.append(
                 {
                     "name": name,
-                    "required": _required([r.required for r in reads], tried.get(name)),
+                    "required": _required(
+                        [r.required for r in deciding], tried.get(name) if name in in_code else None
+                    ),
                     "default": default,
                     "reads": [
-                        {"path": r.location.path, "line": r.location.line, "mechanism": r.mechanism}
-                        for r in reads
+                        {"path": path, "line": line, "mechanism": mechanism}
+                        for path, line, mechanism in dict.fromkeys(
+                            (r.location.path, r.location.line, r.mechanism) for r in reads
+                        )
                     ],
-                    "documented_in": _texts(documented.get(name), "documented_in"),
+                    "documented_in": joined.documented_in(name),
                 }
             )
         return out
@@ -142,15 +152,6 @@ def _required(answers: list[str], tried: str | None) -> bool | None:
     if "yes" in answers:
         return True
     return False if all(a == "no" for a in answers) else None
-
-
-def _texts(row: Entity | None, field: str) -> list[str]:
-    if row is None:
-        return []
-    value = row.get(field).value
-    if isinstance(value, tuple):
-        return [str(v) for v in value]
-    return [str(value)] if value else []
 
 
 def _place(row: Entity) -> dict[str, Any]:

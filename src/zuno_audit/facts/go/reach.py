@@ -99,6 +99,26 @@ class Reach:
             self._known[function.key] = self._answer(function)
         return self._known[function.key]
 
+    def is_dead(self, path: str, offset: int) -> bool:
+        """Whether nothing calls the code in a package that a binary links, not even an exported function."""
+        if not self.code.packages.is_linked(dirname(path)) or self.can_run(path, offset) != NO:
+            return False
+        file = self.code.file(path)
+        function = self.code.enclosing(file, offset) if file is not None else None
+        if function is None:
+            return False
+        seen, todo = {function.key}, [function]
+        while todo and len(seen) <= MAX_STEPS:
+            current = todo.pop()
+            callers = [caller for caller in self.code.callers(current) if caller is not None]
+            if not callers and current.name[:1].isupper():
+                return False
+            for caller in callers:
+                if caller.key not in seen:
+                    seen.add(caller.key)
+                    todo.append(caller)
+        return not todo
+
     def binaries(self, path: str, offset: int) -> frozenset[str]:
         """The folders of the main packages that can run the place, as far as it is known."""
         file = self.code.file(path)

@@ -310,7 +310,8 @@ class _Trial:
         ev.on_extern = watch
         node = self.main.node
         assert isinstance(node, s.FuncDecl)
-        ev.run(Func(node, self.main.file, self.main.package))
+        if ev.run(Func(node, self.main.file, self.main.package)) is not None:
+            sites[self.main.file.path, node.end] = None  # it comes to its end
         return _Course(tuple(sites), frozenset(asked), not ev.exhausted)
 
 

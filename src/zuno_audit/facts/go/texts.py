@@ -7,7 +7,8 @@ means that it takes the evaluator to know.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
 
 from msgspec import Struct
@@ -42,6 +43,10 @@ class Texts:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._bindings: dict[int, Bindings] = {}
+        self._given: dict[
+            tuple[int, int], list[Template] | None
+        ] = {}  # parameters of functions that are seen
+        # from one call: by the id of the function and the index
 
     def bindings(self, root: Declaration) -> Bindings:
         """The local names of a declaration."""
@@ -69,6 +74,21 @@ class Texts:
             case s.Call():
                 return self._call(expr, root, depth)
         return None
+
+    @contextmanager
+    def called(self, function: s.FuncDecl, call: s.Call, root: Declaration) -> Iterator[None]:
+        """While it lasts the parameters of a function are what one call of it gives them."""
+        before = dict(self._given)
+        given = {
+            (id(function), index): self.fold(argument, root)
+            for index, argument in enumerate(call.args)
+            if index < len(function.params) and not function.params[index].variadic
+        }
+        self._given.update(given)
+        try:
+            yield
+        finally:
+            self._given = before
 
     def constants(self, expr: s.Expr, root: Declaration) -> list[str] | None:
         """The constant texts of an expression; None when a parameter or the evaluator decides."""
@@ -98,8 +118,8 @@ class Texts:
     def _call(self, call: s.Call, root: Declaration, depth: int) -> list[Template] | None:
         fun = call.fun
         if isinstance(fun, s.Ident) and len(call.args) == 1:
-            declared = root.package.declaration(fun.name)
-            is_type = declared is not None and isinstance(declared.node, s.TypeSpec)
+            converted = root.package.declaration(fun.name)
+            is_type = converted is not None and isinstance(converted.node, s.TypeSpec)
             if fun.name == "string" or is_type:
                 return self.fold(call.args[0], root, depth + 1)
         if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
@@ -109,7 +129,29 @@ class Texts:
                 return None if texts is None else [(_CHANGES[fun.sel](t),) for t in texts]
             if path == "fmt" and fun.sel == "Sprintf" and call.args and isinstance(call.args[0], s.BasicLit):
                 return self._formatted(str(call.args[0].value), call.args[1:], root, depth)
-        return None
+            if path == "strings" and fun.sel in ("ReplaceAll", "Replace") and len(call.args) >= 3:
+                texts, old, new = (plain(self.fold(a, root, depth + 1)) for a in call.args[:3])
+                if texts is not None and old and new:
+                    return [(t.replace(old[0], new[0]),) for t in texts]
+        declared = self.function(call, root)
+        value = returned(declared) if declared is not None else None
+        if declared is None or value is None or not isinstance(declared.node, s.FuncDecl):
+            return None
+        with self.called(declared.node, call, root):
+            return self.fold(value, declared, depth + 1)
+
+    def function(self, call: s.Call, root: Declaration) -> Declaration | None:
+        """The function of the repository that a call names, packages of its own included."""
+        fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
+        declared: Declaration | None = None
+        if isinstance(fun, s.Ident):
+            if self.bindings(root).variable(fun.name, fun.start) is None:
+                declared = root.package.declaration(fun.name)
+        elif isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
+            path = self.program.imported(root.file).get(fun.x.name)
+            package = self.program.package(path) if path else None
+            declared = package.declaration(fun.sel) if package is not None else None
+        return declared if declared is not None and isinstance(declared.node, s.FuncDecl) else None
 
     def _formatted(
         self, form: str, args: list[s.Expr], root: Declaration, depth: int
@@ -131,6 +173,8 @@ class Texts:
             return None
         source = variable.sources[0]
         if source.kind == "param" and source.function is not None:
+            if (id(source.function), source.index) in self._given:
+                return self._given[id(source.function), source.index]
             return [(Hole(source.function, source.index),)]
         if source.kind == "value" and source.expr is not None:
             return self.fold(source.expr, root, depth + 1)
@@ -231,6 +275,15 @@ class Texts:
             return None
         value = initial(declared.node, name)
         return None if value is None else self.fold(value, declared, depth + 1)
+
+
+def returned(declared: Declaration) -> s.Expr | None:
+    """The only thing that a function does: the expression that it returns."""
+    node = declared.node
+    stmts = node.body.stmts if isinstance(node, s.FuncDecl) and node.has_body else []
+    if len(stmts) == 1 and isinstance(stmts[0], s.Return) and len(stmts[0].values) == 1:
+        return stmts[0].values[0]
+    return None
 
 
 def initial(spec: s.ValueSpec, name: str) -> s.Expr | None:
