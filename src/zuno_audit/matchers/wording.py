@@ -6,10 +6,23 @@ from typing import Any
 
 from zuno_audit.matchers.template import neutral
 
+_SPELT = {
+    "grpc": "gRPC",
+    "http": "HTTP",
+    "sql": "SQL",
+    "graphql": "GraphQL",
+    "amqp": "AMQP",
+    "abi": "ABI",
+    "k8s": "Kubernetes",
+    "db": "database",
+    "go": "Go",
+}
+
 
 def noun(name: str) -> str:
-    """A table or field name as words: `query:go/print_call` gives `print call`."""
-    return neutral(name.rpartition("/")[2].replace("_", " "))
+    """A table or field name as words: `query:go/print_call` gives `print call`, `grpc_server` gives `gRPC server`."""
+    words = neutral(name.rpartition("/")[2].replace("_", " ")).split(" ")
+    return " ".join(_SPELT.get(word, word) for word in words)
 
 
 def counted(name: str, count: int) -> str:

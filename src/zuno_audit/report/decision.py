@@ -17,6 +17,11 @@ class PhaseDecision(Struct, frozen=True):
     tally: Tally
     why: str
 
+    @property
+    def word(self) -> str:
+        """`GO`, `NO-GO`, or `n/a` where no item applies: nothing was earned, and nothing is in the way."""
+        return go_word(self.is_go) if self.tally.counted else "n/a"
+
 
 class Decision(Struct, frozen=True):
     """The decision for all phases that were audited. `why` is a sentence."""
@@ -51,9 +56,10 @@ def decide(result: AuditResult) -> Decision:
     if result.nothing_to_audit:
         return Decision(False, total, "there is nothing here that could be audited.", parts)
     why = _why(total)
-    blocked = [p for p in parts if not p.is_go]
-    if len(parts) > 1 and blocked and len(blocked) < len(parts):
-        why += f" in {plural(len(blocked), 'phase')} of {len(parts)}"
+    applying = [p for p in parts if p.tally.counted]
+    blocked = [p for p in applying if not p.is_go]
+    if len(applying) > 1 and blocked and len(blocked) < len(applying):
+        why += f" in {plural(len(blocked), 'phase')} of {len(applying)}"
     return Decision(_is_go(total), total, why + ".", parts)
 
 

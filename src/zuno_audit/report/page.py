@@ -11,7 +11,7 @@ from zuno_audit.model.finding import Finding, Level
 from zuno_audit.model.location import Location
 from zuno_audit.model.result import AuditResult, RepositoryInfo
 from zuno_audit.report.boxes import shown
-from zuno_audit.report.decision import decide, go_word
+from zuno_audit.report.decision import decide
 from zuno_audit.report.excerpt import Excerpt, Sources
 from zuno_audit.report.layout import MARKS, WORDS, by_severity, counted_findings, phases, plural
 from zuno_audit.report.stranger import explanation
@@ -63,9 +63,9 @@ def context(result: AuditResult) -> dict[str, Any]:
         "excerpt": excerpt,
         "href": lambda place: line_url(result.repository, place) if place.path in inside else "",
         "is_there": lambda place: place.path in known,
+        "once": lambda places: list({(p.path, p.line): p for p in reversed(places)}.values())[::-1],
         "marks": MARKS,
         "words": WORDS,
-        "go_word": go_word,
         "commit": (result.repository.commit or "")[:SHORT_COMMIT],
     }
 

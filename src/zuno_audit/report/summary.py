@@ -12,7 +12,7 @@ from zuno_audit.model.finding import Finding
 from zuno_audit.model.location import Location
 from zuno_audit.model.result import AuditResult
 from zuno_audit.model.verdict import Status, Verdict
-from zuno_audit.report.decision import Decision, decide, go_word
+from zuno_audit.report.decision import Decision, decide
 from zuno_audit.report.layout import by_severity, counted_findings, deciding_checks, plural, proof
 from zuno_audit.report.markdown import code_span, escaped
 from zuno_audit.report.page import finding_counts, line_url
@@ -49,7 +49,7 @@ def _lines(result: AuditResult) -> Iterator[str]:
 def _table(decision: Decision) -> Iterator[str]:
     yield "| | Decision | Pass | Fail | Error | Open | Not applicable |"
     yield "|---|---|--:|--:|--:|--:|--:|"
-    rows = [(escaped(part.heading), go_word(part.is_go), part.tally) for part in decision.phases]
+    rows = [(escaped(part.heading), part.word, part.tally) for part in decision.phases]
     for name, word, count in (*rows, ("**Total**", f"**{decision.word}**", decision.tally)):
         numbers = (count.passed, count.failed, count.errors, count.open, count.not_applicable)
         yield f"| {name} | {word} | {' | '.join(map(str, numbers))} |"

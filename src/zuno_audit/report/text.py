@@ -16,7 +16,7 @@ from zuno_audit.model.result import AuditResult
 from zuno_audit.model.rule import RuleInfo
 from zuno_audit.model.verdict import Check, Status, Verdict
 from zuno_audit.report.boxes import shown
-from zuno_audit.report.decision import Decision, decide, go_word
+from zuno_audit.report.decision import Decision, decide
 from zuno_audit.report.excerpt import Excerpt, Sources
 from zuno_audit.report.layout import (
     MARKS,
@@ -291,8 +291,8 @@ class _Page(Struct, frozen=True):
             return
         yield [[], [("DECISION", "bold")]]
         for part in decision.phases:
-            word = go_word(part.is_go)
-            style = "bold green" if part.is_go else "bold red"
+            word = part.word
+            style = "bold green" if part.is_go else "bold red" if part.tally.counted else "dim"
             text: list[Segment] = [("  ", ""), (f"{word:<6}", style), (" ", "")]
             text += [(visible(part.heading), "bold"), (f": {part.why}", "")]
             yield wrap(text, self.width, 9)

@@ -49,3 +49,16 @@ def test_each_phase_is_decided_and_the_total_says_how_many_block() -> None:
     ]
     assert decision.why.endswith("in 3 phases of 4.")
     assert decision.phases[1].why == "1 of 1 item fails"
+
+
+def test_a_phase_in_which_nothing_applies_is_neither_earned_nor_in_the_way() -> None:
+    statuses = {"1": Status.PASS, "4": Status.NOT_APPLICABLE}
+    verdicts = tuple(replace(v, status=statuses.get(v.control.phase, Status.FAIL)) for v in sample().verdicts)
+    decision = decide(replace(sample(), verdicts=verdicts))
+    assert [(p.phase, p.word) for p in decision.phases] == [
+        ("1", "GO"),
+        ("4", "n/a"),
+        ("6", "NO-GO"),
+        ("S", "NO-GO"),
+    ]
+    assert decision.why.endswith("in 2 phases of 3.")

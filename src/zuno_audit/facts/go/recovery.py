@@ -133,6 +133,9 @@ class RecoveryQuestion:
             here = all_of(alternatives)
             if best is None or _rank(here) > _rank(best):
                 best = here
+        if best is not None and best.recovers == "no" and not best.broken and len(interceptors) > 1:
+            because = f"none of its {len(interceptors)} {kind} interceptors recovers"
+            return msgspec.structs.replace(best, because=because)
         return best or Recovery("no", "no interceptor is installed")
 
     # ------------------------------------------------------------ libraries
