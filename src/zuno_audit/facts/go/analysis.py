@@ -8,7 +8,7 @@ the caller, `Analysis.from_callers` evaluates the callers, one construction for 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MAX_CALLER_LEVELS = 5
 MAX_CALLERS = 60
 MAX_MAKERS = 20
+
+# Functions that make what a question is about: import paths and names.
+Targets = frozenset[tuple[str, str]]
 
 
 def analysis(store: FactStore) -> Analysis:
@@ -66,7 +69,7 @@ class Analysis:
         self._runs: dict[object, _Run] = {}
         self._injection: Injection | None = None
         self._texts: Texts | None = None
-        self._made_in: dict[int, set[int]] = {}  # offsets of the constructions in a function
+        self._made_in: dict[tuple[int, Targets], set[int]] = {}  # offsets of the constructions in a function
 
     @property
     def texts(self) -> Texts:
@@ -85,35 +88,33 @@ class Analysis:
         self,
         import_path: str,
         *names: str,
-        references: bool = False,
         leave_out: Callable[[str], bool] = lambda path: False,
         among: Sequence[str] | None = None,
     ) -> list[Construction]:
         """Every call of these functions, evaluated from the function that it stands in.
 
         Files for which `leave_out` holds are not looked at; `among` are the only files to look at, if given.
-
-        With `references` also every place that hands such a function of the repository to somebody who calls it.
         """
+        sites = self.search.calls_to(import_path, *names, leave_out=leave_out, among=among)
+        return self.constructions_at(sites, frozenset((import_path, name) for name in names))
+
+    def constructions_at(self, sites: Iterable[CallSite], targets: Targets) -> list[Construction]:
+        """What is made by these calls of `targets`: one evaluation for all calls in one function."""
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
-        for site in self.search.calls_to(import_path, *names, leave_out=leave_out, among=among):
+        for site in sites:
             roots.setdefault(id(site.root.node), []).append(site)
-        if references:
-            for name in names:
-                for site in self.search.references_to(import_path, name, among):
-                    found.extend(self._evaluate_reference(site, import_path, name))
-        for sites in roots.values():
-            found.extend(self._evaluate_root(sites, import_path, names))
+        for together in roots.values():
+            found.extend(self._evaluate_root(together, targets))
         return sorted(found, key=lambda c: (c.site.file.path, c.site.start))
 
-    def _evaluate_reference(self, site: CallSite, import_path: str, name: str) -> Iterator[Construction]:
-        """The calls that are made of a function which is handed on at `site`."""
+    def constructions_by(self, site: CallSite, import_path: str, name: str) -> Iterator[Construction]:
+        """What the calls make that are made of a function of the repository which is handed on at `site`."""
         package = self.program.package(import_path)
         declared = package.declaration(name) if package is not None else None
         if declared is None:
             return
-        run = _Run(self, site.root, set(), import_path, (name,))
+        run = _Run(self, site.root, set(), frozenset([(import_path, name)]))
         run.evaluator.watched.add(id(declared.node))
         run.anywhere = True
         run.until = None
@@ -123,12 +124,10 @@ class Analysis:
         for call, _ in hits:
             yield Construction(place, site.root, call, run.evaluator)
 
-    def _evaluate_root(
-        self, sites: list[CallSite], import_path: str, names: tuple[str, ...]
-    ) -> Iterator[Construction]:
+    def _evaluate_root(self, sites: list[CallSite], targets: Targets) -> Iterator[Construction]:
         root = sites[0].root
-        calls = self._made_in[id(root.node)] = {site.call.start for site in sites}
-        run = _Run(self, root, calls, import_path, names)
+        calls = self._made_in[id(root.node), targets] = {site.call.start for site in sites}
+        run = _Run(self, root, calls, targets)
         run.evaluate()
         for site in sites:
             place = Site(root.file, site.call.start, site.call.end)
@@ -140,7 +139,7 @@ class Analysis:
                 yield Construction(place, root, None, run.evaluator, failed=run.why_not())
 
     def from_callers(
-        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
+        self, construction: Construction, helper: Declaration, targets: Targets
     ) -> list[Construction]:
         """The construction as each caller of `helper` makes it, without a call where it was not reached."""
         found: list[Construction] = []
@@ -149,7 +148,7 @@ class Analysis:
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in roots.values():
             root = sites[0].root
-            run = self._run_callers(construction, helper, sites, import_path, names)
+            run = self._run_callers(construction, helper, sites, targets)
             for site in sites:
                 calls = run.calls_through(helper, construction.site, site.call.start)
                 place = Site(root.file, site.call.start, site.call.end)
@@ -185,16 +184,15 @@ class Analysis:
         construction: Construction,
         helper: Declaration,
         sites: list[CallSite],
-        import_path: str,
-        names: tuple[str, ...],
+        targets: Targets,
     ) -> _Run:
         """One evaluation of a caller for all constructions in one function."""
         root, made = sites[0].root, construction.root
-        key = (id(root.node), id(helper.node), id(made.node), import_path, names)
+        key = (id(root.node), id(helper.node), id(made.node), targets)
         run = self._runs.get(key)
         if run is None:
-            calls = self._made_in.get(id(made.node), {construction.site.start})
-            run = self._runs[key] = _Run(self, root, calls, import_path, names, made.file.path)
+            calls = self._made_in.get((id(made.node), targets), {construction.site.start})
+            run = self._runs[key] = _Run(self, root, calls, targets, made.file.path)
             run.evaluator.eager.update((id(helper.node), id(made.node)))
             run.evaluator.stops[id(made.node)] = max(calls) + 1
             run.callers = {site.call.start for site in sites}
@@ -203,7 +201,7 @@ class Analysis:
         return run
 
     def from_mentions(
-        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
+        self, construction: Construction, helper: Declaration, targets: Targets
     ) -> list[Construction]:
         """The construction as it is made when `helper` is handed to somebody who calls it.
 
@@ -217,7 +215,7 @@ class Analysis:
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in list(roots.values())[:MAX_CALLERS]:
             root = sites[0].root
-            run, is_new = self._run_from(root, construction, helper, import_path, names)
+            run, is_new = self._run_from(root, construction, helper, targets)
             if is_new:
                 run.callers = {site.call.start for site in sites}
                 run.hand_over(helper)
@@ -232,25 +230,24 @@ class Analysis:
         root: Declaration,
         construction: Construction,
         helper: Declaration,
-        import_path: str,
-        names: tuple[str, ...],
+        targets: Targets,
         purpose: str = "mentions",
     ) -> tuple[_Run, bool]:
         """An evaluation of a root that watches for all constructions in a function; whether it is a new one."""
         made = construction.root
-        key = (purpose, id(root.node), id(helper.node), id(made.node), import_path, names)
+        key = (purpose, id(root.node), id(helper.node), id(made.node), targets)
         run = self._runs.get(key)
         if run is not None:
             return run, False
-        calls = self._made_in.get(id(made.node), {construction.site.start})
-        run = self._runs[key] = _Run(self, root, calls, import_path, names, made.file.path)
+        calls = self._made_in.get((id(made.node), targets), {construction.site.start})
+        run = self._runs[key] = _Run(self, root, calls, targets, made.file.path)
         run.evaluator.eager.update((id(made.node), id(helper.node)))
         run.evaluator.stops[id(made.node)] = max(calls) + 1
         run.until = None
         return run, True
 
     def from_injection(
-        self, construction: Construction, helper: Declaration, import_path: str, names: tuple[str, ...]
+        self, construction: Construction, helper: Declaration, targets: Targets
     ) -> list[Construction]:
         """The construction in a function that a container of dependency injection calls."""
         if not self.search.files_with(b"go.uber.org/fx") and not self.search.files_with(b"google/wire"):
@@ -266,8 +263,8 @@ class Analysis:
             around = func.file is made.file and func.node.start <= made.start < func.node.end
             if func.node is not helper.node and not around:
                 continue
-            calls = self._made_in.get(id(construction.root.node), {made.start})
-            run = _Run(self, construction.root, calls, import_path, names, made.file.path)
+            calls = self._made_in.get((id(construction.root.node), targets), {made.start})
+            run = _Run(self, construction.root, calls, targets, made.file.path)
             run.use(injection.base.derive(lazy=True))
             run.evaluator.eager.update((id(construction.root.node), id(helper.node), id(func.node)))
             run.until = None
@@ -282,8 +279,7 @@ class Analysis:
         self,
         construction: Construction,
         helper: Declaration,
-        import_path: str,
-        names: tuple[str, ...],
+        targets: Targets,
         *,
         above: bool = False,
     ) -> list[Construction]:
@@ -309,7 +305,7 @@ class Analysis:
             roots = {id(site.root.node): (site.root, ends[id(site.root.node)]) for site in callers}
         found: list[Construction] = []
         for root, end in roots.values():
-            run, is_new = self._run_from(root, construction, helper, import_path, names, f"objects {above}")
+            run, is_new = self._run_from(root, construction, helper, targets, f"objects {above}")
             if is_new:
                 run.evaluator.eager.update(id(maker.node) for maker in makers)
                 run.on_objects(base, Func(node, helper.file, helper.package), end)
@@ -358,11 +354,10 @@ class _Run:
         analysis: Analysis,
         root: Declaration,
         calls: set[int],
-        import_path: str,
-        names: tuple[str, ...],
+        targets: Targets,
         path: str | None = None,
     ) -> None:
-        self.root, self.calls, self.import_path, self.names = root, calls, import_path, names
+        self.root, self.calls, self.targets = root, calls, targets
         self.path = path or root.file.path
         self.use(analysis.evaluator())
         self.hits: dict[int, list[tuple[Extern, list[Frame]]]] = {}
@@ -495,13 +490,10 @@ class _Run:
     def _watch_function(self, func: Func, args: list[Value], state: State, site: Site) -> None:
         """A function of the repository itself may be what is looked for: a generated constructor, say."""
         node = func.node
-        if (
-            isinstance(node, s.FuncDecl)
-            and node.name in self.names
-            and (self.anywhere or site.start in self.calls)
-        ):
-            if func.package.path == self.import_path and node.receiver is None:
-                call = Extern(self.import_path, node.name, tuple(args), state=state.fork(), site=site)
+        if isinstance(node, s.FuncDecl) and (self.anywhere or site.start in self.calls):
+            path = func.package.path
+            if node.receiver is None and (path, node.name) in self.targets:
+                call = Extern(path, node.name, tuple(args), state=state.fork(), site=site)
                 self._watch(self.evaluator, call, state)
 
     def _watch(self, evaluator: Evaluator, call: Extern, state: State) -> None:
@@ -510,13 +502,14 @@ class _Run:
             return
         if not self.anywhere and (site.start not in self.calls or site.file.path != self.path):
             return
-        if call.path != self.import_path or call.name not in self.names:
+        if (call.path, call.name) not in self.targets:
             return
         frames: list[Frame] = []
         frame = evaluator.frame
         while frame is not None:
             frames.append(frame)
             frame = frame.caller
+        self.passed.update(f.site.start for f in frames if f.site and f.site.file is self.root.file)
         self.hits.setdefault(site.start, []).append((call, frames))
 
     def why_not(self) -> str:

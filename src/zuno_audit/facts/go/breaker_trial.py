@@ -19,6 +19,7 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.guards import Guard, sites_of
+from zuno_audit.facts.go.live_memory import reachable
 from zuno_audit.facts.go.own_variables import start_from_initial_values
 from zuno_audit.facts.go.values import (
     FALSE,
@@ -80,7 +81,7 @@ class Trial:
         self.ev.on_func = self._ran
         self.ev.on_extern = self._left
         self.func, self.kind, self.arguments = func, kind, arguments
-        self.memory = state.fork()
+        self.memory = reachable(ev, state, (func,))
         start_from_initial_values(self.ev, func, self.memory)
         self.error = self._failure(UNAVAILABLE)
         self.succeed = False

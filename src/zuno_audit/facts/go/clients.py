@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 # Constructors of connections and the position of their first option.
 CONSTRUCTORS = {"NewClient": 1, "Dial": 1, "DialContext": 2}
+TARGETS = frozenset((lib.GRPC, name) for name in CONSTRUCTORS)
 _MAKES = re.compile(rb"\b(?:NewClient|Dial|DialContext)\(")
 _CALLED = re.compile(rb"(?:\w+\.)?(\w+)\(")
 _TARGET = {"NewClient": 0, "Dial": 0, "DialContext": 1}
@@ -108,12 +109,9 @@ class Connections:
         """`uses` gives the stubs of the repository, which are looked for only where they can matter."""
         self._uses = uses
         rows: list[Entity] = []
-        names = tuple(CONSTRUCTORS)
         files = self.analysis.search.files_with(lib.GRPC.encode())
-        for construction in self.analysis.constructions(lib.GRPC, *names, leave_out=self.is_left_out):
-            rows.extend(
-                row for row in self._rows(construction, names) if not self.is_left_out(row.location.path)
-            )
+        for construction in self.analysis.constructions(lib.GRPC, *CONSTRUCTORS, leave_out=self.is_left_out):
+            rows.extend(row for row in self._rows(construction) if not self.is_left_out(row.location.path))
         rows.extend(self._framework_rows())
         relevant = [p for p in files if not self.is_left_out(p) and _MAKES.search(self._bytes(p))]
         rows.sort(key=lambda row: row.location)
@@ -202,11 +200,11 @@ class Connections:
 
     # ------------------------------------------------------------ rows
 
-    def _rows(self, construction: Construction, names: tuple[str, ...]) -> list[Entity]:
+    def _rows(self, construction: Construction) -> list[Entity]:
         own = self._judge_construction(construction)
         below: list[tuple[Construction, ConnectionGuards]] = []
         if own.depends_on_caller:
-            own, below = self.perspectives.of(construction, own, lib.GRPC, names)
+            own, below = self.perspectives.of(construction, own, TARGETS)
         agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) < 2
         if below:
             differ = Guard("unknown", "it depends on the caller")

@@ -15,6 +15,7 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go import library
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
+from zuno_audit.facts.go.live_memory import reachable
 from zuno_audit.facts.go.shape import shape
 from zuno_audit.facts.go.values import (
     FALSE,
@@ -267,7 +268,7 @@ class _Simulation:
     def __init__(self, ev: Evaluator, func: Func, state: State) -> None:
         self.ev = ev.derive(lazy=False, limits=_SIMULATION)
         self.func = func
-        self.memory = state.fork()
+        self.memory = reachable(ev, state, (func,))
         self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
         self.ev.goroutines_finish = self.ev.scalars_wait = True
         self.ev.on_exit = self._exit

@@ -89,7 +89,7 @@ class _Question:
         own = self._judge(construction)
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller:
-            own, below = self.perspectives.of(construction, own, path, (name,))
+            own, below = self.perspectives.of(construction, own, frozenset([(path, name)]))
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
         if not below and not own.depends_on_caller and _takes_options(construction):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, Targets, analysis
 from zuno_audit.facts.go.breaker import Guard, all_of
 from zuno_audit.facts.go.breaker_settings import Settings, configured, reach
 from zuno_audit.facts.go.clients import (
@@ -22,6 +22,7 @@ from zuno_audit.facts.go.clients import (
 )
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.search import CallSite
 from zuno_audit.facts.go.values import (
     Extern,
     Func,
@@ -86,17 +87,16 @@ class Stubs:
         self._files: set[str] = set()
         self._built_in: list[str] | None = None
         self._own: list[str] | None = None
+        self.targets: Targets = frozenset(self._constructors())
         self._collect()
 
     def _collect(self) -> None:
-        names = self._names()
-        for path, name in sorted(set(self._constructors())):
-            for construction in self._sites(path, name, names.get(name, [])):
-                self._files.add(construction.site.file.path)
-                for row, use in self._rows(construction, path, name):
-                    if not self.connections.is_left_out(row.location.path):
-                        self._rows_found.append(row)
-                        self.uses.append(use)
+        for construction, path, name in self._constructions():
+            self._files.add(construction.site.file.path)
+            for row, use in self._rows(construction, path, name):
+                if not self.connections.is_left_out(row.location.path):
+                    self._rows_found.append(row)
+                    self.uses.append(use)
 
     def table(self) -> Table:
         rows = sorted(self._rows_found, key=lambda row: row.location)
@@ -154,15 +154,22 @@ class Stubs:
             if target is not None and program.package(target) is None and _FOREIGN_PACKAGE.search(target):
                 yield target, name.decode()
 
-    def _sites(self, path: str, name: str, files: list[str]) -> list[Construction]:
-        if not files:
-            return []
-        program = self.analysis.program
-        return [
-            c
-            for c in self.analysis.constructions(path, name, references=True, among=files)
-            if not _is_generated(program.repository.read(c.site.file.path) or b"")
-        ]
+    def _constructions(self) -> Iterator[tuple[Construction, str, str]]:
+        """Every stub that is built, with the import path and name of its constructor."""
+        search, names = self.analysis.search, self._names()
+        made: dict[tuple[str, int], tuple[str, str]] = {}
+        sites: list[CallSite] = []
+        for path, name in sorted(self.targets):
+            files = names.get(name, [])
+            for site in search.calls_to(path, name, among=files):
+                made[site.root.file.path, site.call.start] = (path, name)
+                sites.append(site)
+            for site in search.references_to(path, name, files):
+                for construction in self.analysis.constructions_by(site, path, name):
+                    yield construction, path, name
+        for construction in self.analysis.constructions_at(sites, self.targets):
+            place = construction.site
+            yield (construction, *made[place.file.path, place.start])
 
     # ------------------------------------------------------------ rows
 
@@ -170,7 +177,7 @@ class Stubs:
         guards = self._judge(construction)
         below: list[tuple[Construction, ConnectionGuards]] = []
         if guards.depends_on_caller and isinstance(construction.root.node, s.FuncDecl):
-            self._callers(construction, construction.root, path, name, below, set(), 0)
+            self._callers(construction, construction.root, below, set(), 0)
         if below:
             joined = ConnectionGuards(
                 all_of([g.unary for _, g in below]), all_of([g.stream for _, g in below])
@@ -224,8 +231,6 @@ class Stubs:
         self,
         construction: Construction,
         helper: Declaration,
-        path: str,
-        name: str,
         below: list[tuple[Construction, ConnectionGuards]],
         visited: set[int],
         level: int,
@@ -233,11 +238,11 @@ class Stubs:
         if level >= MAX_CALLER_LEVELS or id(helper.node) in visited:
             return
         visited.add(id(helper.node))
-        for seen in self.analysis.from_callers(construction, helper, path, (name,)):
+        for seen in self.analysis.from_callers(construction, helper, self.targets):
             guards = self._judge(seen)
             above: list[tuple[Construction, ConnectionGuards]] = []
             if guards.depends_on_caller and isinstance(seen.root.node, s.FuncDecl):
-                self._callers(construction, seen.root, path, name, above, visited, level + 1)
+                self._callers(construction, seen.root, above, visited, level + 1)
             below.extend(above or [(seen, guards)])
 
     def _row(

@@ -279,47 +279,61 @@ def same(a: Val, b: Val) -> bool:
     """True when two alternatives say the same, wherever they were made."""
     if a is b:
         return True
-    if type(a) is not type(b):
+    kind = type(a)
+    if kind is not type(b):
         return False
-    if isinstance(a, Const) and isinstance(b, Const):
-        return bool(a.value == b.value) and type(a.value) is type(b.value)
-    if isinstance(a, Nil):
-        return True
-    if isinstance(a, Pointer) and isinstance(b, Pointer):
-        return bool(a.cell == b.cell) and a.path == b.path
-    if isinstance(a, Map) and isinstance(b, Map):
-        return bool(a.cell == b.cell)
-    if isinstance(a, Unknown) and isinstance(b, Unknown):
-        return a.reason == b.reason and a.broken == b.broken
-    if isinstance(a, Input) and isinstance(b, Input):
-        return bool(a.key == b.key)
-    if isinstance(a, Func) and isinstance(b, Func):
-        return a.node is b.node and a.scope is b.scope and a.receiver == b.receiver
-    if isinstance(a, Extern) and isinstance(b, Extern):
-        return (a.path, a.name, a.args, a.recv, a.index, a.site) == (
-            b.path,
-            b.name,
-            b.args,
-            b.recv,
-            b.index,
-            b.site,
-        )
-    if isinstance(a, Seq) and isinstance(b, Seq):
-        return (
-            a.open == b.open
-            and len(a.items) == len(b.items)
-            and all(x is y or union(x, y) is x for x, y in zip(a.items, b.items, strict=True))
-        )
-    if isinstance(a, Lazy) and isinstance(b, Lazy):
-        return a.call is b.call and a.index == b.index
-    return False
+    compare = _SAME.get(kind)
+    if compare is None:
+        compare = next((_SAME[base] for base in kind.__mro__ if base in _SAME), None)
+    return compare is not None and compare(a, b)
+
+
+def _same_call(a: Extern, b: Extern) -> bool:
+    return (
+        a.site == b.site
+        and a.name == b.name
+        and a.path == b.path
+        and a.index == b.index
+        and a.args == b.args
+        and a.recv == b.recv
+    )
+
+
+def _same_list(a: Seq, b: Seq) -> bool:
+    return (
+        a.open == b.open
+        and len(a.items) == len(b.items)
+        and all(x is y or union(x, y) is x for x, y in zip(a.items, b.items, strict=True))
+    )
+
+
+_SAME: dict[type, Callable[[Any, Any], bool]] = {
+    Const: lambda a, b: bool(a.value == b.value) and type(a.value) is type(b.value),
+    Assumed: lambda a, b: bool(a.value == b.value) and type(a.value) is type(b.value),
+    Nil: lambda a, b: True,
+    Pointer: lambda a, b: bool(a.cell == b.cell) and a.path == b.path,
+    Map: lambda a, b: bool(a.cell == b.cell),
+    Unknown: lambda a, b: a.reason == b.reason and a.broken == b.broken,
+    Input: lambda a, b: bool(a.key == b.key),
+    Func: lambda a, b: a.node is b.node and a.scope is b.scope and a.receiver == b.receiver,
+    Extern: _same_call,
+    Seq: _same_list,
+    Lazy: lambda a, b: a.call is b.call and a.index == b.index,
+}
 
 
 def union(a: Value, b: Value) -> Value:
     """All alternatives of both; `a` itself when `b` adds nothing."""
     if a is b:
         return a
-    added = [y for y in b if not any(same(x, y) for x in a)]
+    added: list[Val] = []
+    for y in b:
+        kind = type(y)
+        for x in a:
+            if x is y or (type(x) is kind and same(x, y)):
+                break
+        else:
+            added.append(y)
     if not added:
         return a
     if len(a) + len(added) > MAX_ALTERNATIVES:
@@ -422,15 +436,18 @@ def join(states: Iterable[State | None], base: Base | None = None) -> State | No
 def _join_two(a: State, b: State, base: Base | None) -> State:
     cells = dict(a.cells)
     parted = min(a.since, b.since)
-    for cell, value in b.cells.items():
-        mine = cells.get(cell)
-        if mine is None and base is not None:
-            mine = base(cell, parted)
+    get = a.cells.get
+    new = 0
+    for cell, value in [(c, v) for c, v in b.cells.items() if get(c) is not v]:
+        mine = get(cell)
+        if mine is None:
+            new += 1
+            mine = base(cell, parted) if base is not None else None
         if mine is None:
             cells[cell] = value
         elif mine is not value:
             cells[cell] = merge(mine, value)
-    if base is not None:
+    if base is not None and len(a.cells) + new != len(b.cells):
         for cell in a.cells.keys() - b.cells.keys():
             other = base(cell, parted)
             if other is not None and other is not cells[cell]:
