@@ -109,6 +109,35 @@ def _packages(words: tuple[str, ...]) -> tuple[str, list[str]]:
     return folder, found
 
 
+def built_files(store: FactStore) -> dict[str, Location]:
+    """Files that a tracked script makes with `go build -o`, each with the line that does."""
+    repository = store.repository
+    found: dict[str, Location] = {}
+    for path in repository.files:
+        dialect = dialect_of(path)
+        if dialect is None or _is_foreign(path) or not repository.is_tracked(path):
+            continue
+        data = repository.read(path) or b""
+        if b"go" not in data or b"-o" not in data:
+            continue
+        for command in commands(data.decode("utf-8", "replace"), dialect):
+            output = _output(command.words)
+            if output and go_build_arguments(command.words) is not None:
+                for place in places(resolve(command.folder, output), path):
+                    found.setdefault(place, at_line(path, command.line, "it is built here"))
+    return found
+
+
+def _output(words: tuple[str, ...]) -> str:
+    """What follows `-o`."""
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if word.startswith(("-o=", "--o=")):
+            return word.partition("=")[2]
+        if word in ("-o", "--o"):
+            return following
+    return ""
+
+
 def build_script_table(store: FactStore) -> Table:
     """Table `build_script`: name, target, package (folder), works, from (where it has to be started)."""
     repository = store.repository

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from zuno_audit.facts.build_scripts import builds, go_build_arguments
+from zuno_audit.facts.build_scripts import builds, built_files, go_build_arguments
 from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
 from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _GO_COMMAND = re.compile(r"\bgo\s+(?:build|install|mod|run|test|generate|vet|get|tool|list)\b")
 _GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)*[^\s;&|]+@\S+")
+_GO_TOOL_AT_LATEST = re.compile(r"\bgo\s+(?:install|run|get)\s+(?:-\S+\s+)*([^\s;&|]+@latest)\b")
 _FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
 _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
@@ -135,16 +136,28 @@ def image_packages(store: FactStore) -> tuple[tuple[ImageBuild, str | None], ...
 
 
 def image_build_table(store: FactStore) -> Table:
-    """Table `image_build`: see `_row` for the fields; all of them yes/no/unknown but the names."""
+    """Table `image_build`: see `_row` for the fields; all of them yes/no/unknown but the names.
+
+    `counts` is yes for the first of the services that build the same image in the same way.
+    """
     read = store.get(compose_files)
     known = store.get(dockerfiles)
-    rows = tuple(_row(store, image) for image in store.get(image_builds))
+    first: dict[object, ImageBuild] = {}
+    for image in store.get(image_builds):
+        first.setdefault(_key(image.build), image)
+    counting = {id(image) for image in first.values()}
+    rows = tuple(_row(store, image, counts=id(image) in counting) for image in store.get(image_builds))
     paths = {path for row in rows for path in (str(row.fields["dockerfile"].value),)}
     problems = (*read.problems, *(p for p in known.problems if p.path in paths))
     return Table("image_build", rows, read.paths, problems)
 
 
-def _row(store: FactStore, image: ImageBuild) -> Entity:
+def _key(build: Build) -> object:
+    """What makes two builds the same."""
+    return (build.context, build.dockerfile, build.target, tuple((a.name, a.value) for a in build.args))
+
+
+def _row(store: FactStore, image: ImageBuild, *, counts: bool) -> Entity:
     service = image.service
     answers = {
         "dockerfile_exists": _dockerfile_exists(store, image),
@@ -155,6 +168,7 @@ def _row(store: FactStore, image: ImageBuild) -> Entity:
     fields = {
         "name": Answer(service.name),
         "file": Answer(image.file.path),
+        "counts": Answer(YES if counts else NO),
         "overlay": Answer(YES if image.file.is_overlay else NO),
         "dockerfile": Answer(image.build.dockerfile),
         "image": _image_name(image),
@@ -232,7 +246,7 @@ def _stage_exists(image: ImageBuild, stage: Stage, name: str) -> bool:
 
 
 def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:
-    """Why a COPY source is not in the build context; empty when it is or cannot be known."""
+    """Why a COPY source is not in the build context; empty when it is, a script makes it, or is not known."""
     if re.search(r"[*?\[$]|<<|://|^git@", source):
         return ""
     inside = normpath(source.lstrip("/") or ".")
@@ -242,6 +256,8 @@ def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:
     if path == ".":
         return ""
     if path not in store.repository and not store.repository.is_directory(path):
+        if path in store.get(built_files):
+            return ""
         return f"{source} does not exist in {image.build.context}"
     pattern = image.ignore.excluded_by(inside)
     if pattern is not None and not any(p.negated for p in image.ignore.patterns):
@@ -347,6 +363,12 @@ def _toolchain(store: FactStore, image: ImageBuild) -> Answer:
     wanted = _wanted_go(store, image)
     compiles = False
     for stage, state, run in _followed(store, image):
+        latest = _GO_TOOL_AT_LATEST.search(run.arguments)
+        if latest is not None:
+            answer = _stage_toolchain(image.image_of(stage), stage, state, run, wanted)
+            if answer.value == NO:
+                because = f"{latest.group(1)} may need a newer Go than the image has"
+                return Answer(UNKNOWN, because, answer.proof[:1])
         compiles_here = _GO_COMMAND.search(_GO_TOOL_OF_OTHERS.sub("", run.arguments)) is not None
         base = image.image_of(stage)
         makes = _uses_make(run) and base is not None and base.repository == "golang"

@@ -183,3 +183,43 @@ def test_a_tiltfile_that_does_not_parse_is_a_problem(tmp_path: Path) -> None:
     table = tilt_load_table(store_of(tmp_path, {"Tiltfile": "k8s_yaml(\n"}))
     assert table.rows == ()
     assert len(table.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("GOOS=linux go build -o ${SCRIPT_DIR}/server ./services/a/cmd\n", "yes"),
+        ("GOOS=linux go build -o ${SCRIPT_DIR}/other ./services/a/cmd\n", "no"),
+        ("# go build -o ${SCRIPT_DIR}/server ./services/a/cmd\n", "no"),
+    ],
+)
+def test_a_script_may_make_what_the_image_copies(tmp_path: Path, script: str, expected: str) -> None:
+    files = {
+        **TREE,
+        "docker-compose.yml": COMPOSE.replace("context: .", "context: dev"),
+        "dev/Dockerfile": "FROM alpine:latest\nCOPY ./server /server\n",
+        "dev/up.sh": f"#!/bin/sh\nSCRIPT_DIR=$(cd `dirname $0` && pwd)\n{script}docker compose up --build\n",
+    }
+    (row,) = image_build_table(store_of(tmp_path, files)).rows
+    assert row.get("sources").value == expected
+
+
+def test_a_tool_at_latest_may_need_a_newer_go_than_an_old_builder_has(tmp_path: Path) -> None:
+    tool = "RUN go install example.org/tool@latest\n"
+    old = f"FROM golang:1.19-alpine\n{tool}"
+    new = f"FROM golang:1.25-alpine\n{tool}"
+    found = [
+        image_build_table(store_of(tmp_path / name, {**TREE, "Dockerfile": text}))
+        .rows[0]
+        .get("toolchain")
+        .value
+        for name, text in (("old", old), ("new", new))
+    ]
+    assert found == ["unknown", "yes"]
+
+
+def test_services_that_build_the_same_image_count_once(tmp_path: Path) -> None:
+    build = "    build: {context: ., dockerfile: Dockerfile, args: {A: %s}}\n"
+    compose = "services:\n" + "".join(f"  {n}:\n{build % a}" for n, a in (("a", 1), ("b", 1), ("c", 2)))
+    table = image_build_table(store_of(tmp_path, {**TREE, "docker-compose.yml": compose}))
+    assert [values(row, "name", "counts") for row in table.rows] == [("a", "yes"), ("b", "no"), ("c", "yes")]
