@@ -18,6 +18,7 @@ from zuno_audit.rules.rule import Predicate
 from zuno_audit.source.glob import fits
 
 Fill = Callable[[str], str]  # replaces placeholders
+Test = Callable[[Answer], "Truth"]
 MAX_MATCHED = 1000  # characters that a regular expression is tried on; what is longer is not known to match
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}")
 _LIST = re.compile(r"\s*,\s*")
@@ -47,6 +48,39 @@ def bound(predicate: Predicate, fill: Fill) -> Predicate:
     if not isinstance(predicate, dict):
         return predicate
     return {name: _bound_operand(name, operand, fill) for name, operand in predicate.items()}
+
+
+def test_of(predicate: Predicate) -> Test:
+    """The predicate as a function of an answer, for many answers. Its placeholders must be bound."""
+    if isinstance(predicate, str):
+        return _equality_test(predicate)
+    if isinstance(predicate, dict) and set(predicate) == {"glob"}:
+        return _glob_test(tuple(predicate["glob"]))
+    return lambda answer: holds(predicate, answer, str)
+
+
+def _equality_test(expected: str) -> Test:
+    def test(answer: Answer) -> Truth:
+        if answer.value == expected and not answer.failed:
+            return Truth.TRUE
+        return holds(expected, answer, str)
+
+    return test
+
+
+def _glob_test(patterns: tuple[str, ...]) -> Test:
+    known: dict[str, Truth] = {}
+
+    def test(answer: Answer) -> Truth:
+        value = answer.value
+        if not isinstance(value, str) or answer.failed or value == UNKNOWN_VALUE:
+            return holds({"glob": patterns}, answer, str)
+        truth = known.get(value)
+        if truth is None:
+            truth = known[value] = _truth(any(fits(pattern, value) for pattern in patterns))
+        return truth
+
+    return test
 
 
 def _bound_operand(name: str, operand: Any, fill: Fill) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from zuno_audit.errors import RuleError
-from zuno_audit.matchers.predicates import Truth, bound, conjunction, holds
+from zuno_audit.matchers.predicates import Test, Truth, bound, conjunction, holds, test_of
 from zuno_audit.matchers.template import neutral, render
 from zuno_audit.matchers.wording import noun, sentence
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
@@ -77,9 +77,10 @@ def scope_of(rule: Rule, table: Table, arguments: Mapping[str, str]) -> Scope:
     def fill(text: str) -> str:
         return render(text, arguments)
 
-    where = tuple((name, bound(predicate, fill)) for name, predicate in rule.where)
+    where = [(name, bound(predicate, fill)) for name, predicate in rule.where]
     paths = [{"glob": fill(rule.problems)}] if rule.problems else [p for name, p in where if name == "path"]
-    judged = (_judge(rule, where, row, arguments) for row in table.rows)
+    tests = [(name, test_of(predicate)) for name, predicate in where]
+    judged = (_judge(rule, tests, row, arguments) for row in table.rows)
     return Scope(
         rule=rule,
         kind=table.kind,
@@ -96,8 +97,10 @@ def _touches(predicates: Iterable[Predicate], path: str) -> bool:
     return all(holds(predicate, answer, str) is not Truth.FALSE for predicate in predicates)
 
 
-def _judge(rule: Rule, where: Condition, row: Entity, arguments: Mapping[str, str]) -> Judged | None:
-    within, blind = condition_holds(where, row, arguments)
+def _judge(
+    rule: Rule, where: Iterable[tuple[str, Test]], row: Entity, arguments: Mapping[str, str]
+) -> Judged | None:
+    within, blind = all_hold(where, row)
     if within is Truth.FALSE:
         return None
     clauses = []
@@ -109,16 +112,24 @@ def _judge(rule: Rule, where: Condition, row: Entity, arguments: Mapping[str, st
 
 
 def condition_holds(condition: Condition, row: Entity, arguments: Mapping[str, str]) -> tuple[Truth, str]:
-    """Whether all predicates hold for a row, and what is blind when a failed answer leaves that open."""
+    """Like `all_hold`, for predicates whose placeholders name arguments or fields of the row itself."""
     names = Names(arguments, row)
 
     def fill(text: str) -> str:
         return render(text, names)
 
+    def test(predicate: Predicate) -> Test:
+        return lambda answer: holds(predicate, answer, fill)
+
+    return all_hold([(name, test(predicate)) for name, predicate in condition], row)
+
+
+def all_hold(condition: Iterable[tuple[str, Test]], row: Entity) -> tuple[Truth, str]:
+    """Whether all tests hold for a row, and what is blind when a failed answer leaves that open."""
     truth, blind = Truth.TRUE, ""
-    for name, predicate in condition:
+    for name, test in condition:
         answer = answer_of(row, name)
-        one = holds(predicate, answer, fill)
+        one = test(answer)
         if one is Truth.FALSE:
             return one, ""
         if one is Truth.UNKNOWN:

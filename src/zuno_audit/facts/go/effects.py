@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Types
     from zuno_audit.languages.go.parse import GoFile
 
-_OWN = frozenset(FileKind) - {FileKind.VENDORED, FileKind.TEST}
+_NOT_OURS = frozenset({FileKind.VENDORED, FileKind.TEST})
 _ENDS = re.compile(r"Fatal|Panic|Exit|Goexit")  # of a process, a goroutine or a path
 _CHANGING_METHODS = frozenset(
     [
@@ -208,11 +208,12 @@ class Effects:
         known = self._imported_by.get(package.path)
         if known is None:
             vendored = kind_by_path(package.folder + "/x.go") is FileKind.VENDORED
-            kinds = _OWN if vendored else frozenset(FileKind)
-            found = self.program.repository.grep(
-                b'"' + package.path.encode() + b'"', suffix=".go", kinds=kinds
-            )
-            known = [p for p in found if not p.endswith("_test.go") and p not in package.files]
+            found = self.program.sources_with(b'"' + package.path.encode() + b'"')
+            known = [
+                path
+                for path in found
+                if path not in package.files and not (vendored and kind_by_path(path) in _NOT_OURS)
+            ]
             self._imported_by[package.path] = known
         return known
 

@@ -292,6 +292,22 @@ class Program:
 
     # ------------------------------------------------------------ files
 
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The Go files that the analysis follows: no tests, no vendored libraries; sorted."""
+        kept = (paths for folder, paths in self._by_folder.items() if self.is_followed(folder + "/"))
+        return tuple(sorted(path for paths in kept for path in paths))
+
+    def sources_with(self, *literals: bytes) -> list[str]:
+        """Those of `sources` whose bytes hold all literals, sorted."""
+        read = self.repository.read
+        first, *others = literals or (b"",)
+        return [
+            path
+            for path in self.sources
+            if first in (data := read(path) or b"") and all(literal in data for literal in others)
+        ]
+
     def file(self, path: str) -> GoFile | None:
         """A parsed file, or None when it cannot be read."""
         if path not in self._files:

@@ -159,9 +159,10 @@ class Search:
         return False
 
     def files_with(self, *literals: bytes, tests: bool = False) -> list[str]:
-        """Paths of Go files that hold all literals; test files and other builds only where asked for."""
-        found = self.program.repository.grep(*literals, suffix=".go")
-        return [p for p in found if tests or self.program.tests or not p.endswith("_test.go")]
+        """Paths of Go files that hold all literals: those that the analysis follows, or else tests too."""
+        if tests or self.program.tests:
+            return self.program.repository.grep(*literals, suffix=".go")
+        return self.program.sources_with(*literals)
 
     def _calls_in_file(self, path: str, name: str, import_path: str) -> Iterator[CallSite]:
         package = self.program.package_of(path)

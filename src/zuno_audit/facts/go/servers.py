@@ -64,7 +64,7 @@ class _Question:
         files: set[str] = set()
         for path, name in CONSTRUCTORS:
             among = self.analysis.search.files_with(path.encode(), name.encode())
-            among = [p for p in among if not self._is_test(p) and self.analysis.program.is_followed(p)]
+            among = [p for p in among if not self._is_test(p)]
             files.update(p for p in among if not self._is_left_out(p))
             for construction in self.analysis.constructions(path, name, among=among):
                 self._rows(construction, path, name)

@@ -338,7 +338,7 @@ class Types:
             return found
         rarest = max(wanted, key=len)
         literal = b") " + rarest.encode() + b"("
-        for path in self.program.repository.grep(literal, suffix=".go"):
+        for path in self.program.sources_with(literal):
             package = self.program.package_of(path)
             if package is None or path not in package.files:
                 continue
@@ -357,7 +357,7 @@ class Types:
         if known is None:
             known = self._methods_named[method] = []
             literal = b") " + method.encode() + b"("
-            for path in self.program.repository.grep(literal, suffix=".go"):
+            for path in self.program.sources_with(literal):
                 package = self.program.package_of(path)
                 if package is None or path not in package.files or len(known) > MAX_IMPLEMENTATIONS:
                     continue
