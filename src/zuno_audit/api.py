@@ -20,7 +20,7 @@ from zuno_audit.checklist.evaluate import attribute, counts, evaluate, unasked
 from zuno_audit.checklist.profile import load_profile, profile_names
 from zuno_audit.config.setup import Setup, built_in_rules, control_references, set_up
 from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
-from zuno_audit.engine.excuse import Excuses, excuse, excuse_more
+from zuno_audit.engine.excuse import Excuser, Excuses
 from zuno_audit.engine.own_rules import OWN_RULES
 from zuno_audit.engine.run import Runs, run_rules
 from zuno_audit.engine.settle import settle, settle_diagnostics
@@ -187,13 +187,14 @@ def audit(
     own = {rule_id: rules.rule(rule_id) for rule_id in OWN_RULES}
     excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
     finished = {**runs.by_ref, **setup.skipped(refs), **({} if nothing else shown.runs)}
-    by_ref = excuse(finished, checklist.controls, excuses, names, own)
+    excuser = Excuser(checklist.controls, excuses, names, own)
+    by_ref = excuser.marked(finished)
     verdicts = evaluate(checklist, by_ref, strict=strict, attestations=() if nothing else shown.attestations)
     idle = unasked(verdicts)
     by_ref = {ref: run for ref, run in by_ref.items() if ref not in idle}
     team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
-    every = {**by_ref, **excuse_more(team.runs, excuses)}
+    every = {**by_ref, **excuser.marked(team.runs), **excuser.complaints()}
     findings = settle(every, attribute(verdicts), (c.id for c in checklist.controls), read)
     if known is not None:
         findings = compare(findings, known, unsure_rules(rules, every))

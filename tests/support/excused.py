@@ -7,7 +7,7 @@ from datetime import date
 
 from zuno_audit.api import rule_files
 from zuno_audit.engine import own_rules
-from zuno_audit.engine.excuse import Excuses, excuse
+from zuno_audit.engine.excuse import Excuser, Excuses
 from zuno_audit.engine.suppress import Suppression
 from zuno_audit.engine.waivers import Waiver
 from zuno_audit.model.control import CheckRef, Control
@@ -48,7 +48,8 @@ def excused(
         for item, rules in given.items()
     ]
     own = {rule: rule_files().rule(rule) for rule in own_rules.OWN_RULES}
-    done = excuse(runs, controls, Excuses(tuple(suppressions), tuple(waivers), TODAY), KNOWN, own)
+    excuser = Excuser(tuple(controls), Excuses(tuple(suppressions), tuple(waivers), TODAY), KNOWN, own)
+    done = {**excuser.marked(runs), **excuser.complaints()}
     return tuple(f for run in done.values() for f in run.findings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import checklist_text
@@ -105,6 +106,62 @@ def test_every_false_tick_is_an_error_at_its_line(shop: WorkTree) -> None:
     titles = {control.id: control.title for control in ITEMS}
     for finding in found:
         assert titles[finding.checklist[0]] in text.splitlines()[finding.location.line - 1]
+
+
+WAIVER = """\
+waivers:
+  - {subject}
+    paths: [{paths}]
+    reason: It is in the next release.
+    owner: us
+    expiry: 2030-01-01
+"""
+FALSE_TICK = "checklist-box-ticked-but-failing"
+
+
+def about_ticks(report: Report) -> list[tuple[str, bool]]:
+    """What is said of the one ticked box and of its excuse, and whether each still counts."""
+    rules = {FALSE_TICK, "suppression-unused", "waiver-unused", "waiver-expired"}
+    return sorted((f.rule, f.suppression is None) for f in report.findings if f.rule in rules)
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_comment_answers_for_a_false_tick(shop: WorkTree, above: bool) -> None:
+    comment = f"<!-- zuno-audit: ignore[{FALSE_TICK}] -- it is in the next release -->"
+    lines = checklist_text.markdown_of(ITEMS, ticked=["1.1.1"]).splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if "[x]" in line)
+    lines[at] = f"{comment}\n{lines[at]}" if above else f"{lines[at].rstrip()} {comment}\n"
+    add(shop, {"LIST.md": "".join(lines)})
+    report = audit(shop.root)
+    assert about_ticks(report) == [(FALSE_TICK, False)]
+    (found,) = [f for f in report.findings if f.rule == FALSE_TICK]
+    assert found.suppression is not None
+    assert found.suppression.reason == "it is in the next release"
+    assert report.verdict("1.1.1").status is Status.FAIL
+
+
+def test_a_comment_about_a_box_that_is_right_is_of_no_use(shop: WorkTree) -> None:
+    comment = f"<!-- zuno-audit: ignore[{FALSE_TICK}] -- it is in the next release -->\n"
+    add(shop, {"LIST.md": checklist_text.markdown_of(ITEMS) + comment})
+    assert about_ticks(audit(shop.root)) == [("suppression-unused", True)]
+
+
+@pytest.mark.parametrize("subject", [f"rule: {FALSE_TICK}", "item: 1.1.1"])
+@pytest.mark.parametrize(
+    ("paths", "day", "expected"),
+    [
+        ("LIST.md", date(2029, 1, 1), [(FALSE_TICK, False)]),
+        ("OTHER.md", date(2029, 1, 1), [(FALSE_TICK, True), ("waiver-unused", True)]),
+        ("LIST.md", date(2031, 1, 1), [(FALSE_TICK, True), ("waiver-expired", True)]),
+    ],
+)
+def test_a_waiver_of_the_rule_or_of_the_item_covers_a_false_tick(
+    shop: WorkTree, subject: str, paths: str, day: date, expected: list[tuple[str, bool]]
+) -> None:
+    waivers = WAIVER.format(subject=subject, paths=paths)
+    text = checklist_text.markdown_of(ITEMS, ticked=["1.1.1"])
+    add(shop, {"LIST.md": text, "zuno-audit.waivers.yml": waivers})
+    assert about_ticks(audit(shop.root, today=day)) == expected
 
 
 def test_sarif_and_json_lie_at_the_line(shop: WorkTree) -> None:

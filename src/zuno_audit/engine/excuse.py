@@ -33,77 +33,62 @@ class Excuses(Struct, frozen=True):
     today: date = date.min
 
 
-def excuse(
-    runs: Runs,
-    controls: Iterable[Control],
-    excuses: Excuses,
-    known: Collection[str],
-    own: Mapping[str, Rule],
-) -> dict[CheckRef, RuleRun]:
-    """The runs with their findings marked, and one more run for every rule of the engine that has findings.
+class Excuser(Struct):
+    """Marks runs as they come, then tells what is wrong with the suppressions and waivers themselves.
 
-    `known` are the ids of all rules, `own` the rules of the engine.
+    `known` are the ids of all rules, `own` the rules of the engine, `runs` all that was marked so far. `used`
+    collects what was of use, by place and rule.
     """
-    return _Excuser(dict(runs), tuple(controls), excuses, known, own).marked_runs()
 
-
-def excuse_more(runs: Runs, excuses: Excuses) -> dict[CheckRef, RuleRun]:
-    """Runs that came later, with their findings marked; of what is of no use `excuse` has told already."""
-    return _Excuser(dict(runs), (), excuses, (), {}).with_marks()
-
-
-class _Excuser(Struct):
-    """One pass over all runs. `used` collects what was of use, by place and rule."""
-
-    runs: dict[CheckRef, RuleRun]
     controls: tuple[Control, ...]
     excuses: Excuses
     known: Collection[str]
     own: Mapping[str, Rule]
+    runs: dict[CheckRef, RuleRun] = field(default_factory=dict)
     used: set[tuple[Suppression, str]] = field(default_factory=set)
     used_waivers: set[Waiver] = field(default_factory=set)
 
-    def marked_runs(self) -> dict[CheckRef, RuleRun]:
+    def marked(self, runs: Runs) -> dict[CheckRef, RuleRun]:
+        """The runs with their findings marked."""
+        self.runs.update(runs)
         if not (self.excuses.suppressions or self.excuses.waivers):
-            return self.runs
-        items = self._items()
-        in_source = self._marks_in_source()
+            return dict(runs)
+        items, in_source = self._items(runs), self._marks_in_source(runs.values())
+        marks = {finding: self._mark(finding, items[finding], in_source) for finding in items}
+        return {ref: _marked(run, marks) for ref, run in runs.items()}
+
+    def complaints(self) -> dict[CheckRef, RuleRun]:
+        """A run for every rule of the engine that has something to say, its findings marked as well."""
         own = [*self._bad_suppressions()]
-        marks = {finding: self._mark(finding, items.get(finding, ()), in_source) for finding in items}
-        marks |= {finding: self._mark(finding, (), in_source) for finding in own}
+        marks = {finding: self._mark(finding, (), {}) for finding in own}
         own += self._bad_waivers()
-        runs = {ref: _marked(run, marks) for ref, run in self.runs.items()}
+        runs = {}
         for rule in sorted({finding.rule for finding in own}):
             findings = tuple(f for f in own if f.rule == rule)
             run = RuleRun(rule, (), Outcome.RAN, len(findings), "", (), findings)
             runs[CheckRef(rule)] = _marked(run, marks)
         return runs
 
-    def with_marks(self) -> dict[CheckRef, RuleRun]:
-        items, in_source = self._items(), self._marks_in_source()
-        marks = {finding: self._mark(finding, items[finding], in_source) for finding in items}
-        return {ref: _marked(run, marks) for ref, run in self.runs.items()}
-
-    def _items(self) -> dict[Finding, set[str]]:
-        """The items whose own checks made each finding."""
+    def _items(self, runs: Runs) -> dict[Finding, set[str]]:
+        """The items that each finding is about: those whose own checks made it, or those of its box."""
         checks: dict[CheckRef, set[str]] = {}
         for control in self.controls:
             for ref in (*control.checks, *control.evidence, *control.also):
                 checks.setdefault(ref, set()).add(control.id)
         found: dict[Finding, set[str]] = {}
-        for ref, run in self.runs.items():
+        for ref, run in runs.items():
             for finding in run.findings:
-                found.setdefault(finding, set()).update(checks.get(ref, ()))
+                found.setdefault(finding, set()).update(checks.get(ref, ()), finding.checklist)
         return found
 
     # -- marks
 
-    def _marks_in_source(self) -> dict[Finding, Mark]:
+    def _marks_in_source(self, runs: Iterable[RuleRun]) -> dict[Finding, Mark]:
         places = by_line(self.excuses.suppressions)
         marks: dict[Finding, Mark] = {}
         if not places:
             return marks
-        for run in self.runs.values():
+        for run in runs:
             for finding in run.findings:
                 place = finding.location
                 suppression = places.get((place.path, place.line, finding.rule))

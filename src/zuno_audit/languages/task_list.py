@@ -31,6 +31,7 @@ _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})([^\r\n]*)")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|\Z)")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*\Z")
 _RULER = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*\Z")
+_COMMENT = re.compile(r"<!--.{0,2000}?-->")  # pins and suppressions are no words of a box
 _PIN = re.compile(r"<!--[ \t]*zuno:[ \t]*([^>]{1,300}?)[ \t]*-->")
 _STRUCK = re.compile(r"~~.+~~[ \t.]*\Z")
 _NEARLY = re.compile(
@@ -208,7 +209,7 @@ class _Reader(Struct):
         text = line[mark.end() :].strip(_BLANKS)
         pin = _PIN.search(text)
         before = _decoded(line[: mark.start()])
-        shown = _decoded(_PIN.sub("", text).strip(_BLANKS))
+        shown = _decoded(_COMMENT.sub("", text).strip(_BLANKS))
         self.boxes.append(
             Box(
                 line=number,
