@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from msgspec import Struct
 from zuno_audit.facts.go.program import program
 from zuno_audit.facts.go_packages import GoPackage, GoPackages, go_packages
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, walk
+from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, nodes_of, walk
 from zuno_audit.model.location import Location
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 400  # functions visited for one question
 
 
-class Function(Struct, frozen=True, eq=False):
+class Function(Struct, frozen=True, eq=False, dict=True):
     """A function or method of the repository. `decl` is its syntax, lowered when it is asked for."""
 
     file: GoFile
@@ -44,9 +44,14 @@ class Function(Struct, frozen=True, eq=False):
     def directory(self) -> str:
         return dirname(self.file.path)
 
-    @property
+    @cached_property
     def decl(self) -> FuncDecl:
         return next(d for d in self.file.functions() if d.start == self.start)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Every node of its body."""
+        return nodes_of(self.decl)
 
     @property
     def location(self) -> Location:
@@ -73,6 +78,7 @@ class GoCode:
         for path, directory in self.linked_files.items():
             self._by_directory.setdefault(directory, []).append(path)
         self._program = store.get(program)
+        self._paths_with: dict[tuple[tuple[bytes, ...], str | None], list[str]] = {}
         self._functions: dict[str, list[Function]] = {}
         self._callers: dict[tuple[str, int], list[Function | None]] = {}
         self._mains: dict[tuple[str, int], frozenset[str]] = {}
@@ -91,14 +97,23 @@ class GoCode:
 
     def files_with(self, *literals: bytes, directory: str | None = None) -> Iterator[GoFile]:
         """Linked files (of one package folder, if given) whose bytes hold all literals."""
-        paths = self.linked_files if directory is None else self._by_directory.get(directory, ())
+        key = (literals, directory)
+        paths = self._paths_with.get(key)
+        if paths is None:
+            paths = self._paths_with[key] = self._find_paths(literals, directory)
         for path in paths:
-            data = self.repository.read(path)
-            if data is None or any(literal not in data for literal in literals):
-                continue
             file = self.file(path)
             if file is not None:
                 yield file
+
+    def _find_paths(self, literals: tuple[bytes, ...], directory: str | None) -> list[str]:
+        paths = self.linked_files if directory is None else self._by_directory.get(directory, ())
+        read = self.repository.read
+        return [
+            path
+            for path in paths
+            if (data := read(path)) is not None and all(literal in data for literal in literals)
+        ]
 
     def enclosing(self, file: GoFile, offset: int) -> Function | None:
         """The top-level function around a byte offset."""
@@ -285,6 +300,7 @@ def _role(file: GoFile, start: int, end: int) -> tuple[str, str]:
     return "name", ""
 
 
+@lru_cache(maxsize=4096)
 def default_name(path: str) -> str:
     """The package name that an import path suggests: its last element without a version or `go-`."""
     parts = path.split("/")

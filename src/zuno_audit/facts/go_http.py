@@ -103,7 +103,6 @@ class HttpServing:
         self.settings = settings
         self.tables = Tables(code, self.nodes, self.calls_of)
         self._default: list[Serving] | None = None
-        self._bodies: dict[tuple[str, int], list[Node]] = {}
 
     # ------------------------------------------------------------ routes
 
@@ -130,10 +129,7 @@ class HttpServing:
 
     def nodes(self, function: Function) -> list[Node]:
         """Every node of a function's body."""
-        found = self._bodies.get(function.key)
-        if found is None:
-            found = self._bodies[function.key] = list(walk(function.decl.body))
-        return found
+        return function.nodes
 
     def _routes_of(self, function: Function) -> Iterator[Route]:
         for node in self.nodes(function):
@@ -467,8 +463,7 @@ class HttpServing:
                 yield Serving(function, call, call.args[0])
             return
         if isinstance(call.fun, Selector):
-            starters = {s for p, names in SELF_STARTING.items() for s in names if self._file_imports(file, p)}
-            if call.fun.sel in starters and _holds(call.fun.x, matches):
+            if self._is_starter(file, call.fun.sel) and _holds(call.fun.x, matches):
                 yield Serving(function, call, call.args[0] if call.args else None)
                 return
             mounts = call.fun.sel in VERBS or call.fun.sel in ("Mount", "Handler")
@@ -486,6 +481,10 @@ class HttpServing:
                     if name is not None and (callee.key, name) not in seen:
                         seen.add((callee.key, name))
                         yield from self._flows(callee, _is_named(name), depth + 1, seen)
+
+    def _is_starter(self, file: GoFile, name: str) -> bool:
+        """True for a method of a router that starts a server itself, where the file imports such a router."""
+        return any(name in names and self._file_imports(file, path) for path, names in SELF_STARTING.items())
 
     def _file_imports(self, file: GoFile, path: str) -> bool:
         return any(i.path == path for i in self.code.packages.heads[file.path].imports)

@@ -26,7 +26,6 @@ from zuno_audit.languages.go.syntax import (
     Return,
     Selector,
     ValueSpec,
-    walk,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class GoNames(GoSettings):
     def _returned(self, file: GoFile, call: Call, depth: int) -> Iterator[str]:
         """What the repository's own function returns first."""
         for callee in self.code.resolve(file, call.fun):
-            for node in walk(callee.decl.body):
+            for node in callee.nodes:
                 if isinstance(node, Return) and node.values:
                     yield from self.templates(callee, callee.file, node.values[0], depth + 1)
 
@@ -88,7 +87,7 @@ class GoNames(GoSettings):
     def _named_composites(
         self, function: Function, name: str, depth: int
     ) -> Iterator[tuple[Function, CompositeLit]]:
-        for node in walk(function.decl.body):
+        for node in function.nodes:
             if isinstance(node, Assign):
                 for target, value in zip(node.lhs, node.rhs, strict=False):
                     if isinstance(target, Ident) and target.name == name:
@@ -156,7 +155,7 @@ def _loop_over(function: Function | None, name: str) -> Range | None:
     """The `range` that binds a variable."""
     if function is None or b"range" not in function.file.data[function.start : function.end]:
         return None
-    for node in walk(function.decl.body):
+    for node in function.nodes:
         if isinstance(node, Range) and (_is_named(node.key, name) or _is_named(node.value, name)):
             return node
     return None
@@ -164,7 +163,7 @@ def _loop_over(function: Function | None, name: str) -> Range | None:
 
 def _literals(function: Function, kind: str) -> Iterator[CompositeLit]:
     """Literals of a struct type, those inside `[]T{{...}}` included."""
-    for node in walk(function.decl.body):
+    for node in function.nodes:
         if not isinstance(node, CompositeLit) or node.type is None:
             continue
         text = function.file.data[node.type.start : node.type.end].decode("utf-8", "replace")

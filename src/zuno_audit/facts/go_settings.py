@@ -26,7 +26,6 @@ from zuno_audit.languages.go.syntax import (
     TypeSpec,
     Unary,
     ValueSpec,
-    walk,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class GoSettings:
     def _name(self, function: Function | None, file: GoFile, name: str, depth: int) -> Iterator[str]:
         if function is not None:
             is_local = False
-            for node in walk(function.decl.body):
+            for node in function.nodes:
                 if isinstance(node, Assign):
                     for position, target in enumerate(node.lhs):
                         if isinstance(target, Ident) and target.name == name:
@@ -103,7 +102,7 @@ class GoSettings:
         for file, offset in self.code.mentions(function):
             around = self.code.enclosing(file, offset)
             if around is not None:
-                for node in walk(around.decl.body):
+                for node in around.nodes:
                     if isinstance(node, Call) and node.fun.end == offset + len(function.name):
                         yield around, node
 
@@ -148,7 +147,7 @@ class GoSettings:
                     yield from self._put(function, name, depth)
 
     def _put(self, function: Function, name: str, depth: int) -> Iterator[str]:
-        for node in walk(function.decl.body):
+        for node in function.nodes:
             if isinstance(node, CompositeLit):
                 for key, value in node.elements:
                     if isinstance(key, Ident) and key.name == name:
@@ -191,7 +190,7 @@ class GoSettings:
             body = callee.file.data[callee.start : callee.end]
             if any(literal in body for literal in _READS_ENV):
                 return True
-            for inner in walk(callee.decl.body):
+            for inner in callee.nodes:
                 if isinstance(inner, Call):
                     for deeper in self.code.resolve(callee.file, inner.fun):
                         text = deeper.file.data[deeper.start : deeper.end]

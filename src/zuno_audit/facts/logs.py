@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.compose import compose_files
 from zuno_audit.facts.go_code import GoCode, go_code
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.languages.go.syntax import Call, If, Selector, walk
+from zuno_audit.languages.go.syntax import Call, If, Selector
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import kind_by_path
@@ -114,7 +114,7 @@ def _is_conditional(code: GoCode, file: GoFile, offset: int) -> bool:
     function = code.enclosing(file, offset)
     if function is None:
         return False
-    return any(isinstance(n, If) and n.start < offset < n.end for n in walk(function.decl.body))
+    return any(isinstance(n, If) and n.start < offset < n.end for n in function.nodes)
 
 
 def _has_key(
@@ -137,7 +137,7 @@ def _is_in_call(code: GoCode, path: str, offset: int) -> bool:
         return False
     return any(
         isinstance(n, Call) and isinstance(n.fun, Selector) and any(a.start == offset for a in n.args)
-        for n in walk(function.decl.body)
+        for n in function.nodes
     )
 
 

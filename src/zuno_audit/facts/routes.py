@@ -303,7 +303,7 @@ class _Handlers:
             ):
                 return self._body(file, handler.args[0])
             for callee in self.code.resolve(file, handler.fun)[:1]:
-                for node in walk(callee.decl.body):
+                for node in callee.nodes:
                     if isinstance(node, Return):
                         for value in node.values:
                             if isinstance(value, FuncLit | Call):

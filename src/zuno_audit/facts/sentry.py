@@ -40,11 +40,10 @@ def sentry_client_table(store: FactStore) -> Table:
 def _sites(code: GoCode) -> Iterator[tuple[Function, Call]]:
     for file in code.files_with(SENTRY.encode(), b".Init("):
         for function in code.functions(file):
-            for node in walk(function.decl.body):
-                fun = node.fun if isinstance(node, Call) else None
-                is_init = isinstance(fun, Selector) and fun.sel == "Init"
-                if is_init and isinstance(fun, Selector) and code.is_package(file, fun.x, SENTRY):
-                    yield function, node
+            for node in function.nodes:
+                if isinstance(node, Call) and isinstance(node.fun, Selector) and node.fun.sel == "Init":
+                    if code.is_package(file, node.fun.x, SENTRY):
+                        yield function, node
 
 
 def _row(store: FactStore, code: GoCode, binary: str, sites: list[tuple[Function, Call]]) -> Entity:

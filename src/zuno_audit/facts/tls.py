@@ -184,7 +184,7 @@ class Credentials:
         fillers: set[str] = set()
         for file in self.code.files_with(selector.sel.encode(), directory=function.directory):
             for other in self.code.functions(file):
-                for node in walk(other.decl.body):
+                for node in other.nodes:
                     for value in _put(node, selector.sel):
                         found |= self.ways(other, value, {}, depth + 1)
                         fillers |= self.code.mains_reaching(file, other.start)
@@ -274,7 +274,7 @@ class Credentials:
             around = self.code.enclosing(file, offset)
             if around is None:
                 continue
-            for node in walk(around.decl.body):
+            for node in around.nodes:
                 if isinstance(node, Call) and node.fun.end == offset + len(function.name):
                     arguments = node.args[index:] if is_variadic else node.args[index : index + 1]
                     found |= _both(self.ways(around, a, {}, depth + 1) for a in arguments)
@@ -414,7 +414,7 @@ def _rows(code: GoCode, credentials: Credentials, file: GoFile, function: Functi
     text = file.data[function.start : function.end]
     if not any(word in text for word in (b"NewServer", b"NewClient", b"Dial")):
         return
-    for node in walk(function.decl.body):
+    for node in function.nodes:
         if not isinstance(node, Call) or not isinstance(node.fun, Selector):
             continue
         if not code.is_package(file, node.fun.x, GRPC) or node.fun.sel not in ("NewServer", *CLIENTS):
