@@ -122,17 +122,6 @@ class Repository:
     def _sorted_paths(self) -> list[str]:
         return list(self.files)
 
-    def real_path(self, path: str) -> str:
-        """Where a link of the tree leads; other paths, and links that lead nowhere in the tree, as they are."""
-        file = self.files.get(path)
-        if file is None or not file.is_link:
-            return path
-        try:
-            target = os.fsdecode(self.reader.resolve(file.name_on_disk))
-        except Unreadable:
-            return path
-        return target if target in self.files else path
-
     def is_directory(self, path: str) -> bool:
         """True when some file lies below this folder."""
         prefix = path.strip("/") + "/"
@@ -226,10 +215,13 @@ class Repository:
         self, *literals: bytes, suffix: str = "", kinds: Collection[FileKind] = frozenset(FileKind)
     ) -> list[str]:
         """Paths with this suffix and kind whose bytes hold all literals. The prefilter of every question."""
+        first, *others = literals or (b"",)
         return [
             path
             for path, data in self._contents(suffix, kinds)
-            if all(literal in data for literal in literals) and self.kind_is_among(path, kinds)
+            if first in data
+            and (not others or all(literal in data for literal in others))
+            and self.kind_is_among(path, kinds)
         ]
 
     def grep_any(

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from zuno_audit.facts.go.bindings import called_name, parents
+from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.registries import PROMETHEUS, Registerer
 from zuno_audit.facts.go.static_types import callee_of, static_type
@@ -58,6 +59,7 @@ class _Trail(Struct):
     found: list[Registration] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
     escapes: bool = False
+    unregistered: list[tuple[Declaration, s.Call]] = field(default_factory=list)
 
 
 class Collectors:
@@ -76,10 +78,11 @@ class Collectors:
         found = self._verdict(trail)
         return replace(found, kind=trail.kinds.pop()) if len(trail.kinds) == 1 else found
 
-    @staticmethod
-    def _verdict(trail: _Trail) -> Registration:
+    def _verdict(self, trail: _Trail) -> Registration:
         for answer in (YES, UNKNOWN):
-            alike = [found for found in trail.found if found.answer == answer]
+            alike = [
+                found for found in trail.found if found.answer == answer and not self._is_undone(found, trail)
+            ]
             if alike:
                 return replace(alike[0], registerers=tuple(r for found in alike for r in found.registerers))
         if trail.escapes or len(trail.seen) > MAX_NODES:
@@ -88,9 +91,29 @@ class Collectors:
             return Registration(NO, place=trail.found[0].place, why="the code that registers it never runs")
         return Registration(NO, why="nothing registers it")
 
+    def _is_undone(self, found: Registration, trail: _Trail) -> bool:
+        """True when the function that registers a metric goes on to unregister it, whatever happens."""
+        place = found.place
+        for root, call in trail.unregistered:
+            where = root.file.location(call.start, call.end)
+            if place is None or place.path != where.path or not place < where:
+                continue
+            around = self.above(root)
+            statement = around.get(id(call))
+            block = around.get(id(statement))
+            node = root.node
+            if isinstance(statement, s.ExprStmt) and isinstance(node, s.FuncDecl) and block is node.body:
+                return root.file.location(node.start, node.end).line <= place.line
+        return False
+
     # ---------------------------------------------------------------- values
 
-    def _above(self, root: Declaration) -> dict[int, s.Node]:
+    def is_dead(self, node: s.Node, root: Declaration) -> bool:
+        """True for code of a function that never runs, whoever calls it."""
+        return is_dead(node, root, self.above(root), self.texts)
+
+    def above(self, root: Declaration) -> dict[int, s.Node]:
+        """The parent of each node of a declaration, by id."""
         known = self._parents.get(id(root.node))
         if known is None:
             known = self._parents[id(root.node)] = parents(root.node)
@@ -102,7 +125,7 @@ class Collectors:
         if key in trail.seen or len(trail.seen) > MAX_NODES:
             return
         trail.seen.add(key)
-        parent = self._above(root).get(id(node))
+        parent = self.above(root).get(id(node))
         match parent:
             case s.Unary(op="&") | s.SliceExpr() | s.TypeAssert():
                 self._value(root, parent, trail)
@@ -149,6 +172,9 @@ class Collectors:
         if node is call.fun:
             return
         name = called_name(call)
+        if name == "Unregister":
+            trail.unregistered.append((root, call))
+        trail.kinds.update(kind for a in call.args for kind in (_kind_of(a, name),) if kind)
         callee = callee_of(call, root, self.texts, self.types)
         if callee is not None and not is_go_tool_file(callee.file.path):
             trail.escapes = True
@@ -158,7 +184,6 @@ class Collectors:
         elif name in REGISTERS:
             self._registered(root, call, trail)
         elif name in _CONST_METRICS:
-            trail.kinds.update(kind for a in call.args for kind in (_kind_of(a, name),) if kind)
             self._collector_of(root, trail)
         elif name == "append" or (len(call.args) == 1 and self._is_conversion(call, root)):
             self._value(root, call, trail)
@@ -204,7 +229,7 @@ class Collectors:
 
     def _registered(self, root: Declaration, call: s.Call, trail: _Trail) -> None:
         place = root.file.location(call.start, call.end, "is registered here")
-        answer = self.reachable.can_run(root.file.path, call.start)
+        answer = NO if self.is_dead(call, root) else self.reachable.can_run(root.file.path, call.start)
         trail.found.append(Registration(answer, (self._registerer(call.fun, root),), place))
 
     def _registerer(self, fun: s.Expr, root: Declaration) -> Registerer:
@@ -389,9 +414,11 @@ class Collectors:
 
 
 def _kind_of(expr: s.Expr, function: str) -> str:
-    """The type of a constant metric, by its value type or by the function that makes it."""
+    """The type of a constant metric, by its value type or by the function that makes it. A function of our own
+    may take the value type as an argument.
+    """
     for kind in ("Histogram", "Summary"):
-        if function.endswith(kind):
+        if function in (f"MustNewConst{kind}", f"NewConst{kind}"):
             return kind.lower()
     return VALUE_KINDS.get(expr.sel, "") if isinstance(expr, s.Selector) else ""
 
@@ -409,8 +436,10 @@ def callers_of(asked: Analysis, root: Declaration) -> list[CallSite]:
         if node.name[:1].isupper():
             near += asked.search.files_with(root.package.path.encode(), b"." + node.name.encode())
         found = [c for path in dict.fromkeys(near) for c in _method_calls(asked, path, node)]
-        if found:
+        if found or not node.name[:1].isupper():
             return found
+        far = asked.search.files_with(b"." + node.name.encode() + b"(")
+        return [c for path in far for c in _method_calls(asked, path, node)]
     return [c for c in asked.search.callers(root) if is_go_tool_file(c.root.file.path)]
 
 
@@ -419,8 +448,8 @@ def _method_calls(asked: Analysis, path: str, node: s.FuncDecl) -> Iterator[Call
     data = asked.program.repository.read(path) or b""
     if package is None or path not in package.files or b"." + node.name.encode() + b"(" not in data:
         return
-    file = asked.program.file(path)
-    if file is None or not is_go_tool_file(path):
+    file = asked.program.file(path) if is_go_tool_file(path) else None
+    if file is None:
         return
     for site in asked.search.calls_named(file, package, node.name):
         if isinstance(site.call, s.Call) and isinstance(site.call.fun, s.Selector):

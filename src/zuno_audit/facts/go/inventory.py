@@ -26,7 +26,7 @@ _WITH_EVERYTHING = frozenset({"log_decoder"})  # tables that look at code that i
 
 
 def inventory(store: FactStore, *, include_all: bool) -> dict[str, Any]:
-    """The inventory, lists sorted by path and line (variables and metrics by name first).
+    """The inventory, lists sorted by path and line (variables by name).
 
     Without `include_all` test, generated and vendored code is left out.
     """
@@ -46,7 +46,7 @@ class _Inventory:
             "log_decoders": [self._decoder(row) for row in self._rows("log_decoder")],
             "env_vars": self._env_vars(),
             "secret_leaks": [self._leak(row) for row in self._rows("secret_leak")],
-            "metrics": [self._metric(row) for row in self._rows("metric")],
+            "metrics": self._metrics(),
         }
 
     def _rows(self, kind: str) -> list[Entity]:
@@ -94,15 +94,21 @@ class _Inventory:
     def _leak(self, row: Entity) -> dict[str, Any]:
         return {**_place(row), "kind": row.get("kind").value, "what": row.get("what").value}
 
-    def _metric(self, row: Entity) -> dict[str, Any]:
-        labels = row.get("labels").value
-        return {
-            "name": row.get("name").value,
-            "type": row.get("type").value,
-            "labels": list(labels) if isinstance(labels, tuple) else None,
-            "registered": row.get("registered").value,
-            **_place(row),
-        }
+    def _metrics(self) -> list[dict[str, Any]]:
+        from zuno_audit.facts.go.metrics import metrics
+
+        return [
+            {
+                "name": metric.name,
+                "type": metric.registration.kind or metric.kind,
+                "labels": list(metric.labels) if metric.labels is not None else None,
+                "registered": metric.registration.answer,
+                "path": metric.location.path,
+                "line": metric.location.line,
+            }
+            for metric in sorted(self.store.get(metrics), key=lambda m: m.location)
+            if self._counts(metric.location.path)
+        ]
 
     def _env_vars(self) -> list[dict[str, Any]]:
         from zuno_audit.facts.environment import environment

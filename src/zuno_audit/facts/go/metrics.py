@@ -20,10 +20,12 @@ from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.registries import (
+    NO_WRAP,
     PROMETHEUS,
     Registerer,
     Registries,
     RegistryFlow,
+    Wrap,
     are_exported,
     every,
 )
@@ -42,6 +44,7 @@ PROMAUTO = PROMETHEUS + "/promauto"
 PROMHTTP = PROMETHEUS + "/promhttp"
 MAX_LEVELS = 3  # functions between a construction and the call that knows its name
 MAX_CALLERS = 60
+MAX_WRAPS = 6  # ways to wrap the registerer of one construction
 _KINDS = ("Counter", "Gauge", "Histogram", "Summary", "Untyped")
 _CONSTRUCTORS = {f"New{kind}{suffix}": kind.lower() for kind in _KINDS for suffix in ("", "Vec", "Func")}
 _HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional")
@@ -204,6 +207,7 @@ class _Finder:
         self.asked, self.texts, self.reachable = asked, texts, reachable
         self.program = asked.program
         self.collectors = Collectors(asked, texts, reachable)
+        self.flow = RegistryFlow(asked, texts, reachable, self.collectors)
 
     def metrics(self) -> Iterator[Metric]:
         """All metrics."""
@@ -223,11 +227,15 @@ class _Finder:
         location = root.file.location(call.start, call.end)
         for name, labels, chain in self._named(root, call):
             registration = self._registration(root, call, maker, chain)
-            prefix = self._prefix(root, maker, chain)
-            full = None if name is None else prefix + name
             binaries = self._binaries(root, call, chain)
             last = "" if name is not None else self._last(root, call)
-            yield Metric(full, registration.kind or kind, labels, location, registration, binaries, last)
+            for prefix, added in self._wraps(root, maker, chain, registration):
+                full = None if name is None or prefix is None else prefix + name
+                every_label = (
+                    None if labels is None or added is None else tuple(dict.fromkeys([*labels, *added]))
+                )
+                type_ = registration.kind or kind
+                yield Metric(full, type_, every_label, location, registration, binaries, last)
 
     def _last(self, root: Declaration, call: s.Call) -> str:
         """The constant field Name of the options, or nothing."""
@@ -247,8 +255,10 @@ class _Finder:
     def _maker(self, fun: s.Expr, root: Declaration) -> tuple[str, s.Expr | None] | None:
         """("plain", None), or ("auto", registerer): None for things that client_golang does not make."""
         if isinstance(fun, s.Ident):
-            dotted = any(i.name == "." and i.path == PROMETHEUS for i in root.file.imports)
-            return ("plain", None) if dotted and root.package.declaration(fun.name) is None else None
+            dotted = {i.path for i in root.file.imports if i.name == "."}
+            if root.package.declaration(fun.name) is not None or not dotted & {PROMETHEUS, PROMAUTO}:
+                return None
+            return ("auto" if PROMAUTO in dotted else "plain"), None
         if not isinstance(fun, s.Selector):
             return None
         owner = fun.x
@@ -296,7 +306,7 @@ class _Finder:
     ) -> Registration:
         places = [(root.file.path, call.start), *((c.root.file.path, c.call.start) for c in chain)]
         answers = [self.reachable.can_run(*place) for place in places]
-        if NO in answers:
+        if NO in answers or self.collectors.is_dead(call, root):
             return Registration(NO, why="the code that makes it never runs")
         if maker[0] == "plain":
             found = self.collectors.registration(root, call)
@@ -324,35 +334,34 @@ class _Finder:
 
     def _by_callers(self, root: Declaration, registerer: s.Expr, place: Location) -> Registration:
         """Only the callers know the registerer: when every one of them that can run gives nil, it is not."""
-        flow, found = RegistryFlow(self.asked, self.texts, self.reachable, self.collectors), []
+        found = []
         given = Registerer(registerer, root)
         for binary in self.reachable.binaries(root.file.path, registerer.start):
-            found.append(flow.of(given, binary))
+            found.append(self.flow.of(given, binary))
         if found and not any(registries.may for registries in found):
             return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
         return Registration(YES, (given,), place)
 
-    def _prefix(
-        self, root: Declaration, maker: tuple[str, s.Expr | None], chain: tuple[CallSite, ...]
-    ) -> str:
-        """The prefix that `prometheus.WrapRegistererWithPrefix` puts before the names of a factory."""
-        if maker[1] is None or isinstance(maker[1], s.BadNode):
-            return ""
-        try:
-            seen = self._through(_Seen(maker[1], root, chain))
-        except _NeedsCallerError:
-            return ""
-        expr: s.Expr | None = seen.expr
-        if isinstance(expr, s.Ident):
-            variable = self.texts.bindings(seen.root).variable(expr.name, expr.start)
-            expr = (
-                variable.sources[0].expr
-                if variable is not None
-                else self.texts.named_constant(expr, seen.root)
-            )
-        if isinstance(expr, s.Call) and called_name(expr) == "WrapRegistererWithPrefix" and expr.args:
-            return (self.texts.constants(expr.args[0], seen.root) or [""])[0]
-        return ""
+    def _wraps(
+        self,
+        root: Declaration,
+        maker: tuple[str, s.Expr | None],
+        chain: tuple[CallSite, ...],
+        found: Registration,
+    ) -> list[Wrap]:
+        """What wrapped registerers put before the name and add to the labels: one for each way to register."""
+        if maker[1] is not None and not isinstance(maker[1], s.BadNode):
+            try:
+                seen = self._through(_Seen(maker[1], root, chain))
+            except _NeedsCallerError:
+                seen = _Seen(maker[1], root, ())
+            given = [Registerer(seen.expr, seen.root)]
+        else:
+            given = list(found.registerers)
+        wraps = {wrap for registerer in given for wrap in self.flow.wraps(registerer)}
+        if len(wraps) > MAX_WRAPS:
+            return [(None, None)]
+        return sorted(wraps, key=str) or [NO_WRAP]
 
     # ---------------------------------------------------------------- names and labels
 
@@ -379,7 +388,15 @@ class _Finder:
                 yield from self._chains(root, call, (*chain, site))
             return
         if names is None:
-            yield from ((n, lab, chain) for n, lab in self._evaluated(root, call, chain))
+            found = self._evaluated(root, call, chain)
+            if found != [(None, None)] or len(chain) >= MAX_LEVELS:
+                yield from ((n, lab, chain) for n, lab in found)
+                return
+            sites = callers_of(self.asked, chain[-1].root if chain else root)[:MAX_CALLERS]
+            for site in sites:  # perhaps their arguments decide
+                yield from self._chains(root, call, (*chain, site))
+            if not sites:
+                yield None, labels, chain
         else:
             yield from ((name, labels, chain) for name in names)
 
@@ -449,7 +466,10 @@ class _Finder:
                     return None
                 filled += more
             templates = filled
-        return None if templates is None else ["".join(str(p) for p in t) for t in templates]
+        if templates is None:
+            is_empty = isinstance(seen.expr, s.Selector) and self.flow.is_empty_text(seen.expr, seen.root)
+            return [""] if is_empty else None
+        return ["".join(str(p) for p in t) for t in templates]
 
     def _options(self, seen: _Seen) -> dict[str, _Seen] | None:
         """The fields of an options literal, wherever it was written; None when it takes the evaluator."""
@@ -500,6 +520,10 @@ class _Finder:
         return tuple(dict.fromkeys([*found, *keys]))
 
     def _strings(self, seen: _Seen) -> list[str] | None:
+        given = self._rest(seen)
+        if given is not None:
+            found = [self._texts(argument) for argument in given]
+            return None if any(t is None for t in found) else [t for group in found for t in group or []]
         seen = self._through(seen)
         expr = seen.expr
         if isinstance(expr, s.Ident) and expr.name == "nil":
@@ -528,6 +552,24 @@ class _Finder:
                 return None
             out += texts
         return out
+
+    def _rest(self, seen: _Seen) -> list[_Seen] | None:
+        """The arguments that a call gives one by one to a parameter `labels ...string`."""
+        expr = seen.expr
+        if not isinstance(expr, s.Ident):
+            return None
+        variable = self.texts.bindings(seen.root).variable(expr.name, expr.start)
+        only = variable.sources[0] if variable is not None and len(variable.sources) == 1 else None
+        if only is None or only.kind != "param" or only.function is not seen.root.node:
+            return None
+        if not only.function.params[only.index].variadic:
+            return None
+        if not seen.chain:
+            raise _NeedsCallerError
+        site = seen.chain[0]
+        if not isinstance(site.call, s.Call) or site.call.ellipsis:
+            return None
+        return [_Seen(argument, site.root, seen.chain[1:]) for argument in site.call.args[only.index :]]
 
     def _keys(self, seen: _Seen) -> list[str] | None:
         seen = self._through(seen)
@@ -597,6 +639,8 @@ def _text(ev: Evaluator, value: Value) -> str | None:
 
 def _sequence(ev: Evaluator, value: Value) -> tuple[str, ...] | None:
     forced = ev.force(value)
+    if len(forced) == 1 and ev.is_nil(forced[0]):
+        return ()
     if len(forced) != 1 or not isinstance(forced[0], Seq) or forced[0].open:
         return None
     texts = [_text(ev, item) for item in forced[0].items]

@@ -7,7 +7,8 @@ callers give, those of one binary where the question is about one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -29,10 +30,12 @@ PROMETHEUS = "github.com/prometheus/client_golang/prometheus"
 DEFAULT = "default"
 MAX_DEPTH = 10
 MAX_CALLERS = 20
+MAX_WRAP_DEPTH = 40
 MAX_SOURCES = 12
 _MAKES = frozenset(("NewRegistry", "NewPedanticRegistry"))
 _PASSES_LAST = ("WrapRegisterer", "WrapCollector", "ToTransactionalGatherer", "Registerer", "Gatherer")
 _NOT_KNOWN = ""
+_NOT_DECODED = re.compile(r'(?:json|yaml|toml|mapstructure):"-[",]')
 
 
 class Registerer(Struct, frozen=True, eq=False):
@@ -89,12 +92,24 @@ def are_exported(registered: Registries, exported: Registries) -> bool | None:
     return False
 
 
+Wrap = tuple[
+    str | None, tuple[str, ...] | None
+]  # a prefix of names, and constant labels; None where computed
+NO_WRAP: Wrap = ("", ())
+_PLAIN = frozenset((NO_WRAP,))  # also what cannot be followed: few registerers are wrapped
+
+
 class RegistryFlow:
     """Follows registries in one program."""
 
     def __init__(self, asked: Analysis, texts: Texts, reachable: Reach, collectors: Collectors) -> None:
         self.asked, self.texts, self.reachable, self.collectors = asked, texts, reachable, collectors
         self.program, self.types = asked.program, asked.types
+        self._parameters: dict[tuple[int, int, str], Registries] = {}
+        self._wrapped: dict[object, frozenset[Wrap]] = {}
+        self._open: set[object] = set()  # what is being looked for
+        self._is_cyclic = False
+        self._fields: dict[tuple[Type, str], list[tuple[s.Expr, Declaration]]] = {}
 
     def of(self, registerer: Registerer, binary: str) -> Registries:
         """The registries of an expression as the code of a binary runs it."""
@@ -147,6 +162,9 @@ class RegistryFlow:
         node = root.node
         if not isinstance(node, s.FuncDecl):
             return UNKNOWN_REGISTRY
+        key = (id(node), index, binary)
+        if key in self._parameters:
+            return self._parameters[key]
         found = []
         for site in callers_of(self.asked, root)[:MAX_CALLERS]:
             path, start = site.root.file.path, site.call.start
@@ -158,7 +176,10 @@ class RegistryFlow:
                 return UNKNOWN_REGISTRY
             given = site.call.args[index:] if node.params[index].variadic else [site.call.args[index]]
             found.append(every(self._expression(x, site.root, binary, depth) for x in given))
-        return either(found)
+        answer = either(found)
+        if depth <= MAX_DEPTH // 2:  # deeper, the limit may have decided
+            self._parameters[key] = answer
+        return answer
 
     def _selector(self, expr: s.Selector, root: Declaration, binary: str, depth: int) -> Registries:
         path = self.collectors.package_path(expr, root)
@@ -173,10 +194,16 @@ class RegistryFlow:
         base = owner.elem if owner is not None and owner.kind == "pointer" else owner
         if base is None or base.kind != "named":
             return UNKNOWN_REGISTRY
-        sources = list(self._field_sources(base, expr.sel))
+        sources = self._known_sources(base, expr.sel)
         if len(sources) > MAX_SOURCES:
             return UNKNOWN_REGISTRY
         return either(self._expression(value, where, binary, depth + 1) for value, where in sources)
+
+    def _known_sources(self, type_: Type, name: str) -> list[tuple[s.Expr, Declaration]]:
+        key = (type_, name)
+        if key not in self._fields:
+            self._fields[key] = list(self._field_sources(type_, name))
+        return self._fields[key]
 
     def _global(self, declared: Declaration | None, name: str, binary: str, depth: int) -> Registries:
         if declared is None or not isinstance(declared.node, s.ValueSpec):
@@ -226,6 +253,142 @@ class RegistryFlow:
         found = static_type(expr, root, self.texts, self.types)
         return found is type_ or (found is not None and found.kind == "pointer" and found.elem is type_)
 
+    # ---------------------------------------------------------------- wrapped registerers
+
+    def wraps(self, registerer: Registerer) -> frozenset[Wrap]:
+        """What a registerer puts before names and adds to labels, for each way in which it can be made."""
+        if registerer.expr is None or registerer.root is None:
+            return _PLAIN
+        return self._wraps(registerer.expr, registerer.root, None, 0)
+
+    def _wraps(self, expr: s.Expr, root: Declaration, frame: _Frame | None, depth: int) -> frozenset[Wrap]:
+        """`frame` is the call through which the function around the expression was entered, if any."""
+        if depth > MAX_WRAP_DEPTH:
+            return frozenset(((None, None),))
+        match expr:
+            case s.Call():
+                return self._wraps_of_call(expr, root, frame, depth)
+            case s.Ident(name=name) if name != "nil":
+                variable = self.texts.bindings(root).variable(name, expr.start)
+                if variable is None:
+                    value = self.texts.named_constant(expr, root)
+                    declared = root.package.declaration(name)
+                    if value is None or declared is None:
+                        return _PLAIN
+                    return self._wraps(value, declared, None, depth + 1)
+                return _union(self._wraps_of_source(x, root, frame, depth + 1) for x in variable.sources)
+            case s.Selector(sel="DefaultRegisterer") if (
+                self.collectors.package_path(expr, root) == PROMETHEUS
+            ):
+                return _PLAIN
+            case s.Selector(x=x, sel=sel):
+                owner = static_type(x, root, self.texts, self.types)
+                base = owner.elem if owner is not None and owner.kind == "pointer" else owner
+                if base is None or base.kind != "named":
+                    return _PLAIN
+                sources = self._known_sources(base, sel)[:MAX_SOURCES]
+                return self._remembered(
+                    (base, sel),
+                    lambda: _union(self._wraps(v, where, None, depth + 1) for v, where in sources),
+                )
+            case s.Ident(name="nil"):
+                return frozenset()
+        return _PLAIN
+
+    def _remembered(self, key: object, find: Callable[[], frozenset[Wrap]]) -> frozenset[Wrap]:
+        """What was found before; inside a cycle nothing, and then only the outermost answer is kept."""
+        known = self._wrapped.get(key)
+        if known is not None:
+            return known
+        if key in self._open:
+            self._is_cyclic = True
+            return frozenset()
+        self._open.add(key)
+        found = find()
+        self._open.discard(key)
+        if not self._open or not self._is_cyclic:
+            self._wrapped[key] = found
+        if not self._open:
+            self._is_cyclic = False
+        return found
+
+    def _wraps_of_call(
+        self, call: s.Call, root: Declaration, frame: _Frame | None, depth: int
+    ) -> frozenset[Wrap]:
+        name = called_name(call)
+        if self.collectors.package_path(call.fun, root).startswith(PROMETHEUS):
+            if name in _MAKES:
+                return _PLAIN
+            if name not in ("WrapRegistererWithPrefix", "WrapRegistererWith") or len(call.args) != 2:
+                return _PLAIN
+            inner = self._wraps(call.args[1], root, frame, depth + 1)
+            prefixes: list[str | None] = [""]
+            keys: tuple[str, ...] | None = ()
+            if name.endswith("Prefix"):
+                found = self.texts.constants(call.args[0], root)
+                prefixes = [None] if not found else [*found]
+            else:
+                keys = self._keys(call.args[0], root)
+            return frozenset(_wrapped(prefix, keys, wrap) for prefix in prefixes for wrap in inner)
+        callee = callee_of(call, root, self.texts, self.types)
+        if callee is None:
+            return _PLAIN
+        entered = _Frame(call, root, frame)
+        returned = [r.values[0] for r in _returns(callee.node) if r.values]
+        return _union(self._wraps(value, callee, entered, depth + 1) for value in returned)
+
+    def _keys(self, expr: s.Expr, root: Declaration) -> tuple[str, ...] | None:
+        literal = self.texts.literal(expr, root)
+        if literal is None:
+            return None
+        keys = [self.texts.constants(key, literal[1]) for key, _ in literal[0].elements if key is not None]
+        return None if any(k is None for k in keys) else tuple(text for k in keys for text in k or [])
+
+    def _wraps_of_source(
+        self, source: Source, root: Declaration, frame: _Frame | None, depth: int
+    ) -> frozenset[Wrap]:
+        if source.kind == "param" and source.function is root.node:
+            if frame is None:
+                return self._wraps_of_parameter(source.index, root, depth)
+            args = frame.call.args
+            if source.index >= len(args):
+                return _PLAIN
+            return self._wraps(args[source.index], frame.root, frame.outer, depth)
+        if source.kind in ("value", "result") and source.index == 0 and source.expr is not None:
+            return self._wraps(source.expr, root, frame, depth)
+        return _PLAIN if source.kind != "zero" else frozenset()
+
+    def _wraps_of_parameter(self, index: int, root: Declaration, depth: int) -> frozenset[Wrap]:
+        from zuno_audit.facts.go.collectors import callers_of
+
+        def find() -> frozenset[Wrap]:
+            return _union(
+                self._wraps(site.call.args[index], site.root, None, depth + 1)
+                for site in callers_of(self.asked, root)[:MAX_CALLERS]
+                if isinstance(site.call, s.Call)
+                and index < len(site.call.args)
+                and self.reachable.can_run(site.root.file.path, site.call.start) != NO
+            )
+
+        return self._remembered((id(root.node), index), find)
+
+    # ---------------------------------------------------------------- names that stay empty
+
+    def is_empty_text(self, expr: s.Selector, root: Declaration, depth: int = 0) -> bool:
+        """True for a field that is always empty: nobody writes it but with other such fields, and no decoder may."""
+        owner = static_type(expr.x, root, self.texts, self.types)
+        base = owner.elem if owner is not None and owner.kind == "pointer" else owner
+        if depth > 3 or base is None or base.kind != "named":
+            return False
+        field = next((f for f in self.types.fields(base) if f.name == expr.sel), None)
+        if field is None or (expr.sel[:1].isupper() and not _NOT_DECODED.search(field.tag or "")):
+            return False
+        return all(
+            (isinstance(value, s.BasicLit) and value.value == "")
+            or (isinstance(value, s.Selector) and self.is_empty_text(value, where, depth + 1))
+            for value, where in self._known_sources(base, expr.sel)
+        )
+
     def _call(self, call: s.Call, root: Declaration, binary: str, depth: int, index: int = 0) -> Registries:
         name = called_name(call)
         if self.collectors.package_path(call.fun, root).startswith(PROMETHEUS):
@@ -241,6 +404,26 @@ class RegistryFlow:
             return UNKNOWN_REGISTRY
         returned = [r for r in _returns(callee.node) if len(r.values) > index]
         return either(self._expression(r.values[index], callee, binary, depth + 1) for r in returned)
+
+
+class _Frame(Struct, frozen=True, eq=False):
+    """A call that was followed into the function that it calls."""
+
+    call: s.Call
+    root: Declaration
+    outer: _Frame | None
+
+
+def _union(found: Iterable[frozenset[Wrap]]) -> frozenset[Wrap]:
+    return frozenset().union(*found)
+
+
+def _wrapped(prefix: str | None, keys: tuple[str, ...] | None, inner: Wrap) -> Wrap:
+    before, labels = inner
+    return (
+        None if prefix is None or before is None else before + prefix,
+        None if keys is None or labels is None else (*keys, *labels),
+    )
 
 
 def _returns(node: s.Node) -> Iterator[s.Return]:

@@ -89,7 +89,7 @@ class Search:
         assert isinstance(node, s.FuncDecl)
         paths = set(package.files)
         if node.name[:1].isupper():
-            paths.update(self.files_with(node.name.encode(), package.name.encode()))
+            paths.update(self.files_with(package.name.encode(), node.name.encode()))
         for path in sorted(paths):
             owner, file = self.program.package_of(path), self.program.file(path)
             if owner is None or file is None or path not in owner.files:
@@ -128,7 +128,7 @@ class Search:
         pattern = re.compile(rb"\b" + type_name.encode() + rb"(?:\[[^\]\n]*\])?\s*\{|new\(|\bvar\b")
         paths = set(package.files)
         if type_name[:1].isupper():
-            paths.update(self.files_with(type_name.encode() + b"{", package.name.encode()))
+            paths.update(self.files_with(package.name.encode(), type_name.encode() + b"{"))
         for path in sorted(paths):
             owner, file = self.program.package_of(path), self.program.file(path)
             if owner is None or file is None or path not in owner.files or not pattern.search(file.data):

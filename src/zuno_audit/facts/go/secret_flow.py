@@ -25,6 +25,7 @@ from zuno_audit.facts.go.secret_names import (
 )
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.facts.go.texts import initial
+from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.facts.secret_values import names_a_secret, words
 from zuno_audit.languages.go import syntax as s
 
@@ -182,14 +183,15 @@ class SecretFlow:
 
     def _shown(self, expr: s.Expr, at: At, how: str) -> str | None:
         type_ = self.type_of(expr, at.root) if how != RAW else None
-        if type_ is not None:
-            method = self._hiding_method(type_, how, is_exported=True)
-            if method is not None:
-                revealed = self._revealed(method)
-                return self._text_of(expr, at, RAW) if revealed == _ITSELF else revealed
-            if self._struct_type(type_) is not None and not at.only:
-                return self._struct(expr, type_, at, how)
-        return self._text_of(expr, at, how)
+        if type_ is None:
+            return self._text_of(expr, at, how)
+        is_struct = not at.only and self._struct_type(type_) is not None
+        found = self._struct(expr, type_, at, how) if is_struct else self._text_of(expr, at, how)
+        method = self._hiding_method(type_, how, is_exported=True) if found is not None else None
+        if method is None:
+            return found
+        revealed = self._revealed(method)
+        return found if revealed == _ITSELF else revealed
 
     def _text_of(self, expr: s.Expr, at: At, how: str) -> str | None:
         match expr:
@@ -298,7 +300,7 @@ class SecretFlow:
         if not isinstance(expr, s.Call):
             return False
         name = called_name(expr)
-        callee = callee_of(expr, at.root, self.texts, self.types)
+        callee = self.own_callee(expr, at.root)
         if callee is None:
             if is_dsn and name in _FORMATS:
                 return self.shown(expr, at) is None
@@ -429,7 +431,7 @@ class SecretFlow:
                     continue
                 assert file is not None
                 where = Declaration(package, file, node)
-                for inner in s.nodes_of(node):
+                for inner in s.walk(node.body):
                     if isinstance(inner, s.CompositeLit):
                         for key, value in inner.elements:
                             if isinstance(key, s.Ident):
@@ -457,12 +459,20 @@ class SecretFlow:
             found = self._read(call, name, path, index, at)
             if found is not None:
                 return found
-        callee = callee_of(call, at.root, self.texts, self.types)
-        if callee is not None and isinstance(callee.node, s.FuncDecl) and callee.node.has_body:
+        callee = self.own_callee(call, at.root)
+        if callee is not None:
             return self._result_of(callee, call, index, at, how)
         if index != 0:
             return None
         return self._of_library(call, name, path, at, how)
+
+    def own_callee(self, call: s.Call, root: Declaration) -> Declaration | None:
+        """The function or method with a body that a call calls; none of vendored libraries."""
+        callee = callee_of(call, root, self.texts, self.types)
+        node = callee.node if callee is not None else None
+        if callee is None or not isinstance(node, s.FuncDecl) or not node.has_body:
+            return None
+        return callee if is_go_tool_file(callee.file.path) else None
 
     def path_of(self, fun: s.Expr, root: Declaration) -> str:
         """The import path of the package whose function is called; empty for methods and own functions."""
@@ -683,10 +693,10 @@ class SecretFlow:
         """The return statements of a function itself, not of literals inside."""
         known = self._returns.get(id(node))
         if known is None:
-            inner = [(n.start, n.end) for n in s.nodes_of(node) if isinstance(n, s.FuncLit)]
+            inner = [(n.start, n.end) for n in s.walk(node.body) if isinstance(n, s.FuncLit)]
             known = self._returns[id(node)] = [
                 n
-                for n in s.nodes_of(node)
+                for n in s.walk(node.body)
                 if isinstance(n, s.Return) and not any(a <= n.start < b for a, b in inner)
             ]
         return known
@@ -734,7 +744,7 @@ class SecretFlow:
             exprs = [v for r in self.returns_of(node) for v in r.values[:1]]
             exprs += [
                 a
-                for n in s.nodes_of(node)
+                for n in s.walk(node.body)
                 if isinstance(n, s.Call)
                 and called_name(n).startswith(("Fprint", "Write", "Add", "Str", "Any"))
                 for a in n.args
@@ -781,20 +791,26 @@ class SecretFlow:
             inner = self.types.resolve(field.type, under.file, under.package)
             if inner is None or anchor is None or self._is_left_out(field, how):
                 continue
-            is_exported = field.name[:1].isupper()
-            method = self._hiding_method(inner, how, is_exported=is_exported)
-            if method is not None and self._revealed(method) is None:
+            label = self._field_label(base, field, inner, anchor, how, depth)
+            if label is None:
                 continue
-            if is_secret_name(field.name, anchor):
-                if (inner.kind != "pointer" or how in (JSON, FIELD)) and self.is_text(inner, field.name):
-                    found.append((field, inner, f"{base.name}.{field.name}"))
-                continue
-            nested = self._nested(inner, how)
-            if nested is not None and nested is not base:
-                inside = self._secret_fields(nested, how, depth + 1)
-                if inside:
-                    found.append((field, inner, inside[0][2]))
+            method = self._hiding_method(inner, how, is_exported=field.name[:1].isupper())
+            if method is None or self._revealed(method) is not None:
+                found.append((field, inner, label))
         return found
+
+    def _field_label(
+        self, base: Type, field: s.Field, inner: Type, anchor: Declaration, how: str, depth: int
+    ) -> str | None:
+        """`Type.Field` for a field that holds a secret, itself or further in."""
+        if is_secret_name(field.name, anchor):
+            is_shown = inner.kind != "pointer" or how in (JSON, FIELD)
+            return f"{base.name}.{field.name}" if is_shown and self.is_text(inner, field.name) else None
+        nested = self._nested(inner, how)
+        if nested is None or nested is base:
+            return None
+        inside = self._secret_fields(nested, how, depth + 1)
+        return inside[0][2] if inside else None
 
     def _nested(self, type_: Type, how: str) -> Type | None:
         """The struct inside a field that is shown with it: pointers are followed by encoders only."""
@@ -823,9 +839,10 @@ class SecretFlow:
             case s.Ident():
                 return self._local_holds(expr, at, field, inner, how, depth)
             case s.Call():
-                callee = callee_of(expr, at.root, self.texts, self.types)
-                if callee is None or not isinstance(callee.node, s.FuncDecl) or not callee.node.has_body:
+                callee = self.own_callee(expr, at.root)
+                if callee is None:
                     return True
+                assert isinstance(callee.node, s.FuncDecl)
                 returned = [r.values[0] for r in self.returns_of(callee.node) if r.values]
                 at = At(callee)
                 returned = [v for v in returned if not (isinstance(v, s.Ident) and v.name == "nil")]

@@ -53,6 +53,7 @@ FILLING = "k"  # what the values that are tried are made of
 LONG = 128
 LENGTHS = (31, 15, 7, 1)  # tried in this order until one is accepted; 31: a byte less than a 256-bit key
 MAX_ROWS = 24
+_SERVES = frozenset(("ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"))
 _STEPS = 40_000
 
 
@@ -189,9 +190,12 @@ class _Tracking(Evaluator):
 
 
 class _Course(msgspec.Struct, frozen=True):
-    """What one run came past: calls that leave the repository, in order; which variables were asked for."""
+    """What one run came past: calls that leave the repository, in order, and those among them that serve until
+    the program ends; which variables were asked for.
+    """
 
     sites: tuple[tuple[str, int], ...]
+    serving: frozenset[tuple[str, int]]
     asked: frozenset[str]
     is_complete: bool
 
@@ -210,7 +214,7 @@ class _Trial:
             node = self.main.node
             self.start = self.main.file.location(node.start, node.start + 9, "the program starts here")
         self.why = "the start of the program cannot be followed to the place that reads it"
-        self._deferred: dict[str, list[tuple[int, int]]] = {}
+        self._ranges: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
         self._courses: dict[tuple[frozenset[str], str | None], _Course] = {}
 
     def missing(self, name: str) -> str:
@@ -253,17 +257,22 @@ class _Trial:
         after = [site for site in long.sites[parting:] if not self._is_deferred(site)]
         if not after:
             return UNKNOWN
+        if len(after) == 1 and any(site in long.serving for site in long.sites[:parting]):
+            return NO  # it has served without the value, and only its end is missing
         return NO if any(site in reached for site in after) else YES
 
     def _is_deferred(self, site: tuple[str, int]) -> bool:
         """True for a call that stands in a defer statement: it also runs when the function returns early."""
+        return self._is_inside(site, b"defer ", s.Defer)
+
+    def _is_inside(self, site: tuple[str, int], word: bytes, kind: type[s.Node]) -> bool:
         path, offset = site
-        ranges = self._deferred.get(path)
+        ranges = self._ranges.get((path, word))
         if ranges is None:
             file = self.asked.program.file(path)
-            functions = file.functions_with(b"defer ") if file is not None else []
-            ranges = [(n.start, n.end) for f in functions for n in s.walk(f) if isinstance(n, s.Defer)]
-            self._deferred[path] = ranges
+            functions = file.functions_with(word) if file is not None else []
+            ranges = [(n.start, n.end) for f in functions for n in s.walk(f) if isinstance(n, kind)]
+            self._ranges[path, word] = ranges
         return any(start <= offset < end for start, end in ranges)
 
     @cached_property
@@ -302,17 +311,21 @@ class _Trial:
         asked: set[str] = set()
         ev.models = {**MODELS, **_environment(values, asked)}
         sites: dict[tuple[str, int], None] = {}
+        serving: set[tuple[str, int]] = set()
 
         def watch(ev: Evaluator, call: Extern, state: State) -> None:
             if call.site is not None and not state.dead:
-                sites.setdefault((call.site.file.path, call.site.start))
+                site = (call.site.file.path, call.site.start)
+                sites.setdefault(site)
+                if call.name in _SERVES and not self._is_inside(site, b"go ", s.Go):
+                    serving.add(site)
 
         ev.on_extern = watch
         node = self.main.node
         assert isinstance(node, s.FuncDecl)
         if ev.run(Func(node, self.main.file, self.main.package)) is not None:
             sites[self.main.file.path, node.end] = None  # it comes to its end
-        return _Course(tuple(sites), frozenset(asked), not ev.exhausted)
+        return _Course(tuple(sites), frozenset(serving), frozenset(asked), not ev.exhausted)
 
 
 def _environment(values: dict[str, str | None], asked: set[str]) -> dict[tuple[str, str], Model]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_flow import FIELD, LOG_PACKAGES, RAW, TEXT, At, SecretFlow
-from zuno_audit.facts.go.static_types import callee_of
 from zuno_audit.facts.secret_values import words
 from zuno_audit.languages.go import syntax as s
 
@@ -103,9 +102,10 @@ class Sinks:
             return sink.kind, what
         if not by_helpers or all(isinstance(a, s.BasicLit | s.FuncLit) for a in call.args):
             return None
-        callee = callee_of(call, root, self.texts, self.types)
-        if callee is None or not isinstance(callee.node, s.FuncDecl) or not callee.node.has_body:
+        callee = self.flow.own_callee(call, root)
+        if callee is None:
             return None
+        assert isinstance(callee.node, s.FuncDecl)
         params = callee.node.params
         for index, argument in enumerate(call.args):
             if isinstance(argument, s.BasicLit | s.FuncLit) or not params:
@@ -139,7 +139,7 @@ class Sinks:
         node = callee.node
         assert isinstance(node, s.FuncDecl)
         at = At(callee, ((name, "parameter"),), only=True)
-        for inner in s.nodes_of(node):
+        for inner in s.walk(node.body):
             if not isinstance(inner, s.Call) or not inner.args:
                 continue
             sink = self.sink(inner, callee)
@@ -147,9 +147,10 @@ class Sinks:
                 if not sink.to_client and self.flow.formatted(inner, at, sink.start, sink.how) is not None:
                     return sink
                 continue
-            target = callee_of(inner, callee, self.texts, self.types) if level < MAX_HELPERS else None
-            if target is None or not isinstance(target.node, s.FuncDecl) or not target.node.has_body:
+            target = self.flow.own_callee(inner, callee) if level < MAX_HELPERS else None
+            if target is None:
                 continue
+            assert isinstance(target.node, s.FuncDecl)
             params = target.node.params
             for index, argument in enumerate(inner.args):
                 param = params[min(index, len(params) - 1)].name if params else None
@@ -223,9 +224,9 @@ class Sinks:
 
     def _does_nothing(self, call: s.Call, root: Declaration) -> bool:
         """True for a method of the repository with an empty body."""
-        callee = callee_of(call, root, self.texts, self.types)
+        callee = self.flow.own_callee(call, root)
         node = callee.node if callee is not None else None
-        return isinstance(node, s.FuncDecl) and node.has_body and not node.body.stmts
+        return isinstance(node, s.FuncDecl) and not node.body.stmts
 
     def _is_event(self, expr: s.Expr) -> bool:
         """A chain of calls that begins with a level: `log.Info().Str(...)`."""

@@ -68,7 +68,7 @@ OPTS = 'prometheus.CounterOpts{Name: "x_total"}'
             "func counter(ns, name string, labels ...string) *prometheus.CounterVec {\n"
             "return promauto.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: name}, labels) }\n"
             'func main() { counter("a", "x_total", "k"); counter("b", "y_total") }',
-            [("a_x_total", "counter", None), ("b_y_total", "counter", None)],
+            [("a_x_total", "counter", ("k",)), ("b_y_total", "counter", ())],
             id="parameters",
         ),
         pytest.param(
