@@ -59,7 +59,7 @@ def operands(outcome: Outcome, sites: set[Site]) -> set[tuple[object, ...]]:
 
 
 def growing(before: Outcome | None, now: Outcome) -> list[int]:
-    """How far counts that grew by one since the call before are from a larger limit that did not move."""
+    """How many such calls a count that grew since the call before still is from a limit that did not move."""
     old = {c.site: c for c in before.comparisons} if before is not None else {}
     found: list[int] = []
     for c in now.comparisons:
@@ -68,8 +68,9 @@ def growing(before: Outcome | None, now: Outcome) -> list[int]:
             continue
         for side, other in (("x", "y"), ("y", "x")):
             count, limit = getattr(c, side).value, getattr(c, other).value
-            if count - getattr(o, side).value == 1 and limit == getattr(o, other).value and limit > count:
-                found.append(int(limit - count))
+            step = count - getattr(o, side).value
+            if step > 0 and limit == getattr(o, other).value and limit >= count:
+                found.append(int((limit - count) / step))
     return found
 
 

@@ -199,7 +199,7 @@ class Trial:
         memory = self.memory
         previous: Outcome | None = None
         before: Outcome | None = None
-        skipped = 0
+        skipped: int | None = None
         self.invocations = 0
         for i in range(MAX_FAILING_CALLS):
             self.ev.clock = (self.ev.clock or START) + 1  # time passes, if only a nanosecond
@@ -211,18 +211,18 @@ class Trial:
             if outcome.invoked is False:
                 if previous is None:
                     return self._never(outcome)
-                return max(i, self.invocations) + skipped, previous, before or previous, outcome
+                return max(i, self.invocations) + (skipped or 0), previous, before or previous, outcome
             if i >= 1 and readings.unchanged(memory, outcome.memory):
                 return Guard("no", "its interceptor lets every call through, however many failed")
-            if i == PATIENCE and previous is not None:
+            if i >= PATIENCE and previous is not None and skipped is None:
                 far = readings.growing(previous, outcome)
-                if not far:
+                if not far and i > PATIENCE + 1:
                     break
-                skipped = min(far) - 1
+                skipped = max(min(far) - 1, 0) if far else None
                 before, previous, memory = (
                     previous,
                     outcome,
-                    readings.advanced(memory, outcome.memory, skipped),
+                    readings.advanced(memory, outcome.memory, skipped or 0),
                 )
                 continue
             before, previous, memory = previous, outcome, outcome.memory
@@ -290,7 +290,9 @@ class Trial:
                 break  # what opens it does not move
             far = readings.growing(previous, outcome) if i == PATIENCE else []
             previous = outcome
-            memory = readings.advanced(memory, outcome.memory, min(far) - 1) if far else outcome.memory
+            memory = (
+                readings.advanced(memory, outcome.memory, max(min(far) - 1, 0)) if far else outcome.memory
+            )
         self.succeed = False
         return found
 

@@ -48,8 +48,9 @@ def table(store: FactStore) -> Table:
 
     Fields: constructor, target, via, counts (yes for one row of each connection: the construction where all
     callers get the same, else each call of the helper), made_for (the file itself and those that call it),
-    unary_breaker, stream_breaker, circuit_breaker, max_failures,
-    reset_timeout_s, half_open_max_calls.
+    unary_breaker, stream_breaker, circuit_breaker (of the calls that are known to be made), guarded (of all
+    calls: a breaker for unary calls is enough where no stub opens streams), max_failures, reset_timeout_s,
+    half_open_max_calls.
     """
     from zuno_audit.facts.go.stubs import stubs
 
@@ -253,35 +254,47 @@ class Connections:
         if construction.seen_from is not None:
             made = self.analysis.location(construction.site)
             via = f"{made.path}:{made.line}"
+        guards, whole = self._with_stubs(construction, guards)
         fields = {
             "constructor": Answer(self._constructor(construction)),
             "target": Answer(self._target(construction)),
             "via": Answer(via),
             "counts": Answer(YES if counts else NO),
             "made_for": Answer(tuple(dict.fromkeys((location.path, *callers)))),
-            **self.guard_fields(*self._with_stubs(construction, guards, location)),
+            "guarded": self._answer(self._with_streams(construction, guards, whole), location),
+            **self.guard_fields(guards, location, whole),
         }
         return Entity("grpc_client", location, fields)
 
+    def _with_streams(self, construction: Construction, guards: ConnectionGuards, whole: Guard) -> Guard:
+        """What guards every call: streams too, unless no stub on the connection is known to open any."""
+        if whole is not guards.unary or whole.guarded != "yes" or guards.stream.guarded == "yes":
+            return whole
+        streams = {use.has_streams for use in self._uses() if construction.site in use.connections}
+        if streams == {False}:
+            return whole
+        because = f"unary calls only; whether there are streams is not known ({guards.stream.because})"
+        return Guard("unknown", because, guards.stream.sites)
+
     def _with_stubs(
-        self, construction: Construction, guards: ConnectionGuards, location: Location
-    ) -> tuple[ConnectionGuards, Location, Guard]:
+        self, construction: Construction, guards: ConnectionGuards
+    ) -> tuple[ConnectionGuards, Guard]:
         """What guards the calls on a connection, by the stubs that are built on it as well."""
         if guards.unary.guarded == "unknown" or "yes" == guards.unary.guarded == guards.stream.guarded:
-            return guards, location, guards.unary
+            return guards, guards.unary
         if guards.unary.guarded == "no" and not self.wrappers.hinted():
-            return guards, location, guards.unary
+            return guards, guards.unary
         uses = [use for use in self._uses() if construction.site in use.connections]
         if guards.unary.guarded == "yes":
             streams = True if any(use.has_streams for use in uses) else None
-            return guards, location, overall(guards, streams)
+            return guards, overall(guards, streams)
         if not uses:
-            return guards, location, self._past_stubs(guards.unary)
+            return guards, self._past_stubs(guards.unary)
         joined = all_of([overall(use.guards, use.has_streams) for use in uses])
         unplaced = (use.guards.unary.guarded for use in self._uses() if not use.connections)
         if joined.guarded == "yes" and "unknown" in unplaced:
             joined = Guard("unknown", "a stub may be built on it past its wrapper")
-        return guards, location, joined
+        return guards, joined
 
     def _past_stubs(self, guard: Guard) -> Guard:
         """go-kit makes calls without a stub, and guards them one by one."""
