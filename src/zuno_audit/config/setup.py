@@ -7,7 +7,9 @@ The profile is the one asked for, else the configured one, else the one whose pa
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -107,20 +109,37 @@ def set_up(
     check_names(
         settings, dict(chosen.parameters), rules.ids() if settings.levels or settings.off else (), chosen.name
     )
-    checklist = checked(_checklist(_holder(libraries, chosen.name), chosen, parameters), rules)
+    holder = _holder(libraries, chosen.name)
+    checklist = checked(_checklist(holder, chosen, parameters), rules, holder, chosen)
     left_out = _leave_out(repository, settings)
     names = tuple(name for library in libraries for name in profile_names(library.root))
     return Setup(chosen, checklist, rules, settings, is_recognised, names, (*notes, *left_out))
 
 
-def checked(checklist: Checklist, rules: RuleFiles) -> Checklist:
+def checked(checklist: Checklist, rules: RuleFiles, library: Library, profile: Profile) -> Checklist:
     """The checklist. Raises RuleError when it names a rule that does not exist."""
     for control in checklist.controls:
         for ref in control_references(control):
             if ref.rule not in rules:
                 message = f"item {control.id} names the rule {ref.rule!r}, which does not exist"
-                raise RuleError(message, path="checklist")
+                path, line = _place(library, profile, control.id, ref.rule)
+                close = get_close_matches(ref.rule, rules.ids(), 1)
+                hint = f"Did you mean {close[0]!r}?" if close else "`zuno-audit rules list` lists the rules."
+                raise RuleError(message, path=path, line=line, hint=hint)
     return checklist
+
+
+def _place(library: Library, profile: Profile, item: str, rule: str) -> tuple[str, int]:
+    """The file and the line in which an item of a checklist names a rule."""
+    for path in profile.paths:
+        lines = library.read(path).text.splitlines()
+        starts = [
+            n for n, line in enumerate(lines) if re.search(rf"\bid: *['\"]?{re.escape(item)}['\"]?\s*$", line)
+        ]
+        for start in starts:
+            number = next((n for n in range(start, len(lines)) if rule in lines[n]), start)
+            return path, number + 1
+    return "checklist", 1
 
 
 def control_references(control: Control) -> tuple[CheckRef, ...]:
@@ -145,7 +164,7 @@ def built_in_checklist(profile: str = DEFAULT) -> Checklist:
     """The checklist of a built-in profile, with its own parameters. Raises UsageError for an unknown one."""
     library = built_in_library()
     found = load_profile(library, profile)
-    return checked(_checklist(library, found, found.parameters), built_in_rules())
+    return checked(_checklist(library, found, found.parameters), built_in_rules(), library, found)
 
 
 @lru_cache(maxsize=16)

@@ -29,7 +29,9 @@ def resolve_arguments(rule: Rule, ref: CheckRef) -> dict[str, str]:
     given = dict(ref.arguments)
     unknown = sorted(set(given) - {name for name, _ in rule.parameters})
     if unknown:
-        raise RuleError(f"rule {rule.id} has no parameter {unknown[0]!r}", path=rule.path)
+        names = ", ".join(name for name, _ in rule.parameters)
+        hint = f"Its parameters: {names}." if names else "It has none."
+        raise RuleError(f"rule {rule.id} has no parameter {unknown[0]!r}", path=rule.path, hint=hint)
     values: dict[str, str] = {}
     for name, default in rule.parameters:
         if name in given:

@@ -14,6 +14,7 @@ from zuno_audit import audit
 from zuno_audit.authoring.scaffold import Draft
 from zuno_audit.cli.app import app
 from zuno_audit.cli.exits import Session
+from zuno_audit.errors import RuleError
 from zuno_audit.model.verdict import Status
 
 ROOT = Path(__file__).parents[3]
@@ -109,3 +110,26 @@ def test_the_profile_of_a_stranger_audits_a_repository(tmp_path: Path) -> None:
     }
     places = [(f.rule, f.location.path, f.location.span.start_line) for f in report.findings]
     assert places == [("acme-image-not-pinned", "docker-compose.yml", 2)]
+
+
+def test_the_section_on_running_rules_of_ones_own_works(tmp_path: Path) -> None:
+    Draft("no-panic", "acme", tmp_path / "my/rules", tmp_path / "my/fixtures").write()
+    checklist = "- id: SHOP-1.1\n        title: t\n        decided_by: files\n        checks: [no-panic]\n"
+    files = {
+        "zuno-audit.yml": block("yaml", "Running rules of your own"),
+        "my/rules/checklist/shop.yaml": f'phase: "1"\ntitle: S\nsections:\n  - title: s\n    controls:\n      {checklist}',
+        "my/rules/profiles/shop.yaml": 'name: shop\ntitle: S\ndescription: d\nchecklist: {name: shop, version: "1", files: [shop.yaml]}\n',
+        "go.mod": "module m\n\ngo 1.22\n",
+        "main.go": 'package main\n\nfunc main() {\n\tpanic("x")\n}\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    report = audit(tmp_path, trust=True)
+    assert [(f.rule, f.location.path) for f in report.findings] == [("no-panic", "main.go")]
+    mistyped = files["my/rules/checklist/shop.yaml"].replace("no-panic", "no-panik")
+    (tmp_path / "my/rules/checklist/shop.yaml").write_text(mistyped, "utf-8")
+    with pytest.raises(RuleError) as caught:
+        audit(tmp_path, trust=True)
+    assert (caught.value.path, caught.value.line) == ("checklist/shop.yaml", 9)
+    assert "no-panic" in caught.value.hint
