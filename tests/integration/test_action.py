@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -219,3 +220,11 @@ def test_zizmor_finds_nothing() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("trust", "code"), [("false", 2), ("true", 1)])
+def test_rules_of_the_audited_folder_need_trust(workspace: Path, temp: Path, trust: str, code: int) -> None:
+    shutil.copytree(ROOT / "docs/examples/acme/rules", workspace / "audit/rules")
+    config = "version: 1\nprofile: acme\nrule-folders: [audit/rules]\n"
+    (workspace / "zuno-audit.yml").write_text(config, "utf-8")
+    assert run_action(workspace, temp, trust=trust).code == code
