@@ -172,7 +172,7 @@ def _closest(scope: Scope) -> Finding:
 
 
 def _perhaps(scope: Scope, judged: Judged) -> Finding:
-    message = f"It cannot be told whether this {noun(scope.kind)} is the one that is asked for."
+    message = f"It cannot be told whether this {noun(scope.kind)} is one that the rule is about."
     return _at(scope, judged.row.location, message, undecided=True)
 
 
