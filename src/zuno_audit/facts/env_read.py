@@ -6,7 +6,7 @@ from posixpath import dirname
 
 from msgspec import Struct
 
-from zuno_audit.model.entity import UNKNOWN, YES
+from zuno_audit.model.entity import UNKNOWN
 from zuno_audit.model.location import Location, Span
 
 
@@ -15,8 +15,8 @@ class EnvRead(Struct, frozen=True):
 
     `default` is the value used when it is missing (None when there is none or it cannot be known), `required`
     yes/no/unknown: the program refuses to start without it. `mechanism` is the call (`os.Getenv`,
-    `env.GetString`, a struct tag), `directory` the folder of the package. `can_run` yes/no/unknown: some
-    binary links the package and reaches the place. A read of a package that no binary links is not `dead`.
+    `env.GetString`, a struct tag), `directory` the folder of the package. The call that reads stands at the byte
+    `offset` of the Go file `code`; in a script, which runs whenever somebody starts it, `code` is empty.
     """
 
     name: str
@@ -25,13 +25,13 @@ class EnvRead(Struct, frozen=True):
     required: str = UNKNOWN
     mechanism: str = "os.Getenv"
     directory: str = ""
-    can_run: str = UNKNOWN
-    dead: bool = False  # it stands in a function that nothing calls
+    code: str = ""
+    offset: int = 0
 
 
 def script_read(
     path: str, line: int, column: int, name: str, default: str | None, required: str, how: str
 ) -> EnvRead:
-    """A read in a script, which runs whenever somebody starts it."""
+    """A read in a script."""
     where = Location(path, Span(line, column, line, column + len(name)))
-    return EnvRead(name, where, default, required, how, dirname(path), YES)
+    return EnvRead(name, where, default, required, how, dirname(path))

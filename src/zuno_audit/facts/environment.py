@@ -22,7 +22,7 @@ from zuno_audit.facts.dockerfile import dockerfiles
 from zuno_audit.facts.dotenv import env_templates
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.gitignore import is_dotenv
-from zuno_audit.facts.go.env import env_reads
+from zuno_audit.facts.go.env import can_run, env_reads
 from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.kubernetes import helm_files, manifests
@@ -122,7 +122,7 @@ class Environment:
 
     def binaries(self, read: EnvRead) -> list[str]:
         """The folders of the main packages that link the code of a read; none when it cannot run."""
-        return [] if read.can_run == NO else self.packages.binaries_of(read.directory)
+        return [] if can_run(self.store, read) == NO else self.packages.binaries_of(read.directory)
 
     def live_reads(self, name: str) -> list[EnvRead]:
         """The reads that some binary links and can run."""

@@ -86,9 +86,9 @@ class _Question:
         """go-ethereum's log, and structs of the repository that have topics and data."""
         found: set[Type] = set()
         search = self.analysis.search
-        if search.files_with(lib.TYPES.encode()):
+        if search.own_files_with(lib.TYPES.encode()):
             found.add(self.types.extern(lib.TYPES, "Log"))
-        for path in search.files_with(b"Topics", b"Data", b"struct"):
+        for path in search.own_files_with(b"Topics", b"Data", b"struct"):
             if not _LOG_FIELDS.search(self.program.repository.read(path) or b""):
                 continue
             if self.program.repository.kind(path) in self.left_out:
@@ -131,11 +131,11 @@ class _Question:
         roots: list[Declaration] = []
         bindings: dict[str, set[bytes]] = {}
         repository = self.program.repository
-        imports = set(self.analysis.search.files_with(lib.ABI.encode()))
+        imports = set(self.analysis.search.own_files_with(lib.ABI.encode()))
         if not self.log_types and not imports:
             return [], []
         folders = {p.rpartition("/")[0] for p in imports}
-        for path in self.analysis.search.files_with():
+        for path in self.analysis.search.own_files_with():
             data = repository.read(path) or b""
             is_near = path in imports or (path.rpartition("/")[0] in folders and _UNPACK.search(data))
             reads_log = b".Data" in data and self._may_hold_logs(path, data)
@@ -198,7 +198,7 @@ class _Question:
             package = self.program.package_in(folder)
             assert package is not None
             called = re.compile(rb"\.(?:%s)\(" % b"|".join(map(re.escape, sorted(names))))
-            for path in {*package.files, *self.analysis.search.files_with(package.path.encode())}:
+            for path in {*package.files, *self.analysis.search.own_files_with(package.path.encode())}:
                 owner, file = self.program.package_of(path), self.program.file(path)
                 if owner is None or file is None or path not in owner.files or not self._is_ours(path):
                     continue
@@ -391,7 +391,7 @@ class _Question:
         outside = re.compile(rb"\." + type_.name.encode() + rb"\s*\{")
         paths = [(p, literal) for p in package.files]
         if type_.name[:1].isupper():
-            others = self.analysis.search.files_with(package.path.encode(), b"." + type_.name.encode())
+            others = self.analysis.search.own_files_with(package.path.encode(), b"." + type_.name.encode())
             paths += [(p, outside) for p in others if p not in package.files]
         for path, pattern in paths:
             if not pattern.search(self.program.repository.read(path) or b""):
@@ -569,7 +569,7 @@ class _Question:
         paths = list(root.package.files)
         if name[:1].isupper():
             wanted = b"." + name.encode()
-            paths += [p for p in self.analysis.search.files_with(wanted) if p not in root.package.files]
+            paths += [p for p in self.analysis.search.own_files_with(wanted) if p not in root.package.files]
         if name in ("main", "init"):
             return Answer(YES)
         for path in paths:

@@ -18,18 +18,19 @@ from msgspec.structs import replace
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name, parents
+from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.env_defaults import Missing, Outcome, Surroundings, try_without
 from zuno_audit.facts.go.env_fields import FieldTests
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Package
-from zuno_audit.facts.go.reach import Reach, reach
+from zuno_audit.facts.go.reach import reach
 from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go.texts import Hole, Template, Texts
 from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages import shell
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.model.entity import NO
+from zuno_audit.model.entity import YES
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -70,16 +71,18 @@ def env_reads(store: FactStore) -> tuple[EnvRead, ...]:
     fields = FieldTests(asked, texts, store.get(reach))
     found = _Finder(asked, texts, fields).reads()
     found += [*tag_reads(asked, texts), *flag_reads(asked, texts, fields)]
-    reachable = store.get(reach)
-    unique = {(read.location, read.name): _placed(read, offset, reachable) for read, offset in found}
+    unique = {(read.location, read.name): _placed(read, offset) for read, offset in found}
     return tuple(unique[key] for key in sorted(unique, key=lambda k: (k[0], k[1])))
 
 
-def _placed(read: EnvRead, offset: int, reachable: Reach) -> EnvRead:
+def _placed(read: EnvRead, offset: int) -> EnvRead:
     path = read.location.path
-    can_run = reachable.can_run(path, offset)
-    dead = can_run == NO and reachable.is_dead(path, offset)
-    return replace(read, directory=dirname(path), can_run=can_run, dead=dead)
+    return replace(read, directory=dirname(path), code=read.code or path, offset=offset)
+
+
+def can_run(store: FactStore, read: EnvRead) -> str:
+    """Whether some binary links the code that reads a variable and reaches it: yes, no or unknown."""
+    return store.get(reach).can_run(read.code, read.offset) if read.code else YES
 
 
 class _Finder:
@@ -97,11 +100,11 @@ class _Finder:
     def reads(self) -> list[tuple[EnvRead, int]]:
         """All reads, each with the byte offset of its call."""
         for name, paths in _SYSTEM.items():
-            for path in self.search.files_with(name.encode()):
+            for path in self.search.own_files_with(name.encode()):
                 self._system_uses(path, name, paths)
-        for path in self.search.files_with(b"os.Environ"):
+        for path in self.search.own_files_with(b"os.Environ"):
             self._environ(path)
-        for path in self.search.files_with(b"ExpandEnv("):
+        for path in self.search.own_files_with(b"ExpandEnv("):
             self._expanded(path)
         while self.todo and self.calls < MAX_CALL_SITES:
             self._follow(self.todo.pop())
@@ -318,7 +321,7 @@ class _Finder:
     def _files_of(self, reader: _Reader) -> list[str]:
         if not reader.name[:1].isupper():
             return list(reader.package.files)
-        others = self.search.files_with(reader.package.path.encode(), reader.name.encode())
+        others = self.search.own_files_with(reader.package.path.encode(), reader.name.encode())
         return sorted({*reader.package.files, *others})
 
     def _is_use(self, site: Use, reader: _Reader, package: Package) -> bool:
@@ -346,6 +349,8 @@ class _Finder:
         self, name: str, root: Declaration, call: s.Node, outcome: Outcome, mechanism: str | None
     ) -> None:
         if not name or "\x00" in name or "=" in name:
+            return
+        if is_dead(call, root, self._surroundings_of(root).above, self.texts):
             return
         if mechanism is None:
             assert isinstance(call, s.Call)

@@ -155,11 +155,16 @@ class Surroundings:
         self.bindings = texts.bindings(root)
         self._parents: dict[int, s.Node] | None = None
 
-    def parent(self, node: s.Node) -> s.Node | None:
-        """The node around a node."""
+    @property
+    def above(self) -> dict[int, s.Node]:
+        """The parent of each node, by the node's id."""
         if self._parents is None:
             self._parents = parents(self.root.node)
-        return self._parents.get(id(node))
+        return self._parents
+
+    def parent(self, node: s.Node) -> s.Node | None:
+        """The node around a node."""
+        return self.above.get(id(node))
 
     def outcome(self, call: s.Call, missing: Missing) -> Outcome:
         """What becomes of a call that reads a variable when there is none."""

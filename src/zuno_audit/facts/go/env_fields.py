@@ -75,7 +75,7 @@ class FieldTests:
         assert package is not None
         paths = list(package.files)
         if name[:1].isupper():
-            others = self.asked.search.files_with(package.path.encode(), b"." + name.encode())
+            others = self.asked.search.own_files_with(package.path.encode(), b"." + name.encode())
             paths += [p for p in others if p not in package.files]
         found = 0
         tested = re.compile(

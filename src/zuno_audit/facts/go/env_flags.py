@@ -76,7 +76,7 @@ class _Flags:
 
     def _roots(self, literal: bytes) -> Iterator[Declaration]:
         """Every function and variable of the files whose imports hold a literal."""
-        for path in self.asked.search.files_with(literal):
+        for path in self.asked.search.own_files_with(literal):
             package = self.program.package_of(path)
             if package is None or path not in package.files or not is_go_tool_file(path):
                 continue

@@ -183,7 +183,7 @@ class _Tags:
     def reads(self) -> Iterator[tuple[EnvRead, int]]:
         """All fields that are read."""
         for library in _LIBRARIES:
-            for path in self.asked.search.files_with(library.literal):
+            for path in self.asked.search.own_files_with(library.literal):
                 file = (
                     self.program.file(path)
                     if is_go_tool_file(path) and self._imports(path, library)
@@ -306,6 +306,7 @@ class _Tags:
             for name in found.names:
                 location = under.file.location(field.start, field.end)
                 required = YES if found.required else NO
-                yield EnvRead(name, location, found.default, required, mechanism), site.call.start
+                read = EnvRead(name, location, found.default, required, mechanism, code=site.root.file.path)
+                yield read, site.call.start
             if found.below is not None:
                 yield from self._struct(inner, library, found.below, mechanism, site, depth + 1)

@@ -7,6 +7,7 @@ The same tables that the rules read, as the JSON of `zuno-audit/inventory/v1`. W
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.base import FactStore
@@ -52,7 +53,7 @@ class _Inventory:
     def _rows(self, kind: str) -> list[Entity]:
         rows = [r for r in self.store.table(kind).rows if self._counts(r.location.path)]
         if self.include_all and kind in _WITH_EVERYTHING:
-            everything = FactStore(self.store.repository, everything=True).table(kind).rows
+            everything = self.everything.table(kind).rows
             rows += [r for r in everything if self.store.repository.kind(r.location.path) in _LEFT_OUT]
         return sorted(rows, key=lambda r: r.location)
 
@@ -112,14 +113,19 @@ class _Inventory:
 
     def _env_vars(self) -> list[dict[str, Any]]:
         from zuno_audit.facts.environment import environment
-        from zuno_audit.facts.go.env import env_reads
+        from zuno_audit.facts.go.reach import reach
         from zuno_audit.facts.go.secret_guards import refusals
         from zuno_audit.facts.scripts_env import script_reads
         from zuno_audit.facts.secret_values import names_a_secret
 
         joined = self.store.get(environment)
         by_name: dict[str, list[EnvRead]] = {}
-        code = [r for r in self.store.get(env_reads) if self._counts(r.location.path) and not r.dead]
+        reachable = self.store.get(reach)
+        code = [
+            r
+            for r in self._reads()
+            if self._counts(r.location.path) and not reachable.is_dead(r.code, r.offset)
+        ]
         for read in (*code, *self.store.get(script_reads)):
             by_name.setdefault(read.name, []).append(read)
         in_code = {read.name for read in code}
@@ -149,6 +155,21 @@ class _Inventory:
                 }
             )
         return out
+
+    def _reads(self) -> list[EnvRead]:
+        """What Go code reads; with `include_all` in code that is not ours too."""
+        from zuno_audit.facts.go.env import env_reads
+
+        reads = list(self.store.get(env_reads))
+        if self.include_all:
+            kind = self.store.repository.kind
+            reads += [r for r in self.everything.get(env_reads) if kind(r.location.path) in _LEFT_OUT]
+        return list({(r.location, r.name): r for r in reads}.values())
+
+    @cached_property
+    def everything(self) -> FactStore:
+        """The same repository, all of whose code is looked at."""
+        return FactStore(self.store.repository, everything=True)
 
 
 def _required(answers: list[str], tried: str | None) -> bool | None:

@@ -100,24 +100,23 @@ class Reach:
         return self._known[function.key]
 
     def is_dead(self, path: str, offset: int) -> bool:
-        """Whether nothing calls the code in a package that a binary links, not even an exported function."""
-        if not self.code.packages.is_linked(dirname(path)) or self.can_run(path, offset) != NO:
-            return False
+        """Whether nothing calls the code at a byte offset, directly or not, that others could call."""
         file = self.code.file(path)
         function = self.code.enclosing(file, offset) if file is not None else None
         if function is None:
             return False
         seen, todo = {function.key}, [function]
-        while todo and len(seen) <= MAX_STEPS:
+        while todo:
             current = todo.pop()
-            callers = [caller for caller in self.code.callers(current) if caller is not None]
-            if not callers and current.name[:1].isupper():
+            if current.name[:1].isupper() or current.name in ("main", "init") or len(seen) > MAX_STEPS:
                 return False
-            for caller in callers:
+            for caller in self.code.callers(current):
+                if caller is None:
+                    return False
                 if caller.key not in seen:
                     seen.add(caller.key)
                     todo.append(caller)
-        return not todo
+        return True
 
     def binaries(self, path: str, offset: int) -> frozenset[str]:
         """The folders of the main packages that can run the place, as far as it is known."""

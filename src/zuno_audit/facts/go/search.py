@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.program import Declaration
@@ -163,6 +164,24 @@ class Search:
         if tests or self.program.tests:
             return self.program.repository.grep(*literals, suffix=".go")
         return self.program.sources_with(*literals)
+
+    def own_files_with(self, *literals: bytes) -> list[str]:
+        """Paths of Go files, vendored ones left out, that hold all literals."""
+        first, *others = literals or (b"",)
+        read = self.program.repository.read
+        found = [path for path in self._own_files if (data := read(path)) is not None and first in data]
+        return [path for path in found if all(literal in (read(path) or b"") for literal in others)]
+
+    @cached_property
+    def _own_files(self) -> list[str]:
+        everything = self.program.tests
+        return [
+            path
+            for path, file in self.program.repository.files.items()
+            if path.endswith(".go") and not file.is_link
+            if everything
+            or not (path.endswith("_test.go") or path.startswith("vendor/") or "/vendor/" in path)
+        ]
 
     def _calls_in_file(self, path: str, name: str, import_path: str) -> Iterator[CallSite]:
         package = self.program.package_of(path)

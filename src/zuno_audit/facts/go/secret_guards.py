@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
-from zuno_audit.facts.go.env import env_reads
+from zuno_audit.facts.go.env import can_run, env_reads
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.library import MODELS, Model
 from zuno_audit.facts.go.program import Declaration
@@ -87,7 +87,7 @@ def _groups(store: FactStore, is_wanted: Callable[[str], bool]) -> dict[tuple[st
     asked, reachable = store.get(analysis), store.get(reach)
     groups: dict[tuple[str, str], list[EnvRead]] = {}
     for read in store.get(env_reads):
-        if is_wanted(read.name) and read.can_run != NO:
+        if is_wanted(read.name) and can_run(store, read) != NO:
             for binary in _binaries(asked, reachable, read):
                 groups.setdefault((read.name, binary), []).append(read)
     return {key: groups[key] for key in sorted(groups)[:MAX_ROWS]}
