@@ -282,7 +282,8 @@ class Connections:
         """What guards the calls on a connection, by the stubs that are built on it as well."""
         if guards.unary.guarded == "unknown" or "yes" == guards.unary.guarded == guards.stream.guarded:
             return guards, guards.unary
-        if guards.unary.guarded == "no" and not self.wrappers.hinted():
+        looks = self.wrappers.hinted() or self.wrappers.wraps_connections()
+        if guards.unary.guarded == "no" and not looks:
             return guards, guards.unary
         uses = [use for use in self._uses() if construction.site in use.connections]
         if guards.unary.guarded == "yes":

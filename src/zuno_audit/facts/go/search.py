@@ -200,6 +200,22 @@ class Search:
                     yield site
             elif dotted:
                 yield site
+        yield from self._calls_by_variable(file, package, name, aliases)
+
+    def _calls_by_variable(
+        self, file: GoFile, package: Package, name: str, aliases: set[str]
+    ) -> Iterator[CallSite]:
+        """Calls through `var dial = grpc.Dial`, in the package that declares it."""
+        if not re.search(rb"=\s*\w+\." + name.encode() + rb"\b(?!\()", file.data):
+            return
+        for spec in file.values_with(name.encode()):
+            for variable, value in zip(spec.names, spec.values, strict=False):
+                if isinstance(value, s.Selector) and value.sel == name and isinstance(value.x, s.Ident):
+                    if value.x.name in aliases:
+                        for other in package.parsed():
+                            for site in self.calls_named(other, package, variable.name):
+                                if isinstance(site.call, s.Call) and isinstance(site.call.fun, s.Ident):
+                                    yield site
 
     def calls_named(self, file: GoFile, package: Package, name: str) -> Iterator[CallSite]:
         """Calls of something called `name` in one file."""

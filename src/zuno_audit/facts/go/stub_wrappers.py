@@ -7,9 +7,11 @@ stub is guarded when all of them are, and when nobody calls it past its wrapper.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_trial import Trial
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.guards import Guard, all_of
@@ -37,8 +39,11 @@ if TYPE_CHECKING:
 MAX_METHODS = 24
 MAX_STATEMENTS = 3  # behind the one that builds a stub, in which it is put into its wrapper
 NEVER = "it never makes the call"
-# A wrapper is looked for where code that can be seen from the stub's constructor has one of these words.
-_HINTS = (b"reaker", b"Circuit", b"hystrix", b"failsafe")
+# A wrapper is looked for where code that can be seen from the stub's constructor has one of these words, and
+# everywhere in a repository in which few files know of gRPC.
+_HINTS = (b"reaker", b"Circuit", b"circuit open", b"circuit is", b"alfOpen", b"hystrix", b"failsafe")
+FEW_FILES = 16
+_INVOKES = re.compile(rb"\) (?:Invoke|NewStream)\([^)]*\.CallOption\)")
 _LIMITS = Limits(steps=20_000, steps_per_call=8_000)
 _BASIC = {"string": "text", "bool": True}
 _RUNNERS = frozenset(
@@ -54,6 +59,7 @@ class StubWrappers:
         self.leave_out = leave_out
         self._hinted: frozenset[str] | None = None
         self._endpoints: bool | None = None
+        self._connections: bool | None = None
         self._ends: dict[tuple[int, int], tuple[Evaluator, list[State]]] = {}
 
     def guard(self, construction: Construction, name: str) -> Guard | None:
@@ -78,9 +84,19 @@ class StubWrappers:
         """Import paths of the packages that speak of circuit breakers."""
         if self._hinted is None:
             program = self.analysis.program
-            packages = (program.package_of(path) for path in self._own_files(_HINTS))
+            few = len(self.analysis.search.files_with(lib.GRPC.encode())) <= FEW_FILES
+            paths = self._own_files((b"package",) if few else _HINTS)
+            packages = (program.package_of(path) for path in paths)
             self._hinted = frozenset(p.path for p in packages if p is not None)
         return self._hinted
+
+    def wraps_connections(self) -> bool:
+        """True when a type of the repository can stand in for a connection."""
+        if self._connections is None:
+            read = self.analysis.program.repository.read
+            paths = self._own_files((b") Invoke(", b") NewStream("))
+            self._connections = any(_INVOKES.search(read(path) or b"") for path in paths)
+        return self._connections
 
     def _own_files(self, words: tuple[bytes, ...]) -> Iterator[str]:
         """Files that are not left out and hold one of the words."""
