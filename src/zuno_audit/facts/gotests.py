@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from zuno_audit.facts.go_tests import (
 from zuno_audit.facts.graphql import SchemaSet, name_words, schema_sets
 from zuno_audit.languages.go_outline import GoOutline
 from zuno_audit.languages.graphql import ROOTS, GraphQLSyntaxError, parse_document, validate
-from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.entity import NO, YES, Answer, Entity, LazyFields, Problem, Table
 from zuno_audit.model.location import at_line
 
 if TYPE_CHECKING:
@@ -33,30 +32,6 @@ END_TO_END = re.compile(
 MAX_PROBLEMS = 3
 
 _CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
-
-
-class LazyFields(Mapping[str, Answer]):
-    """The fields of a row: some are known, others are worked out in groups when one of them is asked for."""
-
-    def __init__(
-        self, known: dict[str, Answer], later: Mapping[tuple[str, ...], Callable[[], dict[str, Answer]]]
-    ) -> None:
-        self._known = known
-        self._later = {name: work_out for names, work_out in later.items() for name in names}
-
-    def __getitem__(self, name: str) -> Answer:
-        if name not in self._known and name in self._later:
-            self._known.update(self._later[name]())
-        return self._known[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._known or name in self._later
-
-    def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self._known, *self._later))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 _TEST_FIELDS = (

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from zuno_audit.facts.compose import Service
 from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.go_code import Function, GoCode, go_code
 from zuno_audit.facts.go_http import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go_settings import go_settings
-from zuno_audit.facts.images import image_packages
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
@@ -37,11 +36,12 @@ from zuno_audit.languages.go.syntax import (
     Stmt,
     walk,
 )
-from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, LazyFields, Problem, Table
 from zuno_audit.model.location import Location
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.compose import Service
 
 PROMHTTP = "github.com/prometheus/client_golang/prometheus/promhttp"
 _PLAYGROUND = ("graphql/playground", "graphiql", "friendsofgo/graphiql")
@@ -92,19 +92,33 @@ def _rows(
     kind = handlers.kind(route.handler.file, route.handler.expr, route.handler.function)
     for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
         mine = [s for s in found if binary in code.mains_reaching(s.function.file, s.node.start)]
-        ports = _ports(store, binary, mine)
-        fields = {
-            "route": Answer(route.path or None, proof=(here,)),
-            "method": Answer(route.method),
-            "kind": Answer(kind, proof=(here,)),
-            "binary": Answer(binary),
-            "served": _served(route, binary, binary in reached, mine, serving.is_left_unserved(route), here),
-            "status_ok": handlers.status(route.handler.file, route.handler.expr, route.handler.function),
-            "conditional": _conditional(file, route),
-            "ports": ports,
-            "published": _published(store, binary, mine, ports),
-        }
+        fields = LazyFields(
+            {
+                "route": Answer(route.path or None, proof=(here,)),
+                "method": Answer(route.method),
+                "kind": Answer(kind, proof=(here,)),
+                "binary": Answer(binary),
+                "served": _served(
+                    route, binary, binary in reached, mine, serving.is_left_unserved(route), here
+                ),
+                "conditional": _conditional(file, route),
+            },
+            {
+                ("status_ok",): partial(_status, handlers, route),
+                ("ports", "published"): partial(_addresses, store, binary, mine),
+            },
+        )
         yield Entity("http_route", here, fields)
+
+
+def _status(handlers: _Handlers, route: Route) -> dict[str, Answer]:
+    handler = route.handler
+    return {"status_ok": handlers.status(handler.file, handler.expr, handler.function)}
+
+
+def _addresses(store: FactStore, binary: str, servings: list[Serving]) -> dict[str, Answer]:
+    ports = _ports(store, binary, servings)
+    return {"ports": ports, "published": _published(store, binary, servings, ports)}
 
 
 def _served(
@@ -142,6 +156,8 @@ class Deployment(Struct, frozen=True):
 
 def deployments(store: FactStore, binary: str) -> list[Deployment]:
     """The compose services, overlays left out, whose image holds this binary."""
+    from zuno_audit.facts.images import image_packages  # compose, Dockerfiles: only where ports are asked for
+
     found = []
     for image, package in store.get(image_packages):
         if image.file.is_overlay or package != binary:

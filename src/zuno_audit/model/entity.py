@@ -6,7 +6,7 @@ and never what that means for a rule. Rules quantify over these tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct, field
 
@@ -32,6 +32,30 @@ class Answer(Struct, frozen=True):
     because: str = ""
     proof: tuple[Location, ...] = ()
     failed: bool = False
+
+
+class LazyFields(Mapping[str, Answer]):
+    """The fields of a row: some are known, others are worked out in groups when one of them is asked for."""
+
+    def __init__(
+        self, known: dict[str, Answer], later: Mapping[tuple[str, ...], Callable[[], dict[str, Answer]]]
+    ) -> None:
+        self._known = known
+        self._later = {name: work_out for names, work_out in later.items() for name in names}
+
+    def __getitem__(self, name: str) -> Answer:
+        if name not in self._known and name in self._later:
+            self._known.update(self._later[name]())
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known or name in self._later
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys((*self._known, *self._later))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Entity(Struct, frozen=True):

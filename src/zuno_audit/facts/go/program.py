@@ -135,9 +135,9 @@ class Package:
             found = [(path, data) for path, data in found if declares.search(data)]
         if len(found) < 2:
             return [path for path, _ in found]
-        plain = re.compile(rb"^(?:func|type|var|const)[ \t]+" + name + rb"\b", re.MULTILINE)
-        grouped = re.compile(rb"^[ \t]+" + name + rb"\b", re.MULTILINE)
-        ranks = {p: 0 if plain.search(d) else 1 if grouped.search(d) else 2 for p, d in found}
+        plain = tuple(b"\n" + keyword + b" " + name for keyword in (b"func", b"type", b"var", b"const"))
+        grouped = b"\n\t" + name
+        ranks = {p: 0 if any(form in d for form in plain) else 1 if grouped in d else 2 for p, d in found}
         return sorted(ranks, key=lambda path: ranks[path])
 
     def method(self, type_name: str, name: str) -> Declaration | None:
