@@ -12,6 +12,7 @@ from zuno_audit.facts.base import FactStore
 GO_MOD = "module example.com/x\n\ngo 1.22\n"
 # What a snippet may name without importing it.
 PACKAGES = {
+    "zerolog": "github.com/rs/zerolog",
     "atomic": "sync/atomic",
     "breaker": "github.com/eapache/go-resiliency/breaker",
     "circuitbreaker": "github.com/failsafe-go/failsafe-go/circuitbreaker",

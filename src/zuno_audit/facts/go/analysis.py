@@ -411,9 +411,6 @@ class _Run:
         ends: list[State] = []
 
         def leave(results: list[Value], state: State) -> None:
-            frame = self.evaluator.frame
-            if frame is None or frame.func.node is not self.root.node:
-                return  # the end of a postponed call
             ends.append(_with_results(results, state))
 
         self.evaluator.on_leave = leave

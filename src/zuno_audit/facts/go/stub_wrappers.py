@@ -168,8 +168,7 @@ class StubWrappers:
         ends: list[State] = []
 
         def leave(results: list[Value], state: State) -> None:
-            if ev.frame is not None and ev.frame.func.node is node:
-                ends.append(_holding(results, state))
+            ends.append(_holding(results, state))
 
         ev.on_leave = leave
         ev.run(Func(node, root.file, root.package), until=until)

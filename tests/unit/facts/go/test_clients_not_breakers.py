@@ -114,6 +114,13 @@ BROKEN: dict[str, list[tuple[str, str]]] = {
     "local-copy-grows": [("        b.failures++\n", "        n := b.failures\n        n++\n")],
     "value-receiver": [("func (b *Breaker) Report", "func (b Breaker) Report")],
     "never-opens": [("            b.open = true\n", "")],
+    "open-but-allows": [
+        ("                return errOpen\n            }\n", "                return nil\n            }\n"),
+        (
+            "        b.failures++\n",
+            "        if b.open {\n            return\n        }\n        b.failures++\n",
+        ),
+    ],
     "open-at-once-forgotten": [("            b.opened = time.Now()\n", "")],
     "impossible-threshold": [("max: 5", "max: math.MaxInt32")],
     "compares-the-wrong-way": [("b.failures >= b.max", "b.failures < 0")],

@@ -147,6 +147,45 @@ def test_a_logger_method_that_recovers_when_it_is_deferred(tmp_path: Path) -> No
     assert judged(tmp_path, code, {"trap/trap.go": helper}) == "yes"
 
 
+def test_a_panic_that_a_package_of_ours_logs_with_zerolog(tmp_path: Path) -> None:
+    """What the logger's settings are is asked of the environment, by helpers with two ways out."""
+    helper = go_file(
+        """
+        type Config struct{ Service, Environment string }
+        func Env(key, value string) string { if v := os.Getenv(key); v != "" { return v }; return value }
+        func New(c *Config) *Logger {
+            if c == nil { c = &Config{Service: "x", Environment: Env("ENVIRONMENT", "development")} }
+            l := zerolog.New(os.Stdout).With().Str("service", c.Service).Str("environment", c.Environment).Logger()
+            return &Logger{logger: l}
+        }
+        type Logger struct{ logger zerolog.Logger }
+        func (l *Logger) With(fields map[string]any) *Logger { return &Logger{logger: l.logger.With().Fields(fields).Logger()} }
+        func (l *Logger) Error(text string) { l.logger.Error().Msg(text) }
+        """,
+        package="logging",
+    )
+    code = (
+        HEAD
+        + """defer func() {
+            if r := recover(); r != nil {
+                logging.New(&logging.Config{Service: logging.Env("SERVICE", "x")}).With(map[string]any{"stack": string(debug.Stack())}).Error("panic")
+                err = status.Error(codes.Internal, "x")
+            }
+        }()
+        return handler(ctx, req)
+        }
+        """
+    )
+    files = {"logging/logging.go": helper}
+    store = analyse(
+        tmp_path,
+        {"main.go": go_file(code + server("grpc.UnaryInterceptor(unary)"), local=("logging",)), **files},
+    )
+    (row,) = servers.table(store).rows
+    logs = row.get("logs_stack")
+    assert (row.get("internal").value, logs.value) == ("yes", "yes"), logs.because
+
+
 LIBRARY = {
     "v2 as it is": ("recovery.UnaryServerInterceptor()", "yes"),
     "v1 as it is": ("grpc_recovery.UnaryServerInterceptor()", "yes"),

@@ -153,6 +153,7 @@ class Memory(Core):
         assert before is not None
         state = before.snapshot()
         self.frame = None
+        leave, self.on_leave = self.on_leave, None  # its end is not the end of what is evaluated
         outer, self.trail = self.trail, []
         if saved is None:  # asked for by a question: each has a share of work of its own
             most = self.limits.steps + self.limits.steps_per_call
@@ -166,7 +167,7 @@ class Memory(Core):
             unknown = Unknown("more work than is done for one call", record.site, broken=True)
             return [[(unknown,)] * max(len(record.func.node.results), 1)]
         finally:
-            self.frame, self.depth = saved, depth
+            self.frame, self.depth, self.on_leave = saved, depth, leave
             trail, self.trail = self.trail or [], outer
         for cell, value in state.cells.items():
             if cell not in before.cells and cell not in self.heap:
