@@ -476,8 +476,17 @@ def refuses(body: s.Stmt) -> bool:
 
 
 def _is_error(value: s.Expr) -> bool:
+    if isinstance(value, s.Unary) and isinstance(value.x, s.CompositeLit):
+        return _is_error(value.x)
+    if isinstance(value, s.CompositeLit):
+        type_ = value.type.sel if isinstance(value.type, s.Selector) else getattr(value.type, "name", "")
+        return type_.endswith(("Error", "Err"))
     if isinstance(value, s.Call):
-        return called_name(value) in ("Errorf", "New", "Error", "Wrap", "Wrapf", "Join", "WithMessage")
+        owner = value.fun.x if isinstance(value.fun, s.Selector) else None
+        of_errors = isinstance(owner, s.Ident) and "err" in owner.name.lower()
+        if called_name(value) in ("New", "Join"):
+            return of_errors
+        return called_name(value) in ("Errorf", "Error", "Wrap", "Wrapf", "WithMessage")
     name = value.name if isinstance(value, s.Ident) else value.sel if isinstance(value, s.Selector) else ""
     return name == "err" or (name.startswith(("Err", "err")) and name[3:4].isupper())
 

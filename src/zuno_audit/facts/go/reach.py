@@ -100,7 +100,11 @@ class Reach:
         return self._known[function.key]
 
     def is_dead(self, path: str, offset: int) -> bool:
-        """Whether nothing calls the code at a byte offset, directly or not, that others could call."""
+        """Whether a binary links the code at a byte offset and nothing calls it, directly or not, that others
+        could call.
+        """
+        if path not in self.code.linked_files:
+            return False  # who calls it is not looked at
         file = self.code.file(path)
         function = self.code.enclosing(file, offset) if file is not None else None
         if function is None:
