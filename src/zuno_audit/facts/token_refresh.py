@@ -1,235 +1,286 @@
 """Functions that refresh a session: does a new token really replace the old one.
 
-The function is followed by names of variables: what a generating call returns is the new token, what is
-computed from it carries it on. It must reach a storing call whose failure is not ignored, the stored value
-must end up in the statement that stores it, and the caller must get the new token and not the old one.
+What a function is called tells nothing. One refreshes when it looks up what it is given in the column that new
+tokens are stored in, and gives its caller a token; it is tried out (`go/refresh_trial.py`), and what was
+stored, dropped and given on each way out is compared. Its callers are tried out too: they must hand the new
+token on.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from zuno_audit.facts.base import FactStore
-from zuno_audit.facts.go_tests import Body, split_arguments
+from zuno_audit.facts.go.analysis import Analysis, analysis
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.reach import Reach, reach
+from zuno_audit.facts.go.refresh_trial import OLD, Course, Done, Exit, try_out
 from zuno_audit.facts.graphql import name_words
-from zuno_audit.languages.go_outline import GoFunction, GoOutline, outline
+from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
-from zuno_audit.model.location import Location, at_line
+from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
 
-ISSUING = frozenset({"generate", "new", "create", "issue", "make", "random", "mint", "gen", "rotate"})
-STORING = frozenset(
-    {
-        "rotate",
-        "update",
-        "save",
-        "store",
-        "set",
-        "replace",
-        "insert",
-        "persist",
-        "put",
-        "create",
-        "upsert",
-        "write",
-        "swap",
-    }
-)
-_REFRESHING = frozenset({"refresh", "renew", "rotate"})
-_ASSIGNED = re.compile(r"(?:^|[;{\n])[ \t]*(?:if\s+)?((?:[\w.]+\s*,\s*)*[\w.]+)\s*:?=(?!=)\s*([^\n]*)")
-_PLACEHOLDER = re.compile(r"\b(\w*(?:refresh|token|hash)\w*)\s*=\s*(\$(\d+)|\?|:\w+|@\w+)", re.IGNORECASE)
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.program import Package
+    from zuno_audit.facts.go.store_statements import Column
+    from zuno_audit.languages.go.parse import GoFile
+
+WORD = b"efresh"  # what a package about refreshing tokens speaks of somewhere
+MAX_CANDIDATES = 24
+MAX_LEVELS = 2  # callers of callers
+_REFRESHING = frozenset(("refresh", "renew", "rotate"))
 
 
 def token_refresh(store: FactStore) -> Table:
-    """Table `token_refresh`: one row per function of ours that is named for refreshing and makes a new token.
+    """Table `token_refresh`: one row per function of ours that takes a token and gives another one for it.
 
-    Fields: `name`, `issues` yes/no (it makes a new refresh token), `stores` yes/no/unknown (the new token,
-    or what is computed from it, replaces the stored one), `returns` yes/no (the caller gets the new token).
+    Fields: `name`, `issues` yes/no/unknown (it makes a new refresh token), `stores` yes/no/unknown (the new
+    token, or what is computed from it, replaces the stored one on every way out), `returns` yes/no/unknown
+    (the caller gets the new token, and the callers of the function hand it on).
     """
-    repository = store.repository
-    rows: list[Entity] = []
-    problems: list[Problem] = []
-    paths = repository.grep_any(
-        b") Refresh",
-        b") Rotate",
-        b") Renew",
-        b"func Refresh",
-        b"func Rotate",
-        suffix=".go",
-        kinds=frozenset({FileKind.CODE}),
-    )
-    for path in paths:
-        file = outline(path, repository.text(path) or "")
-        if file.problem:
-            problems.append(Problem(path, file.problem_line, f"the file does not parse: {file.problem}"))
-            continue
-        for function in file.functions:
-            if _REFRESHING & set(name_words(function.name)[:1]):
-                rows.extend(_row(store, Body(file, function)))
-    return Table("token_refresh", tuple(rows), tuple(paths), tuple(problems))
+    finder = _Finder(store)
+    rows = sorted(finder.rows(), key=lambda row: row.location)
+    return Table("token_refresh", tuple(rows), tuple(finder.files), tuple(finder.problems()))
 
 
-def _row(store: FactStore, body: Body) -> Iterator[Entity]:
-    issued = list(_issued(body))
-    looks_up = any(
-        STORING & set(name_words(name)[:1]) or name.startswith(("Get", "Find")) for _, _, name in body.calls
-    )
-    delegates = any(q and name_words(name)[:1] in (("refresh",), ("renew",)) for _, q, name in body.calls)
-    if not issued and (delegates or not (looks_up and "refresh" in body.live.lower())):
-        return
-    place = at_line(body.file.path, body.file.line(body.function.start))
-    carriers = _carriers(body, {name for name, _ in issued})
-    proof = tuple(at_line(place.path, line, f"makes {name}") for name, line in issued[:2])
-    issues = Answer(YES, f"{body.function.name} makes a new token", proof)
-    if not issued:
-        issues = Answer(NO, f"{body.function.name} makes no new refresh token", (place,))
-    fields = {
-        "name": Answer(body.function.name),
-        "issues": issues,
-        "stores": _stores(store, body, carriers),
-        "returns": _returns(body, carriers),
-    }
-    yield Entity("token_refresh", place, fields)
+class _Tried:
+    """A function and what became of the tokens when it was tried."""
 
+    def __init__(self, finder: _Finder, declared: Declaration) -> None:
+        self.finder, self.declared = finder, declared
+        assert isinstance(declared.node, s.FuncDecl)
+        self.name = declared.node.name
+        self.course: Course = try_out(finder.asked, finder.reachable, declared)
+        done = [d for x in self.course.exits for path in x.paths for d in path or ()]
+        self.found = {d.column for d in done if d.kind == "find" and OLD in d.tokens}
+        self.written = {
+            (d.column, t) for d in done if d.kind in ("add", "replace") for t in d.tokens if t != OLD
+        }
 
-def _issued(body: Body) -> Iterator[tuple[str, int]]:
-    """(variable, line) of every new refresh token; access tokens are no refresh tokens."""
-    given = set(re.findall(r"\w+", body.function.signature))
-    returned = set(re.findall(r"\bRefreshToken\s*[:=]\s*(\w+)", body.live)) - given
-    for match in _ASSIGNED.finditer(body.live):
-        called = re.match(r"(?:\w+\.)*(\w+)\s*\(", match.group(2))
-        if called is None:
-            continue
-        words = set(name_words(called.group(1)))
-        variable = match.group(1).split(",")[0].strip()
-        about = words | set(name_words(variable)) | ({"refresh"} if variable in returned else set())
-        if ISSUING & words and "refresh" in about and "access" not in about and not {"hash", "err"} & about:
-            yield variable, body.file.line(body.start + match.start(1))
+    def row(self, columns: set[Column] | None) -> Entity | None:
+        """The row of the function; None when it refreshes nothing.
 
+        `columns` are those that hold tokens; without them, whatever is looked up may be one.
+        """
+        node, file = self.declared.node, self.declared.file
+        is_named = bool(_REFRESHING & set(name_words(self.name)[:1]))
+        if not self.course.exits:
+            return None
+        found = self.found if columns is None else self.found & columns
+        if not found and not (is_named and (self._shown or self.written)):
+            return None
+        assert isinstance(node, s.FuncDecl)
+        place = file.location(node.start, node.start + 4, f"func {self.name}")
+        fields = {
+            "name": Answer(self.name),
+            "issues": self._issues(place),
+            "stores": self._stores(place),
+            "returns": self._returns(place),
+        }
+        return Entity("token_refresh", place, fields)
 
-def _carriers(body: Body, names: set[str]) -> set[str]:
-    """The variables that hold a new token or something computed from it."""
-    carriers = set(names)
-    for match in _ASSIGNED.finditer(body.live):
-        if set(re.findall(r"[\w.]+", match.group(2))) & carriers and not re.match(
-            r"\w+\.\w+.*\berr\b", match.group(1)
-        ):
-            carriers.update(
-                n.strip() for n in match.group(1).split(",") if n.strip() not in ("err", "_", "ok")
-            )
-    return carriers
+    @property
+    def _shown(self) -> set[object]:
+        """The new tokens that the caller gets on some way out."""
+        return {t for x in self.course.exits for t in x.may_show if t != OLD}
 
+    @property
+    def _refresh_tokens(self) -> set[object]:
+        """The new tokens that are stored; where none is, those that are not signed."""
+        stored = {t for _, t in self.written}
+        return stored or {t for t in self._shown if t not in self.course.signed}
 
-def _stores(store: FactStore, body: Body, carriers: set[str]) -> Answer:
-    file = body.file
-    for at, qualifier, name in body.calls:
-        opening = body.start + body.live.find("(", at)
-        closing = file.pairs.get(opening)
-        words = set(name_words(name))
-        if closing is None or not qualifier or not STORING & words or "access" in words:
-            continue
-        arguments = split_arguments(file, opening, closing)
-        position = next(
-            (i for i, a in enumerate(arguments) if set(re.findall(r"[\w.]+", a)) & carriers), None
+    def _issues(self, place: Location) -> Answer:
+        tokens = self._refresh_tokens
+        if tokens:
+            return Answer(YES, f"{self.name} makes a new token", tuple(self._made(tokens)))
+        if self._is_lost(self.course.exits):
+            return Answer(UNKNOWN, f"{self.name} cannot be followed to where tokens are made", (place,))
+        return Answer(NO, f"{self.name} makes no new refresh token", (place,))
+
+    def _made(self, tokens: Iterable[object]) -> Iterator[Location]:
+        for token in sorted(tokens, key=str)[:2]:
+            site = self.course.places.get(token)
+            if site is not None:
+                yield site.file.location(site.start, site.end, "a new token is made here")
+
+    def _stores(self, place: Location) -> Answer:
+        missing = [x for x in self.course.exits for path in x.paths if path is None or not self._swaps(path)]
+        proof = tuple(
+            site.file.location(site.start, site.end, "stores it")
+            for column in sorted({c for c, _ in self.written})
+            if (site := self.course.places.get(column)) is not None
         )
-        if position is None:
-            continue
-        place = at_line(file.path, file.line(opening), f"{name} stores it")
-        if _is_ignored(body, at):
-            return Answer(NO, f"the error of {name} is ignored", (place,))
-        stored = _store_keeps(store, file, name, position)
-        return Answer(stored[0], stored[1], (place, *stored[2]))
-    return Answer(NO, f"{body.function.name} stores nothing that is computed from the new token")
+        if missing and (self._is_lost(missing) or self._is_elsewhere):
+            return Answer(
+                UNKNOWN, f"{self.name} cannot be followed to where the new token is stored", (place,)
+            )
+        if (
+            missing
+            and self.written
+            and not any(self._writes(p) is False for x in missing for p in x.paths if p)
+        ):
+            return Answer(NO, f"{self.name} leaves the old token valid", (place, *proof))
+        if missing:
+            return Answer(
+                NO, f"{self.name} does not store what is computed from the new token", (place, *proof)
+            )
+        failing = try_out(self.finder.asked, self.finder.reachable, self.declared, fail=True)
+        if failing.has_failed and any(x.may_show & self._refresh_tokens for x in failing.exits):
+            return Answer(
+                NO, f"{self.name} gives the new token also when storing it fails", proof or (place,)
+            )
+        return Answer(YES, f"{self.name} stores the new token", (place, *proof))
 
+    @staticmethod
+    def _writes(path: frozenset[Done]) -> bool:
+        return any(d.kind in ("add", "replace") and any(t != OLD for t in d.tokens) for d in path)
 
-def _is_ignored(body: Body, at: int) -> bool:
-    line_start = body.live.rfind("\n", 0, at) + 1
-    before = body.live[line_start:at].strip()
-    return before in ("", "_ =", "go", "defer") or before.startswith("_ =")
-
-
-def _store_keeps(
-    store: FactStore, caller: GoOutline, name: str, position: int
-) -> tuple[str, str, tuple[Location, ...]]:
-    """Whether the implementations of a storing method put the argument at `position` into what they store."""
-    top = "/".join(caller.path.split("/")[:-1][:2])
-    seen = []
-    for path in store.repository.grep(f") {name}(".encode(), suffix=".go", kinds=frozenset({FileKind.CODE})):
-        if path.startswith(top):
-            file = outline(path, store.repository.text(path) or "")
-            seen += [(file, f) for f in file.functions if f.name == name and f.receiver]
-    for file, function in seen:
-        parameter = _parameter(function, position)
-        if parameter is None or not _is_kept(file, function, parameter):
-            place = at_line(file.path, file.line(function.start), "does not store it")
-            return NO, f"{function.receiver}.{name} does not store the new token", (place,)
-    if not seen:
-        return UNKNOWN, f"no implementation of {name} was found", ()
-    file, function = seen[0]
-    return YES, f"{function.receiver}.{name} stores it", (at_line(file.path, file.line(function.start)),)
-
-
-def _parameter(function: GoFunction, position: int) -> str | None:
-    """The name of the parameter at a position."""
-    inside = function.signature.split(")")[0].lstrip("(")
-    names = [re.match(r"\s*(\w+)", part) for part in inside.split(",")]
-    return names[position].group(1) if position < len(names) and names[position] else None  # type: ignore[union-attr]
-
-
-def _is_kept(file: GoOutline, function: GoFunction, parameter: str) -> bool:
-    """The parameter is handed to a call; where that call runs SQL, a column about the token takes its"
-    " place."""
-    body = Body(file, function)
-    used = re.search(rf"[(,]\s*&?{parameter}\s*[,)]|:\s*{parameter}\b|=\s*{parameter}\b", body.live)
-    if used is None:
+    def _swaps(self, path: frozenset[Done]) -> bool:
+        """True when a new token is stored on the path where it is looked up, and the old one is no longer good."""
+        dropped = {d.column[:2] for d in path if d.kind == "drop"}
+        for done in path:
+            if any(t != OLD for t in done.tokens) and (not self.found or done.column in self.found):
+                if done.kind == "replace" or (done.kind == "add" and done.column[:2] in dropped):
+                    return True
         return False
-    statements = [
-        s for s in body.strings() if re.search(r"\bupdate\b.*\bset\b", s, re.IGNORECASE | re.DOTALL)
-    ]
-    return not statements or any(_sets(file, body, statement, parameter) for statement in statements)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """True when new tokens go into values of keys: who looks there is not known."""
+        return any(c[0] != "sql" and c not in self.found for c, _ in self.written)
+
+    @staticmethod
+    def _is_lost(exits: Iterable[Exit]) -> bool:
+        paths = [path for x in exits for path in x.paths]
+        return any(path is None or any(d.kind == "lost" for d in path) for path in paths)
+
+    def keeps_back(self) -> bool:
+        """True when a new token is stored on some way out whose caller gets none of the stored ones."""
+        stored = {t for _, t in self.written}
+        return any(
+            not x.may_show & stored and not self._is_lost([x]) and any(self._writes(p) for p in x.paths if p)
+            for x in self.course.exits
+        )
+
+    def _returns(self, place: Location) -> Answer:
+        tokens = self._refresh_tokens
+        without = [x for x in self.course.exits if not x.shows & tokens]
+        if without:
+            if any(x.may_show & tokens and OLD not in x.may_show for x in without):
+                return Answer(UNKNOWN, f"{self.name} gives the new token on some of its paths", (place,))
+            return Answer(NO, f"{self.name} does not return the new token", (place,))
+        for caller in self.finder.callers(self.declared):
+            if self.finder.tried(caller).keeps_back():
+                where = caller.file.location(caller.node.start, caller.node.start + 4)
+                name = getattr(caller.node, "name", "")
+                return Answer(NO, f"{name} does not hand the new token on", (where,))
+        return Answer(YES, "the new token is returned", (place,))
 
 
-def _sets(file: GoOutline, body: Body, statement: str, parameter: str) -> bool:
-    assigned = (
-        statement[: m.start()] if (m := re.search(r"\bwhere\b", statement, re.IGNORECASE)) else statement
-    )
-    for match in _PLACEHOLDER.finditer(assigned):
-        if "previous" in match.group(1).lower():
-            continue
-        if match.group(3) is None or _argument_number(file, body, parameter) == int(match.group(3)):
-            return True
-    return False
+class _Finder:
+    """Finds the functions to try."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.asked: Analysis = store.get(analysis)
+        self.reachable: Reach = store.get(reach)
+        repository = store.repository
+        self.repository = repository
+        self.files = repository.grep(WORD, suffix=".go", kinds=frozenset({FileKind.CODE}))
+        self._tried: dict[int, _Tried] = {}
+
+    def problems(self) -> Iterator[Problem]:
+        """Files that do not parse."""
+        for path in self.files:
+            file = self.asked.program.file(path)
+            if file is not None and file.error_line:
+                yield Problem(path, file.error_line, "the file does not parse")
+
+    def tried(self, declared: Declaration) -> _Tried:
+        """The function, tried once."""
+        known = self._tried.get(id(declared.node))
+        if known is None:
+            known = self._tried[id(declared.node)] = _Tried(self, declared)
+        return known
+
+    def rows(self) -> Iterator[Entity]:
+        """The rows. The likeliest functions are tried first, the others when none of those does it all."""
+        found: list[Entity] = []
+        seen: list[_Tried] = []
+        for likely in self._candidates():
+            seen += [self.tried(declared) for declared in likely]
+            columns = {column for tried in seen for column, _ in tried.written}
+            found = self._innermost(seen, columns) or self._innermost(seen, None)
+            if any(_is_whole(row) for row in found):
+                break
+        yield from found
+
+    def _innermost(self, seen: list[_Tried], columns: set[Column] | None) -> list[Entity]:
+        """The rows of functions, those left out that only lead to another one with a row."""
+        rows = [(tried, row) for tried in seen if (row := tried.row(columns)) is not None]
+        leading = {id(caller.node) for tried, _ in rows for caller in self.callers(tried.declared)}
+        inner = [row for tried, row in rows if id(tried.declared.node) not in leading]
+        return inner or [row for _, row in rows]
+
+    def _candidates(self) -> Iterator[list[Declaration]]:
+        """Functions that may refresh: by their names, by what they speak of, and those beside."""
+        groups: tuple[list[tuple[Package, GoFile, int]], ...] = ([], [], [])
+        for path in self.files:
+            package, file = self.asked.program.package_of(path), self.asked.program.file(path)
+            if package is None or file is None or path not in package.files or file.error_line:
+                continue
+            for function in self.reachable.code.functions(file):
+                rank = 0 if _REFRESHING & set(name_words(function.name)) else 1
+                if rank and file.data.find(WORD, function.start, function.end) < 0:
+                    rank = 2
+                groups[rank].append((package, file, function.start))
+        for group in groups:
+            declared = (Declaration(p, f, node) for p, f, at in group if (node := f.function_at(at)))
+            likely = (d for d in declared if self._may_refresh(d.file, d.node))  # type: ignore[arg-type]
+            yield list(islice(likely, MAX_CANDIDATES))
+
+    def _may_refresh(self, file: GoFile, node: s.FuncDecl) -> bool:
+        """It takes something and gives something, and it can run."""
+        taken = [p for p in node.params if not _is(p.type, "Context")]
+        given = [r for r in node.results if not _is(r.type, "error")]
+        is_handler = any(_is(p.type, "ResponseWriter") for p in node.params) or (
+            len(taken) == 1 and not given
+        )
+        if not taken or not (given or is_handler):
+            return False
+        is_library = not self.reachable.code.packages.mains()
+        return is_library or self.reachable.can_run(file.path, node.start) != NO
+
+    def callers(self, declared: Declaration, level: int = 0) -> Iterator[Declaration]:
+        """The functions of the same programs that lead to one, as far as they are followed."""
+        if level >= MAX_LEVELS or not isinstance(declared.node, s.FuncDecl):
+            return
+        code, programs = self.reachable.code, self._programs(declared.package)
+        function = code.enclosing(declared.file, declared.node.start)
+        for caller in code.callers(function)[:8] if function is not None else ():
+            package = self.asked.program.package_of(caller.file.path) if caller is not None else None
+            if caller is None or package is None or not programs & self._programs(package):
+                continue
+            if self.repository.kind(caller.file.path) is not FileKind.CODE:
+                continue
+            node = caller.file.function_at(caller.start)
+            if node is not None and node is not declared.node and self._may_refresh(caller.file, node):
+                yield Declaration(package, caller.file, node)
+                yield from self.callers(Declaration(package, caller.file, node), level + 1)
+
+    def _programs(self, package: Package) -> set[str]:
+        """The main packages that link the package; one without a name where there are none."""
+        packages = self.reachable.code.packages
+        return set(packages.binaries_of(package.folder)) if packages.mains() else {""}
 
 
-def _argument_number(file: GoOutline, body: Body, parameter: str) -> int | None:
-    """Which SQL argument a parameter is, in the call that runs the statement."""
-    for at, _, name in body.calls:
-        if name in ("ExecContext", "Exec", "QueryRowContext", "QueryRow", "Query", "QueryContext"):
-            opening = body.start + body.live.find("(", at)
-            closing = file.pairs.get(opening)
-            if closing is not None:
-                arguments = split_arguments(file, opening, closing)
-                skipped = (
-                    2 if arguments and re.fullmatch(r"\w*ctx\w*|context\.\w+\(\)", arguments[0], re.I) else 1
-                )
-                if parameter in arguments[skipped:]:
-                    return arguments[skipped:].index(parameter) + 1
-    return None
+def _is_whole(row: Entity) -> bool:
+    return all(row.get(name).value == YES for name in ("issues", "stores", "returns"))
 
 
-def _returns(body: Body, carriers: set[str]) -> Answer:
-    place = at_line(body.file.path, body.file.line(body.function.closing))
-    for match in re.finditer(r"\breturn\b", body.live):
-        end = body.live.find("\n", match.end())
-        opening = body.live.find("{", match.end(), end)
-        closing = body.file.pairs.get(body.start + opening) if opening >= 0 else None
-        text = body.live[match.end() : closing - body.start if closing else end]
-        tokens = re.findall(r"\bRefreshToken\s*:\s*([\w.]+)", text) or re.findall(r"[\w.]+", text)
-        if set(tokens) & carriers:
-            line = body.file.line(body.start + match.start())
-            return Answer(YES, "the new token is returned", (at_line(place.path, line),))
-    named = re.findall(r"\.RefreshToken\s*=\s*([\w.]+)", body.live)
-    if set(named) & carriers:
-        return Answer(YES, "the new token is put into the result")
-    return Answer(NO, f"{body.function.name} does not return the new token", (place,))
+def _is(type_: s.Expr | None, name: str) -> bool:
+    """True for a type of this name, of whatever package."""
+    return getattr(type_, "sel", getattr(type_, "name", "")) == name
