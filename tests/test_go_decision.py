@@ -48,9 +48,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-UNFOLLOWED = frozenset({"3.3.3", "3.3.3.4", "5.3.1", "5.3.1.3"})
-
-
 def test_evidence_decides_what_it_can_and_leaves_the_rest_open(root: Path) -> None:
     before, after = audit(root, evidence=_empty(root)), audit(root, today=TODAY)
     moved = {
@@ -66,15 +63,9 @@ def test_evidence_decides_what_it_can_and_leaves_the_rest_open(root: Path) -> No
 
 def test_nothing_else_stands_in_the_way_of_go(root: Path) -> None:
     statuses = {v.control.id: v.status for v in audit(root, today=TODAY).verdicts}
-    undone = {item for item, status in statuses.items() if status in (Status.FAIL, Status.ERROR)}
-    assert undone <= UNFOLLOWED
+    assert {item for item, status in statuses.items() if status in (Status.FAIL, Status.ERROR)} == set()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="two facts do not follow our fixture yet: a websocket.Dialer kept in a variable (3.3.3.4), and a "
-    "refresh that takes the old session and begins a new one in functions of other names (5.3.1.3)",
-)
 def test_people_vouch_for_the_rest_and_the_decision_is_go(root: Path) -> None:
     everything = audit(root, today=TODAY)
     items = [verdict.control.id for verdict in everything.verdicts]

@@ -72,6 +72,8 @@ class _Tried:
         found = self.found if columns is None else self.found & columns
         if not found and not (is_named and (self._shown or self.written)):
             return None
+        if not self.finder.can_run(self.declared):
+            return None
         assert isinstance(node, s.FuncDecl)
         place = file.location(node.start, node.start + 4, f"func {self.name}")
         fields = {
@@ -174,7 +176,7 @@ class _Tried:
                 return Answer(UNKNOWN, f"{self.name} gives the new token on some of its paths", (place,))
             return Answer(NO, f"{self.name} does not return the new token", (place,))
         for caller in self.finder.callers(self.declared):
-            if self.finder.tried(caller).keeps_back():
+            if self.finder.tried(caller).keeps_back() and self.finder.can_run(caller):
                 where = caller.file.location(caller.node.start, caller.node.start + 4)
                 name = getattr(caller.node, "name", "")
                 return Answer(NO, f"{name} does not hand the new token on", (where,))
@@ -208,14 +210,17 @@ class _Finder:
 
     def rows(self) -> Iterator[Entity]:
         """The rows. The likeliest functions are tried first, the others when none of those does it all."""
-        found: list[Entity] = []
         seen: list[_Tried] = []
+        found: list[Entity] = []
         for likely in self._candidates():
-            seen += [self.tried(declared) for declared in likely]
-            columns = {column for tried in seen for column, _ in tried.written}
-            found = self._innermost(seen, columns) or self._innermost(seen, None)
-            if any(_is_whole(row) for row in found):
-                break
+            for declared in likely:
+                seen.append(self.tried(declared))
+                columns = {column for tried in seen for column, _ in tried.written}
+                row = seen[-1].row(columns)
+                if row is not None and _is_whole(row):
+                    yield row
+                    return
+            found = self._innermost(seen, columns) or self._innermost(seen, None) if seen else []
         yield from found
 
     def _innermost(self, seen: list[_Tried], columns: set[Column] | None) -> list[Entity]:
@@ -239,20 +244,13 @@ class _Finder:
                 groups[rank].append((package, file, function.start))
         for group in groups:
             declared = (Declaration(p, f, node) for p, f, at in group if (node := f.function_at(at)))
-            likely = (d for d in declared if self._may_refresh(d.file, d.node))  # type: ignore[arg-type]
-            yield list(islice(likely, MAX_CANDIDATES))
+            likely = (d for d in declared if _may_refresh(d.node))  # type: ignore[arg-type]
+            yield sorted(islice(likely, MAX_CANDIDATES), key=lambda d: d.node.start - d.node.end)
 
-    def _may_refresh(self, file: GoFile, node: s.FuncDecl) -> bool:
-        """It takes something and gives something, and it can run."""
-        taken = [p for p in node.params if not _is(p.type, "Context")]
-        given = [r for r in node.results if not _is(r.type, "error")]
-        is_handler = any(_is(p.type, "ResponseWriter") for p in node.params) or (
-            len(taken) == 1 and not given
-        )
-        if not taken or not (given or is_handler):
-            return False
+    def can_run(self, declared: Declaration) -> bool:
+        """False for functions that no program of the repository runs, if it has programs."""
         is_library = not self.reachable.code.packages.mains()
-        return is_library or self.reachable.can_run(file.path, node.start) != NO
+        return is_library or self.reachable.can_run(declared.file.path, declared.node.start) != NO
 
     def callers(self, declared: Declaration, level: int = 0) -> Iterator[Declaration]:
         """The functions of the same programs that lead to one, as far as they are followed."""
@@ -267,7 +265,7 @@ class _Finder:
             if self.repository.kind(caller.file.path) is not FileKind.CODE:
                 continue
             node = caller.file.function_at(caller.start)
-            if node is not None and node is not declared.node and self._may_refresh(caller.file, node):
+            if node is not None and node is not declared.node and _may_refresh(node):
                 yield Declaration(package, caller.file, node)
                 yield from self.callers(Declaration(package, caller.file, node), level + 1)
 
@@ -277,10 +275,24 @@ class _Finder:
         return set(packages.binaries_of(package.folder)) if packages.mains() else {""}
 
 
+def _may_refresh(node: s.FuncDecl) -> bool:
+    """It takes something and gives something."""
+    taken = [p for p in node.params if not _is_context(p.type)]
+    given = [r for r in node.results if not _is(r.type, "error")]
+    answers = any(_is(p.type, "ResponseWriter", "Context", "Ctx") for p in taken)
+    return bool(taken and (given or answers))
+
+
 def _is_whole(row: Entity) -> bool:
     return all(row.get(name).value == YES for name in ("issues", "stores", "returns"))
 
 
-def _is(type_: s.Expr | None, name: str) -> bool:
-    """True for a type of this name, of whatever package."""
-    return getattr(type_, "sel", getattr(type_, "name", "")) == name
+def _is(type_: s.Expr | None, *names: str) -> bool:
+    """True for a type of one of these names, of whatever package."""
+    inner = type_.x if isinstance(type_, s.Star) else type_
+    return getattr(inner, "sel", getattr(inner, "name", "")) in names
+
+
+def _is_context(type_: s.Expr | None) -> bool:
+    """True for `context.Context`."""
+    return isinstance(type_, s.Selector) and isinstance(type_.x, s.Ident) and type_.x.name == "context"

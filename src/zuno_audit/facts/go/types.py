@@ -38,6 +38,10 @@ EXTERN_SLICES = {("github.com/ethereum/go-ethereum/accounts/abi", "Arguments"): 
 MAX_IMPLEMENTATIONS = 4  # of an interface; beyond that a method of it is not followed
 # Methods that more types have than are followed.
 _EVERYWHERE = frozenset({"Close", "Error", "Read", "String", "Write"})
+_METHOD = re.compile(
+    rb"^func[ \t]*\([ \t]*(?:\w+[ \t]+)?\*?[ \t]*(\w+)[ \t]*(?:\[[^\]\n]*\])?[ \t]*\)[ \t]*(\w+)\(",
+    re.MULTILINE,
+)
 INTERFACES = frozenset(["error", "any", "comparable"])
 
 
@@ -94,6 +98,7 @@ class Types:
         self._interned: dict[object, Type] = {}
         self._implementations: dict[tuple[int, str], list[Declaration]] = {}
         self._methods_named: dict[str, list[Declaration]] = {}
+        self._owners_in: dict[str, dict[str, list[str]]] = {}  # by file and method
         self._resolved: dict[int, tuple[s.Expr, Type | None]] = {}
         self._is_local = False  # the last resolution used a type declared inside a function
         self._found_fields: dict[tuple[Type, str], tuple[tuple[str, ...], Type | None] | None] = {}
@@ -342,7 +347,7 @@ class Types:
             package = self.program.package_of(path)
             if package is None or path not in package.files:
                 continue
-            for owner in _owners(self.program.repository.read(path) or b"", rarest):
+            for owner in self._owners(path, rarest):
                 if all(self._declares(package, owner, m) for m in wanted):
                     declared = package.method(owner, method)
                     if declared is not None:
@@ -361,7 +366,7 @@ class Types:
                 package = self.program.package_of(path)
                 if package is None or path not in package.files or len(known) > MAX_IMPLEMENTATIONS:
                     continue
-                for owner in _owners(self.program.repository.read(path) or b"", method):
+                for owner in self._owners(path, method):
                     declared = package.method(owner, method)
                     if declared is not None:
                         known.append(declared)
@@ -371,16 +376,18 @@ class Types:
         """True when the text of a package has a method of a type; nothing is parsed for that."""
         literal = b") " + method.encode() + b"("
         for path in package.files:
-            data = self.program.repository.read(path) or b""
-            if literal in data and owner in _owners(data, method):
+            if literal in (self.program.repository.read(path) or b"") and owner in self._owners(path, method):
                 return True
         return False
 
-
-def _owners(data: bytes, method: str) -> list[str]:
-    """The types in a file's text that have a method of this name."""
-    pattern = rb"^func\s*\(\s*(?:\w+\s+)?\*?\s*(\w+)\s*(?:\[[^\]\n]*\])?\s*\)\s*" + method.encode() + rb"\("
-    return [m.decode() for m in re.findall(pattern, data, re.MULTILINE)]
+    def _owners(self, path: str, method: str) -> list[str]:
+        """The types in a file's text that have a method of this name."""
+        known = self._owners_in.get(path)
+        if known is None:
+            known = self._owners_in[path] = {}
+            for owner, name in _METHOD.findall(self.program.repository.read(path) or b""):
+                known.setdefault(name.decode(), []).append(owner.decode())
+        return known.get(method, [])
 
 
 def receiver_type_name(function: s.FuncDecl) -> str:
