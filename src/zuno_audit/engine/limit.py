@@ -1,7 +1,8 @@
 """How long a single rule may take: what exceeds it ends as an error, and the audit goes on.
 
-Facts and matchers bound their own work; this is the net below them. The system's timer can only interrupt the
-main thread, and only one timer can run: elsewhere, and on Windows, the net is not there.
+Facts and matchers bound their own work; this is the net below them. What counts is computing, so that a busy
+machine changes no verdict; a rule that only waits is given a multiple of that. The system's timers can only
+interrupt the main thread, and there is one of each: elsewhere, and on Windows, the net is not there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from types import FrameType
 
 from zuno_audit.errors import AuditError
 
-RULE_SECONDS = 30.0  # about a hundred times what the slowest rule takes on the largest repository tried
+RULE_SECONDS = 30.0  # of computing; twice what the slowest rule takes on the largest repository tried
+WAITING = 4  # times as long by the clock
 
 
 class RuleTimeout(AuditError):
@@ -31,20 +33,28 @@ def limited(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise RuleTimeout(f"it took longer than {seconds:g} seconds")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = _timers()
+    before = {number: signal.signal(number, stop) for _, number, _ in timers}
+    for timer, _, factor in timers:
+        signal.setitimer(timer, seconds * factor)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer, number, _ in timers:
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
+
+
+def _timers() -> tuple[tuple[int, int, int], ...]:
+    """The timers, the signals that they send, and how many times the limit each is set to."""
+    return (signal.ITIMER_PROF, signal.SIGPROF, 1), (signal.ITIMER_REAL, signal.SIGALRM, WAITING)
 
 
 def _can_interrupt() -> bool:
-    """True in the main thread of a system that has timers, while nobody else uses its timer."""
+    """True in the main thread of a system that has timers, while nobody else uses them."""
     return (
         hasattr(signal, "setitimer")
         and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, signal.SIG_IGN)
-        and signal.getitimer(signal.ITIMER_REAL)[0] == 0
+        and all(signal.getsignal(n) in (signal.SIG_DFL, signal.SIG_IGN) for _, n, _ in _timers())
+        and all(signal.getitimer(timer)[0] == 0 for timer, _, _ in _timers())
     )
