@@ -195,7 +195,8 @@ def audit(
     team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
     every = {**by_ref, **excuser.marked(team.runs), **excuser.complaints()}
-    findings = settle(every, attribute(verdicts), (c.id for c in checklist.controls), read)
+    order = (c.id for c in checklist.controls)
+    findings = settle(every, attribute(verdicts), order, read, repository.real_path)
     if known is not None:
         findings = compare(findings, known, unsure_rules(rules, every))
     return Report(

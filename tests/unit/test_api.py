@@ -99,3 +99,11 @@ def test_public_names_exist() -> None:
     assert dir(zuno_audit) == sorted(zuno_audit.__all__)
     with pytest.raises(AttributeError):
         _ = zuno_audit.nothing
+
+
+def test_a_finding_about_a_link_lies_where_the_link_leads(shop: Path) -> None:
+    (shop / "AGENTS.md").write_text("# For agents\n")
+    (shop / "CLAUDE.md").symlink_to("AGENTS.md")
+    paths = {finding.location.path for finding in audit(shop).findings}
+    assert "AGENTS.md" in paths
+    assert "CLAUDE.md" not in paths

@@ -20,12 +20,19 @@ def settle(
     items: Mapping[CheckRef, tuple[str, ...]],
     order: Iterable[str],
     read_text: Callable[[str], str | None],
+    real_path: Callable[[str], str] = str,
 ) -> tuple[Finding, ...]:
-    """Every finding once, sorted, with the items it accounts for (in `order`) and its fingerprint."""
+    """Every finding once, sorted, with the items it accounts for (in `order`) and its fingerprint.
+
+    A finding about a symbolic link lies where the link leads.
+    """
     position = {item: index for index, item in enumerate(order)}
     merged: dict[Finding, set[str]] = {}
     for ref, run in runs.items():
         for finding in run.findings:
+            path = real_path(finding.location.path)
+            if path != finding.location.path:
+                finding = replace(finding, location=replace(finding.location, path=path))
             merged.setdefault(finding, set(finding.checklist)).update(items.get(ref, ()))
     return fingerprint(
         (

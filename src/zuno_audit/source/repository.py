@@ -122,6 +122,17 @@ class Repository:
     def _sorted_paths(self) -> list[str]:
         return list(self.files)
 
+    def real_path(self, path: str) -> str:
+        """Where a link of the tree leads; other paths, and links that lead nowhere in the tree, as they are."""
+        file = self.files.get(path)
+        if file is None or not file.is_link:
+            return path
+        try:
+            target = os.fsdecode(self.reader.resolve(file.name_on_disk))
+        except Unreadable:
+            return path
+        return target if target in self.files else path
+
     def is_directory(self, path: str) -> bool:
         """True when some file lies below this folder."""
         prefix = path.strip("/") + "/"
