@@ -213,6 +213,8 @@ class Connections:
         elif not own.depends_on_caller and _takes_options(construction):
             below = [(seen, own) for seen in self.analysis.callers_of(construction)]
         alike = agree and len({(g.unary.settings, g.stream.settings) for _, g in below}) < 2
+        if below and self.is_left_out(construction.site.file.path):
+            alike = False  # the construction has no row of its own
         callers = [self.analysis.location(c.seen_from or c.site).path for c, _ in below]
         return [
             self._row(construction, own, counts=alike, callers=tuple(callers)),

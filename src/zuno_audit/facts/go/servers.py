@@ -95,7 +95,8 @@ class _Question:
         if not below and not own.depends_on_caller and _takes_options(construction):
             below = [(seen, own) for seen in self.analysis.callers_of(construction)]
         users = () if below or own.depends_on_caller else self._users(construction.root)
-        agree = len({(j.unary.recovers, j.stream.recovers) for _, j in below}) < 2
+        alike = len({(j.unary.recovers, j.stream.recovers) for _, j in below}) < 2
+        agree = alike and not (below and self._is_left_out(construction.site.file.path))
         callers = [self.analysis.location(c.seen_from or c.site).path for c, _ in below]
         self._add(construction, own, users, counts=agree, callers=tuple(callers))
         for seen, judgement in below:

@@ -382,6 +382,31 @@ func main() {{
     assert only(tmp_path, code) == [letters]
 
 
+def test_a_server_made_by_vendored_code_counts_where_it_is_called(tmp_path: Path) -> None:
+    helper = """package kit
+
+import "google.golang.org/grpc"
+
+func New(options ...grpc.ServerOption) *grpc.Server { return grpc.NewServer(options...) }
+"""
+    code = f"""package main
+
+import (
+	"google.golang.org/grpc"
+
+	"example.com/x/safety"
+	"example.org/kit"
+)
+
+var _ = grpc.NewServer
+
+func main() {{ kit.New({U}) }}
+"""
+    files = {"vendor/example.org/kit/kit.go": helper, "safety/safety.go": SAFETY, "main.go": code}
+    table = servers.table(analyse(tmp_path, files))
+    assert [(r.location.path, r.get("counts").value) for r in table.rows] == [("main.go", "yes")]
+
+
 def test_one_row_of_each_server_counts(tmp_path: Path) -> None:
     code = f"""
 func alike(extra ...grpc.ServerOption) {{ _ = grpc.NewServer(append({OPTS}, extra...)...) }}
