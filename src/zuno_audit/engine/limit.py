@@ -15,7 +15,7 @@ from types import FrameType
 
 from zuno_audit.errors import AuditError
 
-RULE_SECONDS = 30.0  # of computing; twice what the slowest rule takes on the largest repository tried
+RULE_SECONDS = 60.0  # of computing; four times what the slowest rule takes on the largest repository tried
 WAITING = 4  # times as long by the clock
 
 
