@@ -44,11 +44,15 @@ MAX_DEPTH = 12
 
 
 class Handed(msgspec.Struct, frozen=True, eq=False):
-    """A function that a container calls. `params` and `results` are the tags that fx.Annotate gives."""
+    """A function that a container calls. `params` and `results` are the tags that fx.Annotate gives.
+
+    `module` is the declaration that hands it over: what a module provides itself is what its functions get.
+    """
 
     func: Func
     state: State
     purpose: str
+    module: int
     params: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
 
@@ -58,6 +62,7 @@ class _Made(msgspec.Struct, frozen=True, eq=False):
 
     type: Type
     tag: str
+    module: int
     by: Handed | None = None
     index: int = 0
     field: str = ""
@@ -75,6 +80,7 @@ class Injection:
         self._made: list[_Made] = []
         self._results: dict[int, list[list[Value]]] = {}
         self._pending: set[int] = set()
+        self._module = 0
         self._collect()
 
     # ------------------------------------------------------------ what is handed to containers
@@ -87,6 +93,7 @@ class Injection:
         for root in list(roots.values())[:MAX_ROOTS]:
             ev = self.base.derive(lazy=True)
             ev.on_extern = self._note
+            self._module = id(root.node)
             if isinstance(root.node, s.FuncDecl):
                 ev.run(Func(root.node, root.file, root.package))
             elif isinstance(root.node, s.ValueSpec):
@@ -106,9 +113,9 @@ class Injection:
                 if call.name in _GIVEN:
                     type_ = ev.dynamic_type(v, state)
                     if type_ is not None:
-                        self._made.append(_Made(type_, "", value=(v,)))
+                        self._made.append(_Made(type_, "", self._module, value=(v,)))
                 elif isinstance(v, Func):
-                    self.handed.append(Handed(v, state.fork(), call.name))
+                    self.handed.append(Handed(v, state.fork(), call.name, self._module))
                 elif isinstance(v, Extern) and v.name == "Annotate" and v.args:
                     self._annotated(ev, v, state, call.name)
 
@@ -122,7 +129,7 @@ class Injection:
         for f in ev.force((v.args or ((),))[0]):
             if isinstance(f, Func):
                 params, results = tags.get("ParamTags", ()), tags.get("ResultTags", ())
-                self.handed.append(Handed(f, state.fork(), purpose, params, results))
+                self.handed.append(Handed(f, state.fork(), purpose, self._module, params, results))
 
     def _makes(self, handed: Handed) -> Iterator[_Made]:
         func, types = handed.func, self.analysis.types
@@ -132,12 +139,12 @@ class Injection:
                 continue
             tag = _tag(handed.results[index]) if index < len(handed.results) else ""
             if not self._embeds(type_, "Out"):
-                yield _Made(type_, tag, handed, index)
+                yield _Made(type_, tag, handed.module, handed, index)
                 continue
             for field in types.fields(type_):
                 kind = types.field_type(type_, field.name)
                 if kind is not None and not field.embedded:
-                    yield _Made(kind, _tag(field.tag), handed, index, field.name)
+                    yield _Made(kind, _tag(field.tag), handed.module, handed, index, field.name)
 
     def _embeds(self, type_: Type, name: str) -> bool:
         """True for structs that embed fx.In, dig.Out and their kin."""
@@ -158,15 +165,18 @@ class Injection:
             if type_ is None:
                 continue
             if param.variadic:
-                inputs[index] = self.value_of(types.slice(type_), "") or NIL
+                inputs[index] = self._value_of(types.slice(type_), "", handed.module) or NIL
                 continue
             tag = _tag(handed.params[index]) if index < len(handed.params) else ""
-            given = self._struct(type_) if self._embeds(type_, "In") else self.value_of(type_, tag)
+            if self._embeds(type_, "In"):
+                inputs[index] = self._struct(type_, handed.module)
+                continue
+            given = self._value_of(type_, tag, handed.module)
             if given is not None:
                 inputs[index] = given
         return inputs
 
-    def _struct(self, type_: Type) -> Value:
+    def _struct(self, type_: Type, module: int) -> Value:
         """A parameter struct: each field is looked up by its own type."""
         types = self.analysis.types
         fields: dict[str, Value] = {}
@@ -174,25 +184,34 @@ class Injection:
             kind = types.field_type(type_, field.name)
             if kind is None or field.embedded:
                 continue
-            given = self.value_of(kind, _tag(field.tag))
-            if given is None and 'optional:"true"' in field.tag:
-                given = self.base.zero(kind)
+            tag = _tag(field.tag)
+            given = self._value_of(kind, tag, module)
+            if 'optional:"true"' in field.tag and not self._is_from(kind, tag, module):
+                given = union(given or (), self.base.zero(kind))
             fields[field.name] = given or (Unknown(f"nobody provides {field.name}", type_=kind),)
         return (Struct(type_, fields),)
 
-    def value_of(self, type_: Type, tag: str) -> Value | None:
-        """What a container has of a type, or None. Several providers are alternatives."""
+    def _value_of(self, type_: Type, tag: str, module: int) -> Value | None:
+        """What a function of a module gets of a type, or None.
+
+        A container has one provider of a type: that of the module itself, else any that there is.
+        """
         if tag.startswith("group:"):
             members = [m for m in self._made if m.tag == tag]
             return (Seq(tuple(self._value(m) for m in members), False, type_),)
         out: Value = ()
+        own = self._is_from(type_, tag, module)
         for made in self._made:
-            if made.type is type_ and made.tag == tag:
+            if made.type is type_ and made.tag == tag and (not own or made.module == module):
                 out = union(out, self._value(made))
         for handed in self.handed:
             if handed.purpose == "Decorate" and out:
                 out = self._decorated(handed, type_, out)
         return out or None
+
+    def _is_from(self, type_: Type, tag: str, module: int) -> bool:
+        """True when a module provides a type itself."""
+        return any(m.type is type_ and m.tag == tag and m.module == module for m in self._made)
 
     def _decorated(self, handed: Handed, type_: Type, before: Value) -> Value:
         for made in self._makes(handed):
