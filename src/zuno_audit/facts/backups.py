@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from zuno_audit.facts.compose import compose_files
+from zuno_audit.facts.sql_runs import postgres_services
 from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+# options of pg_dump whose value is the next word (https://www.postgresql.org/docs/current/app-pgdump.html)
+_VALUED = frozenset(
+    ("-d", "--dbname", "-h", "--host", "-p", "--port", "-U", "--username", "-f", "--file", "-F", "--format", "-j",
+     "--jobs", "-n", "--schema", "-N", "--exclude-schema", "-t", "--table", "-T", "--exclude-table", "-Z",
+     "--compress", "-E", "--encoding", "-S", "--superuser", "--role", "--lock-wait-timeout", "--section")
+)  # fmt: skip
 _TOOLS = {"pg_dump": "pg_dump", "pg_dumpall": "pg_dump", "pg_basebackup": "pg_dump", "mongodump": "mongodump"}
 
 
@@ -47,7 +55,7 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
             if not tools:
                 line = command.line
             tools.add(_TOOLS[started])
-            obstacle = obstacle or _obstacle(names, services)
+            obstacle = obstacle or _obstacle(names, services) or _no_database(store, names)
         if tools:
             found.append(BackupScript(at_line(path, line), frozenset(tools), obstacle))
     return tuple(found)
@@ -73,3 +81,38 @@ def _obstacle(names: list[str], services: set[str]) -> str:
     if "$" in service or service in services or service.startswith("-"):
         return ""
     return f"no compose file has a service {service}"
+
+
+def _no_database(store: FactStore, names: list[str]) -> str:
+    """`docker compose exec SERVICE pg_dump NAME` of a database that the service does not have."""
+    if "pg_dump" not in names:
+        return ""
+    tool = names.index("pg_dump")
+    server = next((s for s in store.get(postgres_services) if s.service.name in names[:tool]), None)
+    database = _dumped(names[tool + 1 :])
+    if server is None or server.database is None or database in ("", "postgres", server.database):
+        return ""
+    made = store.repository.grep_any(b"CREATE DATABASE", b"create database", b"createdb")
+    if any(database.encode() in (store.repository.read(path) or b"") for path in made):
+        return ""
+    return f"{server.service.name} has no database {database}, but {server.database}"
+
+
+def _dumped(words: list[str]) -> str:
+    """The database that pg_dump is to dump; empty when it is not written there."""
+    found = ""
+    waiting = ""
+    for word in words:
+        if word[:1] in (">", "<", "|", "&") or word.startswith(("1>", "2>")):
+            break
+        name, _, value = word.partition("=")
+        if waiting:
+            found = word if waiting in ("-d", "--dbname") else found
+            waiting = ""
+        elif (name == "--dbname" and value) or (word.startswith("-d") and word != "-d"):
+            found = value or word[2:]
+        elif word in _VALUED:
+            waiting = word
+        elif not word.startswith("-"):
+            found = found or word
+    return "" if not re.fullmatch(r"\w[\w-]*", found) else found

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import dockerfiles
+from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.kubernetes import manifests
 from zuno_audit.facts.tilt import tilt_load_table
@@ -24,6 +25,9 @@ from zuno_audit.model.location import Location, at_line
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+# variables that switch the TLS of a service itself on and off; not those of what it connects to
+_TLS_SWITCH = re.compile(r"(?:GRPC_|SERVER_|SERVICE_)?(?:(?:ENABLE|USE)_)?M?TLS(?:_ENABLED?|_ON|_MODE)?")
+_OFF = frozenset(("false", "0", "no", "off", "disabled", "disable"))
 _SETS = re.compile(r"(?:^|[\s;\"'({])(?:for\s+(\w+)\s+in\b|(?:local|export|readonly|read)\s+(\w+)\b|(\w+)=)")
 
 
@@ -58,16 +62,21 @@ def compose_command_table(store: FactStore) -> Table:
 
 
 def deployment_table(store: FactStore) -> Table:
-    """Table `deployment`: way, overlay (its file), works, folder. `works` names the first obstacle."""
+    """Table `deployment`.
+
+    Fields: `way`, `overlay` (its file), `folder`, `works` (no obstacle; the first is named), `fits` (no obstacle
+    in the compose files themselves: images and what runs in them left out) and `encrypted` (no service that the
+    overlay speaks of has TLS switched off).
+    """
     rows = [*_compose_rows(store), *_tilt_rows(store), *_kubernetes_rows(store)]
     read = store.get(compose_files)
     looked = (*read.paths, *store.table("tilt_load").files, *store.get(manifests).files)
     return Table("deployment", tuple(rows), tuple(dict.fromkeys(looked)), read.problems)
 
 
-def _row(way: str, place: Location, works: Answer, *, overlay: str, folder: str) -> Entity:
+def _row(way: str, place: Location, works: Answer, *, overlay: str, folder: str, **more: Answer) -> Entity:
     fields = {"way": Answer(way), "works": works, "overlay": Answer(overlay), "folder": Answer(folder)}
-    return Entity("deployment", place, fields)
+    return Entity("deployment", place, {"fits": works, "encrypted": Answer(YES), **fields, **more})
 
 
 def _compose_rows(store: FactStore) -> Iterator[Entity]:
@@ -84,14 +93,33 @@ def _compose_row(store: FactStore, file: ComposeFile, overlay: ComposeFile | Non
     place = at_line((overlay or file).path)
     paths = (file.path, overlay.path) if overlay else (file.path,)
     services = store.get(compose_files).merged(*paths)
-    works = _first_obstacle(
-        *_overlay_obstacles(file, overlay),
-        *_image_obstacles(store, paths),
-        *_service_obstacles(store, services),
-        *_database_obstacles(store, file),
+    own = (*_overlay_obstacles(file, overlay), *_service_obstacles(store, services))
+    works = _first_obstacle(*own, *_image_obstacles(store, paths), *_database_obstacles(store, file))
+    return _row(
+        "compose+overlay" if overlay else "compose",
+        place,
+        works,
+        overlay=overlay.path if overlay else "",
+        folder=dirname(file.path),
+        fits=_first_obstacle(*own),
+        encrypted=_encrypted(store, services, overlay),
     )
-    way = "compose+overlay" if overlay else "compose"
-    return _row(way, place, works, overlay=overlay.path if overlay else "", folder=dirname(file.path))
+
+
+def _encrypted(store: FactStore, services: tuple[Service, ...], overlay: ComposeFile | None) -> Answer:
+    """Whether a service that the overlay speaks of runs with TLS switched off, by the overlay or the template."""
+    for service in services:
+        if overlay is None or overlay.service(service.name) is None:
+            continue
+        template = default_environment(store, dirname(service.path))
+        values = dict(template) if service.env_files else {}
+        for entry in service.environment:
+            given = template.get(entry.name) if entry.value is None else shell.expand(entry.value, template)
+            values[entry.name] = given or ""
+        for name, value in values.items():
+            if _TLS_SWITCH.fullmatch(name) and value.strip().lower() in _OFF:
+                return Answer(NO, f"{service.name} runs with {name}={value}", (service.location,))
+    return Answer(YES, "nothing switches TLS off")
 
 
 def _first_obstacle(*obstacles: Answer) -> Answer:

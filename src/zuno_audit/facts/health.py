@@ -10,7 +10,7 @@ from posixpath import basename
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import Service, compose_files
-from zuno_audit.facts.images import ImageBuild, image_builds
+from zuno_audit.facts.images import ImageBuild, image_builds, image_packages
 from zuno_audit.languages.script import commands
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location
@@ -18,6 +18,9 @@ from zuno_audit.model.location import Location
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+_URL = re.compile(
+    r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d+))?(?=[/\s\"']|$)(/[\w./-]*)?"
+)
 _SHELL_WORDS = {"exit", "test", "[", "true", "false", "echo", "if", "then", "fi", "!", "sh", "cd"}
 _BUSYBOX = {
     "wget",
@@ -51,10 +54,41 @@ def service_health_table(store: FactStore) -> Table:
                 "name": Answer(service.name),
                 "file": Answer(file.path),
                 "has_build": Answer(YES if service.build else NO),
-                "healthcheck": _health(service, image),
+                "healthcheck": _answered(store, service, image, _health(service, image)),
             }
             rows.append(Entity("service_health", service.location, fields))
     return Table("service_health", tuple(rows), read.paths, read.problems)
+
+
+def _answered(store: FactStore, service: Service, image: ImageBuild | None, found: Answer) -> Answer:
+    """The answer, but no where the check asks the program for something that it certainly does not answer."""
+    check = service.healthcheck
+    url = _URL.search(_script(check.test)) if check is not None and check.test else None
+    binary = next((package for other, package in store.get(image_packages) if other is image), None)
+    if found.value != YES or check is None or url is None or image is None or binary is None:
+        return found
+    rows = [row for row in store.table("http_route").rows if row.fields["binary"].value == binary]
+    served = [row for row in rows if row.fields["served"].value != NO]
+    ports = [row.fields["ports"].value for row in served]
+    if not served or not all(isinstance(known, tuple) for known in ports):
+        return found
+    port, path = url.group(1) or "80", (url.group(2) or "/").rstrip("/") or "/"
+    here = [row for row in served if port in row.fields["ports"].value]  # type: ignore[operator]
+    if not here:
+        listening = ", ".join(sorted({p for known in ports for p in known}))  # type: ignore[misc, union-attr]
+        reason = f"its health check asks port {port}, but it serves HTTP on {listening}"
+        return Answer(NO, reason, (check.location,))
+    paths = [str(row.fields["route"].value or "") for row in here]
+    if all(paths) and not any(_leads_to(route, path) for route in paths):
+        return Answer(NO, f"its health check asks for {path}, which it does not serve", (check.location,))
+    return found
+
+
+def _leads_to(route: str, path: str) -> bool:
+    """True when a route may answer for a path: the same, a subtree, or one with a pattern."""
+    return (
+        route in (path, "/") or "{" in route or ":" in route or "*" in route or path.startswith(route + "/")
+    )
 
 
 def _health(service: Service, image: ImageBuild | None) -> Answer:

@@ -7,7 +7,7 @@ What an alert is for is told by its expression, not by its name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
 
@@ -183,6 +183,30 @@ def _delivered(store: FactStore, path: str, here: Location) -> Answer:
 # ---------------------------------------------------------------- alerts
 
 
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    "==": lambda x, y: x == y,
+    "!=": lambda x, y: x != y,
+    "<": lambda x, y: x < y,
+    "<=": lambda x, y: x <= y,
+    ">": lambda x, y: x > y,
+    ">=": lambda x, y: x >= y,
+}
+_KEEPS_SIDES = frozenset(  # functions after which more still is more
+    (
+        "sum",
+        "max",
+        "min",
+        "avg",
+        "rate",
+        "irate",
+        "increase",
+        "max_over_time",
+        "min_over_time",
+        "avg_over_time",
+    )
+)
+
+
 def alert_rule_table(store: FactStore) -> Table:
     """Table `alert_rule`: name, purpose (error-rate, breaker-open, service-down, other), valid (parses and
     compares), known (the code exports its metrics and labels), loaded (a configuration names the file)."""
@@ -212,7 +236,31 @@ def _valid(query: Query, here: Location) -> Answer:
         return Answer(
             NO, "its expression compares nothing, so it fires as soon as the series exists", (here,)
         )
+    if _is_backwards(query):
+        return Answer(NO, "its expression holds as long as all is well", (here,))
     return Answer(YES, "its expression parses", (here,))
+
+
+def _is_backwards(query: Query) -> bool:
+    """True when one series is compared with a number the wrong way round: it fires when nothing is wrong.
+
+    `up` is 0 when a target is down, a state of a breaker is 1 while it is in it, and errors are many when there
+    are more of them. Whatever computes more than that is left alone.
+    """
+    if len(query.selectors) != 1 or len(query.operators) != 1:
+        return False
+    operator, limit = query.operators[0]
+    holds = _HOLDS.get(operator)
+    if holds is None or limit is None or not set(query.functions) <= _KEEPS_SIDES:
+        return False
+    selector, purpose = query.selectors[0], _purpose(query)
+    if purpose == "error-rate":
+        return operator in ("<", "<=") or (operator == "==" and limit == 0)
+    is_open = any("open" in m.value.lower() and m.operator in ("=", "=~") for m in selector.matchers)
+    if selector.name == "up" or (purpose == "breaker-open" and is_open):
+        bad = 0.0 if selector.name == "up" else 1.0
+        return holds(1.0 - bad, limit) and not holds(bad, limit)
+    return False
 
 
 def _purpose(query: Query) -> str:

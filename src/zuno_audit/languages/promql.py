@@ -86,6 +86,7 @@ class Query(Struct):
     selectors: list[Selector] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)  # of `by`, `without`, `on`...
     functions: list[str] = field(default_factory=list)
+    operators: list[tuple[str, float | None]] = field(default_factory=list)  # and the number behind, if any
     compares: bool = False
     error: str = ""
 
@@ -158,9 +159,18 @@ class _Parser:
             self.at += 1
             if self.peek()[1].lower() == "bool":
                 self.at += 1
+            self.query.operators.append((operator, self._number()))
             self.matching()
             self.unary()
         self.depth -= 1
+
+    def _number(self) -> float | None:
+        """The number that stands next, if it is one that stands alone."""
+        kind, text = self.peek()
+        try:
+            return float(text) if kind == "number" else None
+        except ValueError:
+            return None
 
     def matching(self) -> None:
         while self.peek()[1].lower() in ("on", "ignoring", "group_left", "group_right"):

@@ -139,6 +139,48 @@ def test_curl_that_is_installed_will_do(tmp_path: Path) -> None:
     assert row.get("healthcheck").value == "yes"
 
 
+SERVING = """package main
+
+import (
+	"net/http"
+	"os"
+)
+
+func ok(w http.ResponseWriter, r *http.Request) {}
+
+func main() {
+	http.HandleFunc("/health", ok)
+	http.ListenAndServe(ADDRESS, nil)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "expected"),
+    [
+        ('":8080"', "http://localhost:8080/health", "yes"),
+        ('":8080"', "http://127.0.0.1:8080/health/", "yes"),
+        ('":8080"', "http://localhost:8081/health", "no"),
+        ('":8080"', "http://localhost/health", "no"),
+        ('":8080"', "http://localhost:8080/ready", "no"),
+        ('":8080"', "http://localhost:$$PORT/health", "yes"),
+        ('os.Getenv("ADDR")', "http://localhost:8081/health", "yes"),
+    ],
+)
+def test_a_health_check_asks_for_what_the_program_serves(
+    tmp_path: Path, address: str, url: str, expected: str
+) -> None:
+    check = f"    healthcheck: {{test: [CMD, wget, -qO-, '{url}']}}\n"
+    files = {
+        **TREE,
+        "Dockerfile": DOCKERFILE,
+        "docker-compose.yml": COMPOSE + check,
+        "services/a/cmd/main.go": SERVING.replace("ADDRESS", address),
+    }
+    (row,) = service_health_table(store_of(tmp_path, files)).rows
+    assert row.get("healthcheck").value == expected
+
+
 def test_compose_swallows_variables_of_the_shell() -> None:
     assert lost_variables('sh -c "for s in a b; do echo \\$s ${HOME}; done"') == ("s",)
     assert lost_variables('sh -c "for s in a b; do echo $$s; done"') == ()
@@ -150,6 +192,42 @@ def test_an_overlay_is_judged_with_its_base(tmp_path: Path) -> None:
     rows = deployment_table(store_of(tmp_path, files)).rows
     assert [values(r, "way", "works") for r in rows] == [("compose", "yes"), ("compose+overlay", "no")]
     assert "depends on b" in rows[1].get("works").because
+
+
+@pytest.mark.parametrize(
+    ("base", "overlay", "encrypted"),
+    [
+        ("", "environment: {TLS_ENABLED: 'true'}", "yes"),
+        ("", "environment: {TLS_ENABLED: 'false'}", "no"),
+        ("    environment: {TLS_ENABLED: 'false'}\n", "environment: {TLS_ENABLED: 'true'}", "yes"),
+        ("    environment: {TLS_ENABLED: 'false'}\n", "volumes: ['./certs:/certs']", "no"),
+        ("    env_file: [.env]\n", "volumes: ['./certs:/certs']", "no"),
+        ("    env_file: [.env]\n", "environment: {TLS_ENABLED: 'true'}", "yes"),
+        ("", "environment: {REDIS_TLS: 'false', SMTP_TLS_ENABLED: 'false'}", "yes"),
+    ],
+)
+def test_an_overlay_that_leaves_tls_off_protects_nothing(
+    tmp_path: Path, base: str, overlay: str, encrypted: str
+) -> None:
+    files = {
+        **TREE,
+        "Dockerfile": DOCKERFILE,
+        ".env.example": "TLS_ENABLED=false\n",
+        "docker-compose.yml": COMPOSE + base,
+        "docker-compose.tls.yml": f"services:\n  a:\n    {overlay}\n",
+    }
+    rows = deployment_table(store_of(tmp_path, files)).rows
+    assert [values(r, "way", "encrypted") for r in rows][1] == ("compose+overlay", encrypted)
+
+
+def test_an_image_that_cannot_be_built_is_no_fault_of_the_overlay(tmp_path: Path) -> None:
+    files = {
+        **TREE,
+        "Dockerfile": DOCKERFILE.replace("1.25-alpine", "1.20-alpine"),
+        "docker-compose.tls.yml": "services:\n  a:\n    environment: {X: 'y'}\n",
+    }
+    rows = deployment_table(store_of(tmp_path, files)).rows
+    assert [values(r, "works", "fits") for r in rows] == [("no", "yes"), ("no", "yes")]
 
 
 def test_a_mounted_file_has_to_exist(tmp_path: Path) -> None:

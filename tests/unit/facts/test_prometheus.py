@@ -84,6 +84,33 @@ def test_the_purpose_of_an_alert(tmp_path: Path, expr: str, purpose: str, valid:
     assert values(row, "purpose", "valid") == (purpose, valid)
 
 
+@pytest.mark.parametrize(
+    ("expr", "valid"),
+    [
+        ("up == 0", "yes"),
+        ("up < 1", "yes"),
+        ("up != 1", "yes"),
+        ("sum(up) < 3", "yes"),
+        ("up == 1", "no"),
+        ("up > 0", "no"),
+        ("up == bool 1", "no"),
+        ("1 - up > 0", "yes"),
+        ("absent(up) == 1", "yes"),
+        ('breaker_state{state="open"} == 1', "yes"),
+        ('breaker_state{state="open"} == 0', "no"),
+        ('breaker_state{state="closed"} == 0', "yes"),
+        ("breaker_state == 2", "yes"),
+        ('rate(http_requests_total{status=~"5.."}[5m]) > 0.05', "yes"),
+        ('rate(http_requests_total{status=~"5.."}[5m]) < 0.05', "no"),
+        ('1 - rate(http_requests_total{status=~"5.."}[5m]) < 0.95', "yes"),
+    ],
+)
+def test_an_alert_that_fires_while_all_is_well_is_none(tmp_path: Path, expr: str, valid: str) -> None:
+    rules = json.dumps({"groups": [{"name": "g", "rules": [{"alert": "A", "expr": expr}]}]})
+    (row,) = alert_rule_table(store_of(tmp_path, {**TREE, "prom/alerts.yml": rules})).rows
+    assert row.get("valid").value == valid
+
+
 def test_an_alert_needs_a_job_and_a_configuration_that_loads_it(tmp_path: Path) -> None:
     alerts = 'groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up{job="%s"} == 0\n'
     loading = config("['app:8081']") + "rule_files: ['*.yml']\n"

@@ -224,7 +224,7 @@ ARGUMENTS = {
 }
 SCRIPT = """\
 #!/bin/sh
-docker compose exec -T {pg} pg_dump -U postgres x > a
+docker compose exec -T {pg} pg_dump -U postgres shop > a
 docker compose exec mongo mongodump > b
 """
 
@@ -250,6 +250,26 @@ docker compose exec mongo mongodump > b
                 "backup.sh": SCRIPT.replace("{pg}", "db"),
             },
             ["error", "error"],
+        ),
+        *(
+            (
+                {
+                    "docker-compose.yml": DATABASES,
+                    "backup.sh": SCRIPT.replace("{pg}", "postgres")
+                    .replace("exec mongo ", "exec mongodb ")
+                    .replace("-U postgres shop", options),
+                },
+                levels,
+            )
+            for options, levels in (
+                ("-U postgres -d shop", []),
+                ("-Fc --dbname=shop", []),
+                ("-U shop", []),
+                ('-U postgres "$NAME"', []),
+                ("-U postgres shops", ["error"]),
+                ("-U postgres -d shops", ["error"]),
+                ("-t shop --dbname=shops", ["error"]),
+            )
         ),
     ],
 )
