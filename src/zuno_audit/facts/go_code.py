@@ -251,19 +251,31 @@ class GoCode:
             data = self.repository.read(path)
             if data is None or literal not in data:
                 continue
-            file = self.file(path)
+            must_select = is_method or not same
+            places = [m.start() for m in word.finditer(data) if _may_be_named(data, m.start(), must_select)]
+            file = self.file(path) if places else None
             if file is None:
                 continue
-            for match in word.finditer(data):
-                if _is_word_byte(data[match.start() - 1]):
-                    continue
-                kind, operand = _role(file, match.start(), match.end())
+            for start in places:
+                kind, operand = _role(file, start, start + len(literal))
                 if kind == "selector":
                     path_of = self.import_path(file, operand) if operand else None
                     if path_of is None if is_method else own is not None and path_of == own.import_path:
-                        yield file, match.start()
+                        yield file, start
                 elif kind == "name" and same and not is_method:
-                    yield file, match.start()
+                    yield file, start
+
+
+def _may_be_named(data: bytes, start: int, must_select: bool) -> bool:
+    """Whether the text lets a word be one of its own and, where it `must_select`, stand behind a dot."""
+    if _is_word_byte(data[start - 1]):
+        return False
+    if not must_select:
+        return True
+    before = start - 1
+    while before >= 0 and data[before] in b" \t\r\n":
+        before -= 1
+    return data[before] == 0x2E
 
 
 def _is_word_byte(byte: int) -> bool:
