@@ -44,6 +44,7 @@ _KEYS = {
     ("", "SignedString"): 0,
     ("", "SetBasicAuth"): 1,
 }
+_DERIVATION_LABELS = frozenset(("Bitcoin seed", "ed25519 seed", "Nist256p1 seed"))  # BIP-32 and SLIP-10
 _LOGINS = frozenset(("SetBasicAuth", "UserPassword", "PlainAuth", "Password"))
 # arguments that say where to connect to, with a login in them
 _CONNECTS = {
@@ -155,7 +156,13 @@ class HardCoded:
     def _key(self, expr: s.Expr, root: Declaration, what: str) -> Iterator[Written]:
         found = self._literal(expr, root)
         text = literal_text(found[0]) if found is not None else None
-        if found is not None and text and len(text) > 2 and set(text) - set("*xX."):
+        if (
+            found is not None
+            and text
+            and len(text) > 2
+            and text not in _DERIVATION_LABELS
+            and set(text) - set("*xX.")
+        ):
             yield Written(HARD_CODED, what, *found)
 
     @staticmethod

@@ -18,10 +18,12 @@ from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_names import (
     PAGES,
     TOKEN,
+    deals_with_access,
     is_dsn_name,
     is_secret_key,
     is_secret_name,
     mentions,
+    names_something_about,
 )
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.facts.go.texts import initial
@@ -39,6 +41,7 @@ RAW = "raw"  # its text as it is
 TEXT = "text"  # by fmt: %v, %s, %+v
 SYNTAX = "syntax"  # by fmt: %#v
 JSON = "json"  # by encoding/json
+YAML = "yaml"  # by gopkg.in/yaml and its like
 FIELD = "field"  # as a field of a structured log
 
 MAX_DEPTH = 8
@@ -47,6 +50,7 @@ _HIDING = {
     TEXT: ("Format", "Error", "String"),
     SYNTAX: ("Format", "GoString"),
     JSON: ("MarshalJSON", "MarshalText"),
+    YAML: ("MarshalYAML", "MarshalText"),
     FIELD: (
         "LogValue",
         "MarshalLogObject",
@@ -58,6 +62,12 @@ _HIDING = {
         "Format",
     ),
 }
+_LEFT_OUT = {
+    JSON: re.compile(r'json:"-[",]'),
+    FIELD: re.compile(r'json:"-[",]'),
+    YAML: re.compile(r'yaml:"-[",]'),
+}
+_ENCODERS = frozenset(_LEFT_OUT)
 _LOG_FIELDS = frozenset(
     {"String", "Str", "Any", "Interface", "Stringer", "ByteString", "Bytes", "Hex", "Reflect", "Strs"}
     | {"Strings", "Object", "Dict", "RawJSON", "Group", "Stringp", "Inline", "Objects", "Attr"}
@@ -208,8 +218,8 @@ class SecretFlow:
             case s.Index(x=x, indices=[index]):
                 return self._element(x, index, at, how)
             case s.CompositeLit(elements=elements):
-                for _, value in elements:
-                    found = self.shown(value, at, how)
+                for key, value in elements:
+                    found = self.shown(value, at, how) or self.keyed(key, value, at)
                     if found is not None:
                         return found
             case s.Call():
@@ -256,6 +266,24 @@ class SecretFlow:
             found = self._source(source, at, how)
             if found is not None:
                 return found
+        if any(isinstance(x.expr, s.Call) and called_name(x.expr) == "make" for x in sources):
+            return self._copied_into(variable, at)
+        return None
+
+    def _copied_into(self, variable: Variable, at: At) -> str | None:
+        """What `copy(buffer, x)` and `hex.Encode(buffer, x)` put into a buffer."""
+        for node in s.walk(at.root.node):
+            if (
+                not isinstance(node, s.Call)
+                or called_name(node) not in ("copy", "Encode")
+                or len(node.args) != 2
+            ):
+                continue
+            target = node.args[0].x if isinstance(node.args[0], s.SliceExpr) else node.args[0]
+            if isinstance(target, s.Ident) and target.name == variable.name:
+                found = self.shown(node.args[1], at)
+                if found is not None:
+                    return found
         return None
 
     def _source(self, source: Source, at: At, how: str) -> str | None:
@@ -293,7 +321,9 @@ class SecretFlow:
         expr = source.expr
         if source.kind not in ("value", "result") or expr is None:
             return False
-        if isinstance(expr, s.BasicLit):
+        if isinstance(expr, s.BasicLit) or (
+            isinstance(expr, s.Ident | s.Selector) and self.texts.constants(expr, at.root)
+        ):
             return True
         if is_dsn and isinstance(expr, s.Binary):
             return self.shown(expr, at) is None
@@ -345,7 +375,12 @@ class SecretFlow:
     # ---------------------------------------------------------------- names and types
 
     def _is_named_secret(self, name: str, expr: s.Expr, root: Declaration) -> bool:
-        return is_secret_name(name, root) and self.is_text(self.type_of(expr, root), name)
+        if not is_secret_name(name, root):
+            return False
+        type_ = self.type_of(expr, root)
+        if type_ is None and set(words(name)) <= TOKEN:
+            return deals_with_access(root)
+        return self.is_text(type_, name)
 
     def is_text(self, type_: Type | None, name: str) -> bool:
         """True for texts and bytes, and for types that are not known where the name leaves no doubt."""
@@ -392,7 +427,7 @@ class SecretFlow:
         if set(words(name)) <= TOKEN and PAGES.search(around):
             return None
         if is_secret_name(name, root):
-            return name if self.is_text(self.type_of(expr, root), name) else None
+            return name if self._is_named_secret(name, expr, root) else None
         return self._carried_by(owner, name, expr, root)
 
     def _carried_by(self, owner: s.Expr, name: str, expr: s.Expr, root: Declaration) -> str | None:
@@ -525,7 +560,7 @@ class SecretFlow:
 
     def _of_library(self, call: s.Call, name: str, path: str, at: At, how: str) -> str | None:
         if path and LOG_PACKAGES.match(path) and name in _LOG_FIELDS:
-            return self._any_of(call.args, at, FIELD)
+            return self.in_pairs(call, at, 0, FIELD)
         if name in _FORMATS:
             return self.formatted(call, at)
         if name == "Parse" and path in _PARSERS:
@@ -535,8 +570,9 @@ class SecretFlow:
         if not at.only and name.startswith("Get") and not call.args and is_secret_name(name[3:], at.root):
             return name[3:]
         if name in ("Marshal", "MarshalIndent"):
-            return self.shown(call.args[0], at, JSON) if call.args else None
-        if name in _FIRST:
+            how = YAML if "yaml" in path else JSON
+            return self.shown(call.args[0], at, how) if call.args else None
+        if name in _FIRST or (name == "Encode" and path and len(call.args) == 1):
             return self.shown(call.args[0], at, TEXT) if call.args else None
         if (name == "string" and not path) or self._is_conversion(call, at.root):
             return self._any_of(call.args, at, RAW)
@@ -554,14 +590,49 @@ class SecretFlow:
                 return found
         return None
 
+    def keyed(self, key: s.Expr | None, value: s.Expr, at: At) -> str | None:
+        """The key under which a value is shown, where it says that the value is a secret: `"password", p`."""
+        if not isinstance(key, s.BasicLit) or not isinstance(key.value, str) or at.only:
+            return None
+        if not isinstance(value, s.Ident | s.Selector) or not is_secret_key(key.value, at.root):
+            return None
+        name = value.name if isinstance(value, s.Ident) else value.sel
+        type_ = self.type_of(value, at.root)
+        if names_something_about(name) or (type_ is not None and not self.is_text(type_, name)):
+            return None
+        method = self._hiding_method(type_, FIELD, is_exported=True) if type_ is not None else None
+        if method is not None and self._revealed(method) is None:
+            return None
+        if isinstance(value, s.Ident):
+            variable = self.texts.bindings(at.root).variable(name, value.start)
+            if variable is None:
+                return None
+            sources = self.reaching(variable, value.start, at.root)
+            if type_ is None and not any(source.kind == "param" for source in sources):
+                return None
+            return None if self._is_clean(name, sources, at) else key.value
+        return key.value if type_ is not None else None
+
+    def in_pairs(self, call: s.Call, at: At, start: int, how: str) -> str | None:
+        """The secret among arguments that are keys and values by turns."""
+        previous: s.Expr | None = None
+        for argument in call.args[start:]:
+            found = self.shown(argument, at, how) or self.keyed(previous, argument, at)
+            if found is not None:
+                return found
+            previous = argument
+        return None
+
     def formatted(self, call: s.Call, at: At, start: int = 0, how: str = TEXT) -> str | None:
         """The secret that a call like fmt.Printf shows, `start` being the index of the first argument that
         counts. Formats decide for each argument how it is shown.
         """
         verbs, first = self._verbs(call, at.root)
+        if verbs is None:
+            return self.in_pairs(call, at, start, how)
         for index, argument in enumerate(call.args[start:], start):
             shown = how
-            if verbs is not None and index >= first:
+            if index >= first:
                 verb = verbs[index - first] if index - first < len(verbs) else Verb(how)
                 if verb.how is None:
                     continue
@@ -804,7 +875,7 @@ class SecretFlow:
     ) -> str | None:
         """`Type.Field` for a field that holds a secret, itself or further in."""
         if is_secret_name(field.name, anchor):
-            is_shown = inner.kind != "pointer" or how in (JSON, FIELD)
+            is_shown = inner.kind != "pointer" or how in _ENCODERS
             return f"{base.name}.{field.name}" if is_shown and self.is_text(inner, field.name) else None
         nested = self._nested(inner, how)
         if nested is None or nested is base:
@@ -816,16 +887,16 @@ class SecretFlow:
         """The struct inside a field that is shown with it: pointers are followed by encoders only."""
         if type_.kind in ("slice", "array", "map") and type_.elem is not None:
             type_ = type_.elem
-        if type_.kind == "pointer" and how not in (JSON, FIELD):
+        if type_.kind == "pointer" and how not in _ENCODERS:
             return None
         return self._struct_type(type_)
 
     @staticmethod
     def _is_left_out(field: s.Field, how: str) -> bool:
-        """True for fields that encoders of JSON leave out."""
-        if how not in (JSON, FIELD):
+        """True for fields that encoders leave out."""
+        if how not in _ENCODERS:
             return False
-        return not field.name[:1].isupper() or re.search(r'json:"-[",]', field.tag or "") is not None
+        return not field.name[:1].isupper() or _LEFT_OUT[how].search(field.tag or "") is not None
 
     def _holds(self, expr: s.Expr, at: At, field: s.Field, inner: Type | None, how: str, depth: int) -> bool:
         """True unless the field of this struct value is known to be empty or harmless."""

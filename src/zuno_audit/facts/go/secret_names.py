@@ -41,6 +41,7 @@ _SECRETS = re.compile(
     rb"passw|secret|token|api_?key|private_?key|access_?key|signing_?key|encryption_?key|jwt|dsn|credential|mnemonic|"
     rb"passphrase|conn(?:ection)?_?str|authorization|ed25519"
 )
+_ACCESS = re.compile(rb"(?i)\b(?:jwt|oauth2?|oidc|bearer|authenticat\w*|authoriz\w*|svid|vault)\b")
 PAGES = re.compile(r"(?i)pagin|page|cursor|continuation|lex|tokeni")
 
 
@@ -77,11 +78,22 @@ def is_dsn_name(name: str) -> bool:
     return "".join(parts) in _DSN_WORDS or (bool(parts) and parts[-1] == "dsn")
 
 
+def names_something_about(name: str) -> bool:
+    """True for the name of a name, a path, a message and the like."""
+    parts = words(name)
+    return not parts or parts[-1] in ABOUT_NAMES or parts[-1] in ("err", "ok", "ids", "len", "count", "ttl")
+
+
 def is_secret_key(key: str, root: Declaration) -> bool:
     """True for the key of a header, form field, flag or setting that holds a secret."""
     if _KEY.match(key) is None:
         return False
     return key.lower() in _HEADERS or is_secret_name(re.sub(r"[.:/-]", "_", key), root)
+
+
+def deals_with_access(root: Declaration) -> bool:
+    """True for a file that speaks of logins: a token in it, of whatever type, gives access."""
+    return _ACCESS.search(root.file.data) is not None
 
 
 def _is_other_token(root: Declaration) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_flow import FIELD, LOG_PACKAGES, RAW, TEXT, At, SecretFlow
+from zuno_audit.facts.go.secret_names import names_something_about
 from zuno_audit.facts.secret_values import words
 from zuno_audit.languages.go import syntax as s
 
@@ -111,7 +112,7 @@ class Sinks:
             if isinstance(argument, s.BasicLit | s.FuncLit) or not params:
                 continue
             param = params[min(index, len(params) - 1)]
-            if not param.name:
+            if not param.name or names_something_about(param.name):
                 continue
             what = self.flow.shown(argument, at, RAW if _is_string(param) else TEXT)
             if what is None:
