@@ -41,6 +41,7 @@ _LOG_FIELDS = re.compile(rb"^[ \t]*(?:\w+,[ \t]*)*Topics[ \t]+\[\]", re.MULTILIN
 _OF_A_LOG = frozenset({"Address", "Contract", "ContractAddress", "BlockNumber", "BlockHash", "TxHash",
                        "TransactionHash", "LogIndex", "Raw"})  # fmt: skip
 _UNPACK = re.compile(rb"\.Unpack(?:Values|IntoMap|IntoInterface|Log|LogIntoMap)?\(")
+_WRITTEN = re.compile(rb"\.Unpack\w*\([^\n]*\.Data\)|\.Parse[A-Z]\w*\(")
 _GO_ETHEREUM = b"github.com/ethereum/go-ethereum"
 _LOGS = (b"Logs(", b"types.Log", b".Logs")
 MAX_CONTEXTS = 4
@@ -67,6 +68,12 @@ class _Decoder(msgspec.Struct):
     decoding: Decoding
 
 
+def _not_tried() -> Judgement:
+    """What is known of a call that no trial came to."""
+    why = "the function around it is larger than is followed"
+    return Judgement(because={"error": why, "arrays": why, "definition": why})
+
+
 class _Question:
     def __init__(self, store: FactStore) -> None:
         self.store = store
@@ -78,6 +85,7 @@ class _Question:
         self.planter = Planter(self.base, self.log_types)
         self.broken_abis: list[tuple[Site, str]] = []
         self._contexts: dict[int, list[Context]] = {}
+        self.parsers: set[str] = set()  # functions of generated bindings that decode a log
         self.readers: set[int] = set()  # ids of the functions that read the data of a log
 
     # ------------------------------------------------------------ where to look
@@ -114,6 +122,8 @@ class _Question:
         self._name_by_callers(known, decoders, reached)
         for root in self._unreached(files, reached, known):
             self._discover(root, known | {id(root.node)}, decoders, reached)
+        for decoder in self._as_written(files, [r.file.path for r in roots], reached):
+            decoders.setdefault((id(decoder.root.node), decoder.decoding.site.start), decoder)
         with_abi = {id(d.root.node) for d in decoders.values() if d.decoding.of_data}
         with_data = with_abi | {id(d.root.node) for d in decoders.values() if not d.decoding.method}
         rows = [
@@ -156,6 +166,7 @@ class _Question:
                 files.append(path)
             if repository.kind(path) is FileKind.GENERATED:
                 bindings.setdefault(package.folder, set()).update(self._decoding_names(file))
+                self.parsers |= {f.name for f in file.functions_with(b".UnpackLog(")}
                 found = file.functions_with(b".UnpackLog(") if self.store.everything else []
             roots.extend(Declaration(package, file, f) for f in found)
         roots += self._users_of_bindings({folder: names for folder, names in bindings.items() if names})
@@ -232,6 +243,41 @@ class _Question:
                 if not any(p == path and function.start <= at < function.end for p, at in reached):
                     yield Declaration(package, file, function)
 
+    def _as_written(
+        self, files: list[str], users: list[str], reached: set[tuple[str, int]]
+    ) -> Iterator[_Decoder]:
+        """Calls that decode `x.Data` of a log, and calls of generated `Parse...`, that no trial came to.
+
+        They stand in functions that are larger than is followed: what becomes of the values is not known.
+        """
+        for path in sorted({*files, *users}):
+            file, package = self.program.file(path), self.program.package_of(path)
+            if file is None or package is None or not self._is_ours(path):
+                continue
+            for function in file.functions():
+                if not _WRITTEN.search(file.data, function.start, function.end):
+                    continue
+                root = Declaration(package, file, function)
+                for call in s.walk(function):
+                    named = self._decodes(call, root) if isinstance(call, s.Call) else None
+                    if named is not None and (path, call.start) not in reached:
+                        site = Site(file, call.start, call.end)
+                        yield _Decoder(root, Decoding(site, (), named[0], None, named[1], False))
+
+    def _decodes(self, call: s.Call, root: Declaration) -> tuple[str, str | None] | None:
+        """Method and event of a call that is written as decoding a log; None for others."""
+        if not isinstance(call.fun, s.Selector) or not call.args:
+            return None
+        method, data = call.fun.sel, call.args[-1]
+        if method in self.parsers and method.startswith("Parse") and len(call.args) == 1:
+            return "UnpackLog", method.removeprefix("Parse")
+        if method not in lib.METHODS or not isinstance(data, s.Selector) or data.sel != "Data":
+            return None
+        if not root.file.data.find(lib.TYPES.encode()) >= 0:
+            return None
+        texts = [t for a in call.args[:-1] for t in self.analysis.texts.constants(a, root) or ()]
+        return method, texts[-1] if texts else None
+
     def _problems(self, paths: Iterable[str]) -> tuple[Problem, ...]:
         found: set[Problem] = set()
         for path in paths:
@@ -256,6 +302,7 @@ class _Question:
             try_out(self.base, self.planter, world, root, context)
             for decoding in world.decodings:
                 reached.add((decoding.site.file.path, decoding.site.start))
+                reached |= {(f.site.file.path, f.site.start) for f in decoding.frames if f.site is not None}
                 owner = self._owner(decoding.frames, root, known)
                 if owner is None or not (world.certain or decoding.of_event):
                     continue
@@ -437,7 +484,7 @@ class _Question:
         root, decoding = decoder.root, decoder.decoding
         node = root.node
         assert isinstance(node, s.FuncDecl)
-        judged = self._judge(decoder)
+        judged = self._judge(decoder) if decoding.frames else _not_tried()
         event = decoding.name or self._event_by_names(root, node)
         site = self._own_site(decoding) if decoding.method else judged.manual or decoding.site
         location = self.analysis.location(site, "the data of the log is decoded here")
@@ -455,7 +502,7 @@ class _Question:
             "event": Answer(event),
             "error": answer("error", judged.error),
             "arrays": answer("arrays", judged.arrays),
-            "allocation": self._allocation(judged, location),
+            "allocation": self._allocation(judged, location) if decoding.frames else Answer(None),
             "definition": answer("definition", judged.definition),
             "used": self._used(root, node),
             "can_run": self._can_run(root, node, location),

@@ -184,26 +184,29 @@ class Surroundings:
             return constants[0]
         if isinstance(expr, s.BasicLit):
             return str(expr.value)
-        number = self.texts.named_constant(expr, self.root)
+        number, owner = self.texts.constant_of(expr, self.root) or (expr, self.root)
         if isinstance(number, s.BasicLit):
             return str(number.value)
-        if self._is_constant(expr):
-            return self.root.file.data[expr.start : expr.end][:MAX_DEFAULT].decode("utf-8", "replace")
+        if self._is_constant(number, owner):
+            return owner.file.data[number.start : number.end][:MAX_DEFAULT].decode("utf-8", "replace")
         return None
 
-    def _is_constant(self, expr: s.Expr) -> bool:
+    def _is_constant(self, expr: s.Expr, owner: Declaration) -> bool:
+        """Literals, operators and the constants of packages from elsewhere."""
         match expr:
             case s.BasicLit():
                 return True
             case s.Ident(name="true" | "false" | "nil"):
                 return True
             case s.Binary(x=x, y=y):
-                return self._is_constant(x) and self._is_constant(y)
-            case s.Unary(x=x):
-                return self._is_constant(x)
+                return self._is_constant(x, owner) and self._is_constant(y, owner)
+            case s.Unary(op="-" | "+" | "!" | "^", x=x):
+                return self._is_constant(x, owner)
             case s.Selector(x=s.Ident(name=alias)):
-                local = self.bindings.variable(alias, expr.start)
-                return local is None and alias in self.texts.program.imported(self.root.file)
+                program = self.texts.program
+                path = program.imported(owner.file).get(alias)
+                local = self.texts.bindings(owner).variable(alias, expr.start)
+                return local is None and path is not None and program.package(path) is None
         return False
 
     def _around(self, call: s.Call, reports: bool) -> Outcome:

@@ -104,12 +104,7 @@ class _Flags:
         return EnvRead(name, root.file.location(node.start, node.end), default, required, how), node.start
 
     def _literal_text(self, expr: s.Expr, root: Declaration) -> str | None:
-        constants = self._texts_of(expr, root)
-        if constants:
-            return constants[0]
-        if isinstance(expr, s.BasicLit):
-            return str(expr.value)
-        return expr.name if isinstance(expr, s.Ident) and expr.name in ("true", "false") else None
+        return Surroundings(self.texts, root, self.fields).text(expr)
 
     # ---------------------------------------------------------------- viper
 

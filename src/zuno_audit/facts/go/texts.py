@@ -94,8 +94,8 @@ class Texts:
         """The constant texts of an expression; None when a parameter or the evaluator decides."""
         return plain(self.fold(expr, root))
 
-    def named_constant(self, expr: s.Expr, root: Declaration) -> s.Expr | None:
-        """The expression behind the name of a package-level const or var."""
+    def constant_of(self, expr: s.Expr, root: Declaration) -> tuple[s.Expr, Declaration] | None:
+        """The expression behind the name of a package-level const or var, and where it stands."""
         declared: Declaration | None = None
         name = ""
         if isinstance(expr, s.Ident) and self.bindings(root).variable(expr.name, expr.start) is None:
@@ -106,7 +106,13 @@ class Texts:
             declared, name = (package.declaration(expr.sel) if package else None), expr.sel
         if declared is None or not isinstance(declared.node, s.ValueSpec):
             return None
-        return initial(declared.node, name)
+        value = initial(declared.node, name)
+        return (value, declared) if value is not None else None
+
+    def named_constant(self, expr: s.Expr, root: Declaration) -> s.Expr | None:
+        """The expression behind the name of a package-level const or var."""
+        found = self.constant_of(expr, root)
+        return found[0] if found is not None else None
 
     def _joined(self, parts: list[s.Expr], root: Declaration, depth: int) -> list[Template] | None:
         folded = [self.fold(part, root, depth + 1) for part in parts]
