@@ -7,12 +7,13 @@ Makefile targets are read as `languages.script` reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from posixpath import basename, dirname, normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from zuno_audit.facts.go_compile import go_compile
 from zuno_audit.facts.go_packages import GoPackages, go_packages, module_of, module_roots
 from zuno_audit.languages.script import (
     REPO_ROOT,
@@ -38,6 +39,7 @@ _VALUE_FLAGS = frozenset(
         -ldflags -mod -modfile -overlay -pgo -pkgdir -tags -toolexec""",
     )
 )
+_PRINTS = frozenset({"echo", "printf", "rem", "write-host", "write-output", ":", "true", "false"})
 _MAIN = re.compile(rb"^func\s+main\s*\(\s*\)", re.MULTILINE)
 
 
@@ -51,8 +53,8 @@ class BuildTarget(Struct, frozen=True):
     make_target: str = ""
 
 
-def build_targets(path: str, text: str) -> Iterator[BuildTarget]:
-    """Everything that a script builds with `go build` or `go install`."""
+def build_targets(path: str, text: str, roots: Mapping[str, str]) -> Iterator[BuildTarget]:
+    """Everything that a script builds with `go build` or `go install`; `roots` are the modules by folder."""
     dialect = dialect_of(path)
     if dialect is None:
         return
@@ -63,11 +65,22 @@ def build_targets(path: str, text: str) -> Iterator[BuildTarget]:
         folder, targets = arguments
         start = command.folder if not folder else resolve(command.folder, folder)
         for target in targets or ["."]:
-            if not _is_other_module(target):
+            own = folder_of_import(target, roots)
+            if own is not None:
+                yield BuildTarget(path, command.line, target, (own,), command.target)
+            elif not _is_import_path(target):
                 yield _target(path, command, start, target)
 
 
-def _is_other_module(target: str) -> bool:
+def folder_of_import(target: str, roots: Mapping[str, str]) -> str | None:
+    """The folder that an import path of one of our modules means; None for anything else."""
+    for folder, module in roots.items():
+        if target == module or target.startswith(module + "/"):
+            return (folder + target[len(module) :]).strip("/")
+    return None
+
+
+def _is_import_path(target: str) -> bool:
     """True for an import path: it names a package of some module, not a folder."""
     return "@" in target or ("." in target.split("/", 1)[0] and not target.startswith(".") and "/" in target)
 
@@ -83,6 +96,8 @@ def _target(path: str, command: Command, start: str | None, target: str) -> Buil
 
 def go_build_arguments(words: tuple[str, ...]) -> tuple[str, list[str]] | None:
     """The `-C` folder and the packages of a `go build` among these words; None when there is none."""
+    if words[0].lstrip("@").lower() in _PRINTS:
+        return None
     for i in range(len(words) - 1):
         name = words[i].replace("\\", "/").rsplit("/", 1)[-1].lower().removesuffix(".exe")
         if name == "go" and words[i + 1] in ("build", "install"):
@@ -146,7 +161,8 @@ def build_script_table(store: FactStore) -> Table:
     for path in looked:
         data = repository.read(path)
         if data is not None and b"go" in data and (b"build" in data or b"install" in data):
-            rows.extend(_row(store, t) for t in build_targets(path, data.decode("utf-8", "replace")))
+            text = data.decode("utf-8", "replace")
+            rows.extend(_row(store, t) for t in build_targets(path, text, store.get(module_roots)))
     return Table("build_script", tuple(rows), tuple(looked))
 
 
@@ -208,7 +224,7 @@ def _is_std_path(target: str) -> bool:
 
 
 def builds(store: FactStore, folder: str, here: Location) -> Answer:
-    """Whether the package in a folder is a main package all of whose own imports exist."""
+    """Whether the package in a folder is a main package, and no mistake in what it links is known."""
     packages = store.get(go_packages)
     package = packages.by_directory.get(folder)
     if package is None:
@@ -221,6 +237,10 @@ def builds(store: FactStore, folder: str, here: Location) -> Answer:
     missing = missing_import(store, packages, folder)
     if missing is not None:
         return Answer(NO, missing.note, (here, missing))
+    fault = store.get(go_compile).linked(folder)
+    if fault is not None:
+        reason = f"{fault.path}:{fault.line} does not compile: {fault.why}"
+        return Answer(NO, reason, (here, at_line(fault.path, fault.line, fault.why)))
     return Answer(YES, f"{folder or '.'} is a main package", (here, first))
 
 

@@ -78,6 +78,7 @@ def certificate_output(text: str) -> Output:
     """What a shell script that calls openssl leaves behind."""
     run = run_shell(text)
     out = Output(complete=run.complete)
+    found: list[str] = []  # by the last `find`
     mask: tuple[str, int] | None = None  # a umask under which new files are their owner's alone
     for command in run.commands:
         words = command.words
@@ -90,7 +91,13 @@ def certificate_output(text: str) -> Output:
             _openssl(out, command)
             out.modes |= {key: ("600", mask[1]) for key in out.keys if mask and key not in before}
         elif name == "chmod":
-            _chmod(out, command)
+            _chmod(out, words, command.line)
+        elif name == "find":
+            found = _found_by(out, words)
+            if "-exec" in words:
+                _chmod(out, words[words.index("-exec") + 1 :], command.line, found)
+        elif name == "xargs" and "chmod" in words:
+            _chmod(out, words[words.index("chmod") :], command.line, found)
         elif name == "umask" and len(words) == 2:
             mask = (words[1], command.line) if _MASK.fullmatch(words[1]) else None
         elif name in ("cp", "mv") and len(words) >= 3:
@@ -148,14 +155,36 @@ def _usage(out: Output, options: dict[str, str]) -> tuple[str, bool]:
     return text, "copy_extensions" not in options
 
 
-def _chmod(out: Output, command: Executed) -> None:
-    words = [w for w in command.words[1:] if not w.startswith("-")]
-    if not words:
+def _chmod(out: Output, words: tuple[str, ...], line: int, given: list[str] | None = None) -> None:
+    """Takes a `chmod` in; `given` are its files when `find` or `xargs` puts them in."""
+    rest = [w for w in words[1:] if not w.startswith("-")]
+    if not rest or basename(words[0]) != "chmod":
         return
-    for pattern in words[1:]:
-        for path in (*out.keys, *out.certificates):
-            if normpath(path) == normpath(pattern) or fnmatch(normpath(path), normpath(pattern)):
-                out.modes[path] = (words[0], command.line)
+    known = (*out.keys, *out.certificates)
+    recursive = any(w.startswith("-") and "R" in w for w in words[1:])
+    changed = list(given or ())
+    for pattern in (normpath(p) for p in rest[1:]):
+        for path in known:
+            below = recursive and (pattern == "." or normpath(path).startswith(pattern + "/"))
+            if below or normpath(path) == pattern or fnmatch(normpath(path), pattern):
+                changed.append(path)
+    for path in changed:
+        only_adds = "+" in rest[0] and not re.search(r"[-=]", rest[0])
+        if not only_adds or _has_bits(rest[0], 0o077, adds=True):
+            out.modes[path] = (rest[0], line)
+
+
+def _found_by(out: Output, words: tuple[str, ...]) -> list[str]:
+    """The keys and certificates that a `find` lists."""
+    end = next((i for i, w in enumerate(words) if i and w.startswith("-")), len(words))
+    roots = [normpath(w) for w in words[1:end]] or ["."]
+    names = [words[i + 1] for i, w in enumerate(words[:-1]) if w in ("-name", "-iname")] or ["*"]
+    return [
+        path
+        for path in (*out.keys, *out.certificates)
+        if any(root == "." or normpath(path).startswith(root + "/") for root in roots)
+        and any(fnmatch(basename(path), name) for name in names)
+    ]
 
 
 def _copy(out: Output, words: tuple[str, ...], *, move: bool) -> None:
@@ -281,8 +310,11 @@ def _mode(path: str, out: Output, files: list[str], forbidden: int, what: str) -
     return Answer(YES if files else NO, f"{what} get mode {', '.join(modes) or 'of the umask'}", places)
 
 
-def _has_bits(mode: str, bits: int) -> bool:
-    """True when a chmod mode grants one of the bits; a symbolic mode is read clause by clause."""
+def _has_bits(mode: str, bits: int, *, adds: bool = False) -> bool:
+    """True when a chmod mode grants one of the bits; a symbolic mode is read clause by clause.
+
+    `adds`: only what the mode itself gives counts, not what it leaves as it was.
+    """
     if re.fullmatch(r"[0-7]{3,4}", mode):
         return bool(int(mode, 8) & bits)
     granted = 0
@@ -292,7 +324,7 @@ def _has_bits(mode: str, bits: int) -> bool:
             granted |= value << {"u": 6, "g": 3, "o": 0}[one]
     takes = set(re.findall(r"([ugoa]+)[-=](?:[rwx]*)", mode))
     closes = any(set("go") <= set(w) or "a" in w for w in takes)
-    return bool(granted & bits) or (not closes and bits & 0o077 == 0o077)
+    return bool(granted & bits) or (not adds and not closes and bits & 0o077 == 0o077)
 
 
 _TEXT_ROLES = {

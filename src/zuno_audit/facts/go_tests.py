@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from posixpath import dirname
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from zuno_audit.facts.go.program import program
+from zuno_audit.facts.go_compile import go_compile
 from zuno_audit.facts.go_connections import Receivers, connections, is_connector
 from zuno_audit.facts.go_packages import GoPackage, go_packages, is_go_tool_file
-from zuno_audit.languages.go_outline import GoFunction, GoOutline, outline
+from zuno_audit.languages.go_outline import GoFunction, GoOutline, split_arguments
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
 MAX_STEPS = 4  # helpers calling helpers
 MAX_FUNCTIONS = 80  # functions that one test is followed into
-MAX_FILE_BYTES = 1_000_000
+MAX_EMBEDDED = 100_000
 MAX_ASSERTION = 300  # characters of an assertion that are kept
 
 _CALL = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*\s*\.\s*)*)([A-Za-z_]\w*)\s*(?:\[[\w.*, \[\]]*\]\s*)?\(")
@@ -39,17 +40,15 @@ _EXIT = re.compile(
 _IF_HEAD = re.compile(r"\bif\b([^{}\n]*)\Z")
 _LITERAL_HEAD = re.compile(r"\bfunc\s*\([^()]*\)[^{}\n]*\Z")
 _CONSTANT = r"(?:true|false|!\s*true|!\s*false|1\s*==\s*[01])"
-_CONSTANT_IF = re.compile(rf"\bif\s*\(?\s*{_CONSTANT}\s*\)?\s*\{{|[;{{}}]\s*\{{")
-_NEVER_TAKEN = re.compile(r"\bif\s*\(?\s*(?:false|!\s*true|1\s*==\s*0)\s*\)?\s*\{")
+_CONSTANT_IF = re.compile(rf"\bif\s*\(?\s*{_CONSTANT}\s*(?:\)?\s*\{{|&&|\|\|)|\|\|\s*true\b|[;{{}}]\s*\{{")
+_NEVER_TAKEN = re.compile(r"\bif\s*\(?\s*(?:false|!\s*true|1\s*==\s*0)\s*(?:\)?\s*\{|&&[^{}\n]*\{)")
 _BLOCK_END = re.compile(r"\s*\}")
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _RUN = re.compile(rb"\x00+|\x01+")
-_ALWAYS = re.compile(r"\s*\(?\s*(?:true|!\s*false|1\s*==\s*1)\s*\)?\s*\Z")
+_TRUE = r"(?:true|!\s*false|1\s*==\s*1)"
+_ALWAYS = re.compile(rf"\s*\(?\s*{_TRUE}\s*\)?\s*\Z|\s*{_TRUE}\s*\|\||[^&]*\|\|\s*{_TRUE}\s*\Z")
 _CASE = re.compile(r"(?<=[{;\n])[ \t]*(?:case\b|default\s*:|\w+:\s*\n)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_EXPORTED = re.compile(r"[A-Z]\w*")
-_WORD_OR_DOT = re.compile(r"[\w.]")
-_WORD_BYTE = re.compile(rb"\w")
 _MADE = re.compile(r"\b(\w+)\s*:?=\s*&?\s*(\w+)\.[A-Z]\w*\s*\{")
 _TAKES_C = re.compile(r"\*\s*(?:\w+\.)?C\b")
 _SUITE_RUN = re.compile(
@@ -58,6 +57,9 @@ _SUITE_RUN = re.compile(
 )
 _PACKAGE_STRING = re.compile(
     r"^(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")", re.MULTILINE
+)
+_EMBED = re.compile(
+    r"^//go:embed[ \t]+([\w./-]+)[ \t]*\n(?:var[ \t]+)?[ \t]*(\w+)[ \t]+(?:string|\[\]byte)", re.MULTILINE
 )
 _KEYWORDS = frozenset(
     {
@@ -160,12 +162,10 @@ class TestCode:
     def __init__(self, store: FactStore) -> None:
         self.store = store
         self.packages = store.get(go_packages)
+        self.compile = store.get(go_compile)
         self.folders: dict[str, TestFolder] = {}
         self.problems: list[GoOutline] = []
-        self._outlines: dict[str, GoOutline] = {}
         self._package_functions: dict[str, dict[str, list[tuple[GoOutline, GoFunction]]]] = {}
-        self._declares: dict[tuple[str, str], bool] = {}
-        self._by_folder: dict[str, list[str]] | None = None
         self._may_connect: dict[str, bool] = {}
         self._bodies: dict[tuple[str, int], Body] = {}
         self.receivers = Receivers(store.get(program))
@@ -186,21 +186,7 @@ class TestCode:
 
     def outline(self, path: str) -> GoOutline | None:
         """The outline of a Go file, made once; None when it cannot be read or is huge."""
-        if path not in self._outlines:
-            text = self.store.repository.text(path)
-            if text is None or len(text) > MAX_FILE_BYTES:
-                return None
-            self._outlines[path] = self._named(outline(path, text))
-        return self._outlines[path]
-
-    def _named(self, file: GoOutline) -> GoOutline:
-        """The file with packages of ours under the name that their package clause gives them."""
-        for alias, import_path in list(file.imports.items()):
-            package = self.packages.by_import.get(import_path)
-            if package is not None and alias not in file.renamed and package.name != alias:
-                del file.imports[alias]
-                file.imports[package.name] = import_path
-        return file
+        return self.compile.outline(path)
 
     def body(self, file: GoOutline, function: GoFunction) -> Body:
         """The body of a function, looked at once."""
@@ -234,80 +220,6 @@ class TestCode:
     def _leads_to_connector(self, import_path: str) -> bool:
         ours = self.packages.by_import.get(import_path)
         return is_connector(import_path) if ours is None else self.may_connect(ours.directory)
-
-    def declares(self, package: GoPackage, name: str) -> bool:
-        """True when the name occurs in a file of the package; a name that does not is not declared there."""
-        key = (package.directory, name)
-        if key not in self._declares:
-            read = self.store.repository.read
-            paths = self._files_of(package.directory)
-            self._declares[key] = any(_has_word(read(path) or b"", name.encode()) for path in paths)
-        return self._declares[key]
-
-    def _files_of(self, directory: str) -> list[str]:
-        """All Go files of a folder; test files as well, because some of them export what others test."""
-        if self._by_folder is None:
-            self._by_folder = {}
-            for path in self.packages.heads:
-                self._by_folder.setdefault(dirname(path), []).append(path)
-        return self._by_folder.get(directory, [])
-
-    def unresolved(self, file: GoOutline) -> Iterator[tuple[int, str]]:
-        """Lines of a test file that cannot compile: a package of ours, or a name in it, does not exist."""
-        for import_path in file.imports.values():
-            if import_path not in self.packages.by_import and self._should_be_ours(import_path):
-                yield self._import_line(file, import_path), f"the package {import_path} does not exist"
-        for alias, import_path in file.imports.items():
-            package = self.packages.by_import.get(import_path)
-            if package is None:
-                continue
-            for name, at in _names_of(file.masked, alias).items():
-                if not self.declares(package, name) and not _is_hidden(file, alias):
-                    yield file.line(at), f"{package.import_path} declares no {name}"
-
-    def _should_be_ours(self, import_path: str) -> bool:
-        from zuno_audit.facts.go_packages import module_roots
-
-        for directory, module in self.store.get(module_roots).items():
-            if import_path == module or import_path.startswith(module + "/"):
-                inner = (directory + import_path[len(module) :]).strip("/")
-                return not any(path.endswith(".go") for path in self.store.repository.glob(f"{inner}/*"))
-        return False
-
-    def _import_line(self, file: GoOutline, import_path: str) -> int:
-        return next((file.line(s.start) for s in file.strings if s.text == import_path), 1)
-
-
-def _has_word(data: bytes, word: bytes) -> bool:
-    """True when a word stands in the text, outside of line comments and not behind the dot of a selector."""
-    at = data.find(word)
-    while at >= 0:
-        around = data[max(0, at - 1) : at] + data[at + len(word) : at + len(word) + 1]
-        is_alone = not _WORD_BYTE.search(around) and around[:1] != b"."
-        if is_alone and b"//" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
-            return True
-        at = data.find(word, at + 1)
-    return False
-
-
-def _names_of(masked: str, alias: str) -> dict[str, int]:
-    """The exported names that follow a package's name, with the offset of their first use."""
-    found: dict[str, int] = {}
-    prefix = alias + "."
-    at = masked.find(prefix)
-    while at >= 0:
-        name = _EXPORTED.match(masked, at + len(prefix))
-        if name is not None and not _WORD_OR_DOT.match(masked, at - 1):
-            found.setdefault(name.group(), at)
-        at = masked.find(prefix, at + len(prefix))
-    return found
-
-
-def _is_hidden(file: GoOutline, alias: str) -> bool:
-    """True when a variable of that name hides the package somewhere in the file."""
-    assigned = rf"\b{alias}\b\s*(?:,\s*\w+\s*)*:=|\bvar\s+{alias}\b"
-    parameter = rf"[(,]\s*{alias}(?:\s*,\s*\w+)*\s+[\w*\[.]"
-    return re.search(f"{assigned}|{parameter}", file.masked) is not None
 
 
 def test_code(store: FactStore) -> TestCode:
@@ -509,24 +421,38 @@ class Body:
                 yield match.start(1), "()", match.group(1)
 
 
-def follow(code: TestCode, test: TestFunction) -> GoTest:
-    """What a test does, followed through helpers and into our packages."""
+def _begin(code: TestCode, test: TestFunction) -> tuple[GoTest, Body]:
+    """A test with what is known before it is followed: whether it is skipped, and on which condition."""
     found = GoTest(test.file, test.function, test.name)
     body = code.body(test.file, test.function)
-    if body.skip is not None:
-        found.skipped, found.skipped_line = body.skip[1], test.file.line(body.skip[0])
+    skip = body.skip or _skipping_helper(code, test.folder, body)
+    if skip is not None:
+        found.skipped, found.skipped_line = skip[1], test.file.line(skip[0])
     found.condition = body.condition
+    return found, body
+
+
+def _skipping_helper(code: TestCode, folder: TestFolder, body: Body) -> tuple[int, str] | None:
+    """Where a body calls, on no condition, a function of its folder that skips on no condition."""
+    for at, qualifier, name in body.calls:
+        for file, function in folder.functions.get(name, ()) if not qualifier else ():
+            around = body.file.block_around(body.start + at)
+            if not function.receiver and around == body.start and code.body(file, function).skip is not None:
+                return body.start + at, f"{name} skips it"
+    return None
+
+
+def follow(code: TestCode, test: TestFunction) -> GoTest:
+    """What a test does, followed through helpers and into our packages."""
+    found, _ = _begin(code, test)
     _Walk(code, test.folder, found).run(test.file, test.function)
     return found
 
 
 def first_assertion(code: TestCode, test: TestFunction) -> GoTest:
     """As `follow`, but only to the first assertion: whether the test is skipped, and whether it asserts."""
-    found = GoTest(test.file, test.function, test.name)
-    body = code.body(test.file, test.function)
-    found.condition = body.condition
-    if body.skip is not None:
-        found.skipped, found.skipped_line = body.skip[1], test.file.line(body.skip[0])
+    found, body = _begin(code, test)
+    if found.skipped:
         return found
     todo = [(test.file, test.function)]
     seen: set[tuple[str, int]] = set()
@@ -604,7 +530,7 @@ class _Walk:
     ) -> Iterator[tuple[GoOutline, GoFunction, bool]]:
         """The functions of ours that a call may lead to."""
         directory = self._directory(file, qualifier)
-        if directory is None and not in_tests and not qualifier:
+        if directory is None and not in_tests and "." not in qualifier and qualifier not in file.imports:
             directory = dirname(file.path)
         if directory is None and in_tests and self.own is not None:
             self._own_call(qualifier, name)
@@ -643,7 +569,7 @@ class _Walk:
     def _package_strings(self, live: str) -> Iterator[str]:
         """Strings of package-level constants and variables that the code names."""
         if self.folder.constants is None:
-            self.folder.constants = package_strings(self.folder)
+            self.folder.constants = package_strings(self.code, self.folder)
         if self.folder.constants:
             for name in sorted(self.folder.constants.keys() & set(_NAME.findall(live))):
                 yield from self.folder.constants[name]
@@ -653,14 +579,24 @@ class _Walk:
             self.test.connections.setdefault(kind, place)
 
 
-def package_strings(folder: TestFolder) -> dict[str, list[str]]:
-    """Strings of the package-level constants and variables of a folder's test files, by name."""
+def package_strings(code: TestCode, folder: TestFolder) -> dict[str, list[str]]:
+    """Strings of the package-level constants and variables that a folder's tests can name, by name.
+
+    Files that are embedded count as the strings they become.
+    """
+    package = code.packages.by_directory.get(folder.directory)
+    clauses = {t.package for t in folder.tests}
+    own = package.files if package is not None and package.name in clauses else ()
     found: dict[str, list[str]] = {}
-    for file in folder.tests:
+    for file in (*folder.tests, *(o for h in own if (o := code.outline(h.path)) is not None)):
         for match in _PACKAGE_STRING.finditer(file.masked):
             if _is_outside(file, match.start(2)):
                 literals = file.strings_between(match.start(2), match.start(2))
                 found.setdefault(match.group(1), []).extend(s.text for s in literals)
+        for match in _EMBED.finditer(file.text) if "//go:embed" in file.text else ():
+            text = code.store.repository.text(normpath(join(folder.directory, match.group(1))))
+            if text is not None and len(text) < MAX_EMBEDDED:
+                found.setdefault(match.group(2), []).append(text)
     return found
 
 
@@ -748,18 +684,3 @@ def _is_vacuous(body: Body, at: int, name: str) -> bool:
         case "Equal" | "EqualValues" | "Exactly" | "Same":
             return len(arguments) > 1 and arguments[0] == arguments[1]
     return False
-
-
-def split_arguments(file: GoOutline, opening: int, closing: int) -> list[str]:
-    """The arguments of a call as written, split at its own commas."""
-    found, start, at = [], opening + 1, opening + 1
-    while at < closing:
-        character = file.masked[at]
-        if character in "({[" and at in file.pairs:
-            at = file.pairs[at]
-        elif character == ",":
-            found.append(file.text[start:at].strip())
-            start = at + 1
-        at += 1
-    last = file.text[start:closing].strip()
-    return [*found, last] if last else found

@@ -18,6 +18,7 @@ from zuno_audit.facts.go_tests import (
     test_functions,
 )
 from zuno_audit.facts.graphql import SchemaSet, name_words, schema_sets
+from zuno_audit.languages.go.build import DEFAULT_TAGS, evaluate_constraint, is_in_default_build
 from zuno_audit.languages.go_outline import GoOutline
 from zuno_audit.languages.graphql import ROOTS, GraphQLSyntaxError, parse_document, validate
 from zuno_audit.model.entity import NO, YES, Answer, Entity, LazyFields, Problem, Table
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 END_TO_END = re.compile(
     r"e2e|end[-_]?to[-_]?end|acceptance|smoke(?:[-_]?tests?)?|system[-_]?tests?", re.IGNORECASE
 )
-MAX_PROBLEMS = 3
+MAX_HEAD = 4000
 
+_TAGS = re.compile(rb"-tags[\"']?[=, ]+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([\w.,]+))")
+_CUSTOMARY_TAGS = ("e2e", "end2end", "integration", "acceptance", "smoke", "functional", "system")
+_NO_COMMANDS = (".go", ".sum", ".mod", ".proto", ".svg", ".png", ".lock", ".sql", ".graphql")
 _CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
 
 
@@ -99,8 +103,38 @@ def _test_row(store: FactStore, code: TestCode, test: TestFunction, near: tuple[
 
 
 def _constraint(file: GoOutline) -> str:
-    match = _CONSTRAINT.search(file.text[:4000])
+    match = _CONSTRAINT.search(file.text[:MAX_HEAD])
     return match.group(1).strip() if match else ""
+
+
+def _left_out(code: TestCode, file: GoOutline) -> str:
+    """Why no run compiles a file: its name or its build constraint; empty when some run does.
+
+    A constraint may ask for a tag of the project's own, if anything in the repository passes it to go.
+    """
+    if is_in_default_build(file.path, file.text[:MAX_HEAD].encode()):
+        return ""
+    constraint = _constraint(file)
+    if is_in_default_build(file.path, b""):
+        given = code.store.get(build_tags)
+        if not constraint or evaluate_constraint(constraint, DEFAULT_TAGS | given):
+            return ""
+        return f"nothing in the repository runs tests with the build constraint {constraint}"
+    return "its name is for another platform"
+
+
+def build_tags(store: FactStore) -> frozenset[str]:
+    """The tags that something in the repository (a script, a pipeline, a document) passes to the go tool, and
+    those that everybody knows to pass."""
+    repository = store.repository
+    found = set(_CUSTOMARY_TAGS)
+    for path in repository.files:
+        if not path.endswith(_NO_COMMANDS):
+            data = repository.read(path) or b""
+            for match in _TAGS.finditer(data) if b"-tags" in data else ():
+                given = next(g for g in match.groups() if g is not None)
+                found.update(re.findall(r"[\w.]+", given.decode("utf-8", "replace")))
+    return frozenset(found)
 
 
 def is_end_to_end(file: GoOutline) -> bool:
@@ -116,7 +150,7 @@ def _followed(store: FactStore, code: TestCode, test: TestFunction) -> dict[str,
     kinds = tuple(sorted(found.connections))
     proof = tuple(_place(found.connections[kind], kind) for kind in kinds)
     return {
-        "effective": _effective(found, place),
+        "effective": _effective(code, found, place),
         "exercises": Answer(tuple(sorted(found.exercised)), proof=(place,)),
         "calls": Answer(tuple(dict.fromkeys(found.calls))),
         "words": Answer(_words(found)),
@@ -131,7 +165,13 @@ def _place(text: str, note: str) -> Location:
     return at_line(path, int(line), f"opens a real connection: {note}")
 
 
-def _effective(found: GoTest, place: Location) -> Answer:
+def _effective(code: TestCode, found: GoTest, place: Location) -> Answer:
+    away = _left_out(code, found.file)
+    if away:
+        return Answer(NO, f"{found.name} does not run: {away}", (place,))
+    faults = code.compile.test_file(found.file.path)
+    if faults:
+        return Answer(NO, f"{found.name} does not compile: {faults[0].why}", (place,))
     if found.skipped:
         because = f"{found.name} does not run: {found.skipped}"
         return Answer(NO, because, (at_line(found.file.path, found.skipped_line),))
@@ -167,7 +207,7 @@ def _operations(store: FactStore, found: GoTest) -> dict[str, Answer]:
     used: dict[str, list[str]] = {kind: [] for kind in ROOTS}
     for text in dict.fromkeys(s for s in found.strings if "{" in s):
         for kind, name in known:
-            if re.search(rf"\b{re.escape(name)}\s*[({{\\]", text) and not _is_refused(text, sets):
+            if re.search(rf"\b{re.escape(name)}\s*[({{}}\\]", text) and not _is_refused(text, sets):
                 used[kind].append(" ".join(name_words(name)))
     names = {"mutation": "mutations", "query": "queries", "subscription": "subscriptions"}
     return {names[kind]: Answer(tuple(dict.fromkeys(words))) for kind, words in used.items()}
@@ -187,7 +227,7 @@ def go_test_file(store: FactStore) -> Table:
     """Table `go_test_file`: one row per file of tests that the go tool sees.
 
     Fields: `tests` (how many test functions and suite methods), `end_to_end` yes/no, `tags`, `compiles`
-    yes/no: the packages and names of ours that it uses exist (nothing else is checked); `effective_tests`
+    yes/no: see `go_compile` for the mistakes that are looked for; `effective_tests`
     yes/no: at least one of its tests runs and asserts.
     """
     code = store.get(test_code)
@@ -221,15 +261,17 @@ def _file_row(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Ent
 
 
 def _compiles(code: TestCode, file: GoOutline) -> Answer:
-    wrong = list(code.unresolved(file))[:MAX_PROBLEMS]
-    if not wrong:
-        return Answer(YES, "the packages and names of ours that it uses exist")
-    return Answer(NO, wrong[0][1], tuple(at_line(file.path, line, why) for line, why in wrong))
+    faults = code.compile.test_file(file.path)
+    if not faults:
+        return Answer(YES, "names, imports and calls of ours fit")
+    first = faults[0]
+    because = first.why if first.path == file.path else f"{first.path}: {first.why}"
+    return Answer(NO, because, tuple(at_line(f.path, f.line, f.why) for f in faults))
 
 
 def _any_effective(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Answer:
     for test in tests:
-        answer = _effective(first_assertion(code, test), at_line(file.path, test.line, test.name))
+        answer = _effective(code, first_assertion(code, test), at_line(file.path, test.line, test.name))
         if answer.value == YES:
             return answer
     return Answer(NO, f"none of its {len(tests)} tests runs and asserts")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from zuno_audit.facts.build_scripts import builds, built_files, go_build_arguments
+from zuno_audit.facts.build_scripts import builds, built_files, folder_of_import, go_build_arguments
 from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
 from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
@@ -35,6 +35,7 @@ _GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)
 _GO_TOOL_AT_LATEST = re.compile(r"\bgo\s+(?:install|run|get)\s+(?:-\S+\s+)*([^\s;&|]+@latest)\b")
 _FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
+_LARGE = ("golang", "debian", "ubuntu", "node", "python", "buildpack-deps", "fedora", "centos", "rockylinux")
 _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
 _OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
 
@@ -448,7 +449,16 @@ def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
             start = command.folder if not arguments[0] else resolve(command.folder, arguments[0])
             for target in arguments[1] or ["."]:
                 if "@" not in target:
-                    yield Compiled(_inside(state, start, target), target, state, run.location)
+                    package = _imported(store, image, target) or _inside(state, start, target)
+                    yield Compiled(package, target, state, run.location)
+
+
+def _imported(store: FactStore, image: ImageBuild, target: str) -> str | None:
+    """The folder of the build context that an import path of ours means; None for anything else."""
+    folder = folder_of_import(target, store.get(module_roots))
+    if folder is None or image.build.context == ".":
+        return folder
+    return folder[len(image.build.context) + 1 :] if folder.startswith(image.build.context + "/") else None
 
 
 def _inside(state: StageState, start: str | None, target: str) -> str | None:
@@ -558,8 +568,6 @@ def _small(image: ImageBuild) -> Answer:
         return Answer(YES, f"it stands on {base.text}", proof)
     if "alpine" in tag and base.repository != "golang":
         return Answer(YES, f"it stands on {base.text}", proof)
-    if base.repository in ("debian", "ubuntu") and ("slim" in tag or base.repository == "ubuntu"):
-        return Answer(YES, f"it stands on {base.text}", proof)
-    if base.repository in ("golang", "debian", "node", "python", "buildpack-deps", "fedora", "centos"):
-        return Answer(NO, f"it stands on {base.text}, which alone is larger than 100 MB", proof)
+    if base.repository in _LARGE:
+        return Answer(NO, f"it stands on {base.text}, which leaves a binary little room in 100 MB", proof)
     return Answer(UNKNOWN, f"the size of {base.text} is not known", proof)

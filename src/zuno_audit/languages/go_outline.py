@@ -246,3 +246,18 @@ def _body(found: GoOutline, at: int) -> int | None:
         else:
             at += 1
     return None
+
+
+def split_arguments(file: GoOutline, opening: int, closing: int) -> list[str]:
+    """The arguments of a call as written, split at its own commas."""
+    found, start, at = [], opening + 1, opening + 1
+    while at < closing:
+        character = file.masked[at]
+        if character in "({[" and at in file.pairs:
+            at = file.pairs[at]
+        elif character == ",":
+            found.append(file.text[start:at].strip())
+            start = at + 1
+        at += 1
+    last = file.text[start:closing].strip()
+    return [*found, last] if last else found

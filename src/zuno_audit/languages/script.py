@@ -69,7 +69,8 @@ def dialect_of(path: str) -> str | None:
 
 
 def commands(text: str, dialect: str) -> Iterator[Command]:
-    """The commands of a script in order. Comments and here-documents are left out."""
+    """The commands of a script in order. Comments, here-documents and what stands behind an unconditional
+    exit or is jumped over are left out."""
     variables: dict[str, str] = {}
     folder: str | None = START
     pushed: list[str | None] = []
@@ -77,7 +78,7 @@ def commands(text: str, dialect: str) -> Iterator[Command]:
     left = 0  # sub-shells that the last command ended
     target = ""
     count = 0
-    for line, raw in _logical_lines(text, dialect):
+    for line, raw in _reachable(list(_logical_lines(text, dialect)), dialect):
         if dialect == "make":
             recipe = raw.startswith("\t")
             if not recipe:
@@ -132,6 +133,45 @@ def _logical_lines(text: str, dialect: str) -> Iterator[tuple[int, str]]:
                 ends = here.group(1)
             yield line, _GIT_ROOT.sub(REPO_ROOT, _SELF_FOLDER.sub(SCRIPT_DIR + "/", body))
         line += span
+
+
+_LEAVES = {
+    "batch": re.compile(r"@?(?:exit(?:\s+/b)?(?:\s+[^&|()]*)?|goto\s*:?\s*([\w.-]+))", re.IGNORECASE),
+    "shell": re.compile(r"(?:exit|return)(?:\s+[^&|;]*)?"),
+    "powershell": re.compile(r"(?:exit|return)(?:\s+[^&|;]*)?", re.IGNORECASE),
+}
+_LABEL = re.compile(r":(?!:)\s*([\w.-]+)")
+_OPENS = re.compile(r"(?:^|[;&|]|\b(?:then|do|else)\b)\s*(?:if|case|for|while|until|select)\b|[{(](?=\s|$)")
+_CLOSES = re.compile(r"(?:^|[;&|])\s*(?:fi|esac|done)\b|(?:^|[\s;])[})]")
+
+
+def _reachable(lines: list[tuple[int, str]], dialect: str) -> Iterator[tuple[int, str]]:
+    """The lines without those behind an exit that no condition stands before, up to a label that is jumped to."""
+    leaves = _LEAVES.get(dialect)
+    if leaves is None:
+        yield from lines
+        return
+    jumps = {m.lower() for _, raw in lines for m in re.findall(r"(?:goto|call)\s*:?\s*([\w.-]+)", raw, re.I)}
+    depth, gone = 0, False
+    for line, raw in lines:
+        stripped = raw.strip()
+        label = _LABEL.match(stripped) if dialect == "batch" else None
+        if label is not None and label.group(1).lower() in jumps:
+            gone, depth = False, 0
+        if gone:
+            continue
+        yield line, raw
+        if not depth and leaves.fullmatch(stripped):
+            gone = True
+        depth = max(0, depth + _nesting(stripped, dialect))
+
+
+def _nesting(line: str, dialect: str) -> int:
+    """How many more blocks a line opens than it closes."""
+    bare = re.sub(r"\"[^\"]*\"|'[^']*'|\$\{[^}]*\}|\$\([^()]*\)", "", line)
+    if dialect == "shell":
+        return len(_OPENS.findall(bare)) - len(_CLOSES.findall(bare))
+    return bare.count("{") + bare.count("(") - bare.count("}") - bare.count(")")
 
 
 def _is_comment(line: str, dialect: str) -> bool:

@@ -60,3 +60,45 @@ def test_a_binary_whose_own_package_is_gone_cannot_be_built(tmp_path: Path) -> N
 def test_installing_a_tool_of_another_module_is_no_build(tmp_path: Path) -> None:
     text = "go install example.org/tool@v1\ngo install example.org/tool/cmd\n"
     assert build_script_table(store_of(tmp_path, {**TREE, "b.sh": text})).rows == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.bat", "goto :eof\ngo build ./services/a/cmd\n"),
+        ("a.bat", "exit /b 0\ngo build ./services/a/cmd\n"),
+        ("a.bat", "echo go build ./services/a/cmd\n"),
+        ("a.bat", "goto end\ngo build ./services/a/cmd\n:end\necho done\n"),
+        ("a.sh", "exit 0\ngo build ./services/a/cmd\n"),
+        ("a.sh", "printf 'go build ./services/a/cmd'\necho go build ./services/a/cmd\n"),
+    ],
+)
+def test_what_is_never_reached_or_only_printed_builds_nothing(tmp_path: Path, path: str, text: str) -> None:
+    assert build_script_table(store_of(tmp_path, {**TREE, path: text})).rows == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.bat", "if not exist go.mod (\n  exit /b 1\n)\ngo build ./services/a/cmd\n"),
+        ("a.bat", "goto build\n:build\ngo build ./services/a/cmd\n"),
+        ("a.bat", "if errorlevel 1 goto fail\ngo build ./services/a/cmd\n:fail\n"),
+        ("a.sh", "if [ ! -f go.mod ]; then\n  exit 1\nfi\ngo build ./services/a/cmd\n"),
+        ("a.sh", "die() {\n  exit 1\n}\ntest -f go.mod || exit 1\ngo build ./services/a/cmd\n"),
+        ("a.sh", "go build example.com/app/services/a/cmd\n"),
+    ],
+)
+def test_what_is_reached_builds(tmp_path: Path, path: str, text: str) -> None:
+    (row,) = build_script_table(store_of(tmp_path, {**TREE, path: text})).rows
+    assert values(row, "package", "works") == ("services/a/cmd", "yes")
+
+
+def test_a_binary_with_a_mistake_in_it_cannot_be_built(tmp_path: Path) -> None:
+    files = {
+        **TREE,
+        "shared/x.go": "package shared\n\nfunc X(n int) {}\n",
+        "b.sh": "go build ./services/a/cmd\n",
+    }
+    (row,) = build_script_table(store_of(tmp_path, files)).rows
+    assert row.get("works").value == "no"
+    assert "services/a/cmd/main.go:5 does not compile" in row.get("works").because

@@ -45,6 +45,7 @@ for s in "${services[@]}"; do
     make_cert "${s%%:*}" server
 done
 make_cert "gateway-client" client
+# end
 """
 ROLES = ("ca", "server", "client", "key_mode", "certificate_mode")
 
@@ -72,6 +73,10 @@ def test_a_script_is_followed_through_functions_and_loops(tmp_path: Path) -> Non
         ("chmod 400", "chmod u=r,go=", ("yes", "yes", "yes", "yes", "yes")),
         ('    chmod 400 "$DIR/$name.key"\n', "", ("yes", "yes", "yes", "no", "yes")),
         ("chmod 444", "chmod 666", ("yes", "yes", "yes", "yes", "no")),
+        ("# end", 'chmod -R a+r "$DIR"', ("yes", "yes", "yes", "no", "yes")),
+        ("# end", 'chmod -R u+w "$DIR"', ("yes", "yes", "yes", "yes", "yes")),
+        ("# end", "find \"$DIR\" -name '*.key' -exec chmod 0640 {} +", ("yes", "yes", "yes", "no", "yes")),
+        ("# end", "find \"$DIR\" -name '*.crt' | xargs chmod 0664", ("yes", "yes", "yes", "yes", "no")),
         ('rm -f "$DIR/$name.csr"', 'rm -f "$DIR/$name.key"', ("yes", "no", "no", "yes", "yes")),
         ('make_cert "ca" ca\n', "", ("no", "yes", "yes", "yes", "yes")),
     ],

@@ -54,11 +54,51 @@ def test_a_test_that_calls_and_asserts_counts(tmp_path: Path) -> None:
         't.Run("a", func(t *testing.T) { t.Skip(); if pay.Pay(1) != 1 { t.Fatal("no") } })',
         '// if pay.Pay(1) != 1 { t.Fatal("no") }',
         "var err error; _ = err.Error()",
+        'later(t)\n\tif pay.Pay(1) != 1 { t.Fatal("no") }',
+        'if false && pay.Pay(1) != 1 { t.Fatal("no") }',
+        'if pay.Pay(1) == 1 || true { t.Skip("no") }\n\tif pay.Pay(1) != 1 { t.Fatal("no") }',
+        'if pay.Pay(1, 2) != 1 { t.Fatal("does not compile") }',
     ],
 )
 def test_what_proves_nothing_does_not_count(body: str, tmp_path: Path) -> None:
-    row = only(with_test(tmp_path, f"func TestPay(t *testing.T) {{\n\t{body}\n}}"))
+    helper = "func later(t *testing.T) { t.SkipNow() }\n"
+    row = only(with_test(tmp_path, f"func TestPay(t *testing.T) {{\n\t{body}\n}}\n{helper}"))
     assert row.get("effective").value == "no"
+
+
+@pytest.mark.parametrize(
+    ("name", "constraint", "more", "effective"),
+    [
+        ("a_test.go", "", {}, "yes"),
+        ("a_windows_test.go", "", {}, "no"),
+        ("a_test.go", "//go:build ignore\n\n", {}, "no"),
+        ("a_test.go", "//go:build slow\n\n", {}, "no"),
+        ("a_test.go", "//go:build slow\n\n", {"Makefile": "test:\n\tgo test -tags=slow ./...\n"}, "yes"),
+        ("a_test.go", "//go:build !slow\n\n", {}, "yes"),
+    ],
+)
+def test_a_file_that_no_run_compiles_proves_nothing(
+    name: str, constraint: str, more: dict[str, str], effective: str, tmp_path: Path
+) -> None:
+    text = 'package a\n\nimport "testing"\n\nfunc TestA(t *testing.T) {\n\tif A() != 1 { t.Fatal() }\n}\n'
+    files = {"go.mod": "module example.org/m\n", "a/a.go": "package a\n\nfunc A() int { return 1 }\n"}
+    store = store_of(tmp_path, {**files, f"a/{name}": constraint + text, **more})
+    assert column(go_test(store), "effective") == [effective]
+
+
+def test_documents_may_stand_in_files_of_the_package_and_be_embedded(tmp_path: Path) -> None:
+    files = {
+        "go.mod": "module example.org/m\n",
+        "api/schema.graphql": "type Query { x: Int }\ntype Mutation { mintToken: Int buyToken: Int }\n",
+        "e2e/documents.go": "package e2e\n\nconst mint = `mutation { mintToken }`\n",
+        "e2e/buy.graphql": "mutation { buyToken }",
+        "e2e/a_test.go": (
+            'package e2e\n\nimport (\n\t_ "embed"\n\t"testing"\n)\n\n//go:embed buy.graphql\nvar buy string\n\n'
+            "func TestA(t *testing.T) {\n\tif len(mint) > len(buy) {\n\t\tt.Fatal()\n\t}\n}\n"
+        ),
+    }
+    (row,) = go_test(store_of(tmp_path, files)).rows
+    assert set(row.get("mutations").value) == {"mint token", "buy token"}
 
 
 @pytest.mark.parametrize(
@@ -67,20 +107,21 @@ def test_what_proves_nothing_does_not_count(body: str, tmp_path: Path) -> None:
         ("assert.Equal(t, 1, pay.Pay(1))", '"github.com/stretchr/testify/assert"'),
         ("require.New(t).NoError(nil2(pay.Pay(1)))", '"github.com/stretchr/testify/require"'),
         ("is := is.New(t)\n\tis.Equal(pay.Pay(1), 1)", '"github.com/matryer/is"'),
-        ('if testing.Short() { t.Skip("long") }\n\tif pay.Pay(1) != 1 { t.Error("no") }', '"fmt"'),
+        ('if testing.Short() { t.Skip("long") }\n\tif pay.Pay(1) != 1 { t.Error("no") }', ""),
         (
             "for _, c := range all { t.Run(c, func(tt *testing.T) { if pay.Pay(1) != 1 { tt.Fail() } }) }",
-            '"os"',
+            "",
         ),
-        ("if x := pay.Pay(1); x != 1 {\n\t\treturn\n\t}\n\tt.Fail()", '"io"'),
-        ("mustPay(t, 1)", '"fmt"'),
-        ('t.Run("sub", payHelper)', '"fmt"'),
+        ("if x := pay.Pay(1); x != 1 {\n\t\treturn\n\t}\n\tt.Fail()", ""),
+        ("mustPay(t, 1)", ""),
+        ('t.Run("sub", payHelper)', ""),
     ],
 )
 def test_the_usual_ways_to_assert_count(body: str, imports: str, tmp_path: Path) -> None:
     helpers = (
         'func mustPay(t *testing.T, n int) { if pay.Pay(n) != n { t.Fatal("no") } }\n'
         'func payHelper(t *testing.T) { if pay.Pay(1) != 1 { t.Fatal("no") } }\n'
+        "func nil2(n int) error { return nil }\nvar all []string\n"
     )
     text = f"func TestPay(t *testing.T) {{\n\t{body}\n}}\n{helpers}"
     row = only(with_test(tmp_path, text, f'"testing"\n\t"example.org/m/pay"\n\t{imports}'))

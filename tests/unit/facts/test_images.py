@@ -301,3 +301,27 @@ def test_services_that_build_the_same_image_count_once(tmp_path: Path) -> None:
     compose = "services:\n" + "".join(f"  {n}:\n{build % a}" for n, a in (("a", 1), ("b", 1), ("c", 2)))
     table = image_build_table(store_of(tmp_path, {**TREE, "docker-compose.yml": compose}))
     assert [values(row, "name", "counts") for row in table.rows] == [("a", "yes"), ("b", "no"), ("c", "yes")]
+
+
+def test_an_overlay_fits_when_only_an_image_does_not_build(tmp_path: Path) -> None:
+    overlay = "services:\n  a:\n    environment: [TLS=on]\n"
+    old = DOCKERFILE.replace("1.25", "1.20")
+    assert old != DOCKERFILE
+    rows = deployment_table(
+        store_of(tmp_path, {**TREE, "Dockerfile": old, "docker-compose.tls.yml": overlay})
+    ).rows
+    assert values(rows[1], "way", "works", "fits") == ("compose+overlay", "no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("base", "small"),
+    [
+        ("ubuntu:24.04", "no"),
+        ("debian:bookworm-slim", "no"),
+        ("scratch", "yes"),
+        ("gcr.io/distroless/base", "yes"),
+    ],
+)
+def test_a_base_that_leaves_no_room_is_not_small(tmp_path: Path, base: str, small: str) -> None:
+    stage = DOCKERFILE.split("FROM")[-1].splitlines()[0]
+    assert values(image(tmp_path, DOCKERFILE.replace(stage, f" {base}")), "small") == (small,)

@@ -165,11 +165,38 @@ def test_dashboards_are_told_by_what_they_show(tmp_path: Path) -> None:
             "        curl -sfL https://x/gosec/install.sh | sh\n    - name: gosec\n",
             [("gosec", "ci", "yes"), ("gosec", "ci", "no")],
         ),
+        (
+            ".github/workflows/ci.yml",
+            "jobs:\n  a:\n    if: ${{ false }}\n    steps:\n    - run: gosec ./...\n  b:\n    steps:\n"
+            "    - if: false\n      run: gosec ./...\n    - run: gosec --version\n    - run: echo gosec ./...\n",
+            [],
+        ),
+        (
+            ".github/workflows/ci.yml",
+            'jobs:\n  a:\n    steps:\n    - run: \'"$(go env GOPATH)/bin/gosec" ./...\'\n    - run: [gosec, "gosec ./x"]\n',
+            [("gosec", "ci", "yes")] * 3,
+        ),
     ],
 )
 def test_linters_that_run(tmp_path: Path, path: str, text: str, expected: list[tuple[str, ...]]) -> None:
     rows = linter_table(store_of(tmp_path, {path: text})).rows
     assert [values(r, "name", "where", "enforced") for r in rows] == expected
+
+
+def test_linters_that_scripts_and_make_run(tmp_path: Path) -> None:
+    files = {
+        ".github/workflows/ci.yml": "jobs:\n  a:\n    steps:\n    - run: make scan\n    - run: ./scripts/scan.sh\n",
+        "Makefile": "GOSEC ?= bin/gosec\nscan:\n\t$(GOSEC) ./...\n\nother:\n\tstaticcheck ./...\n",
+        "scripts/scan.sh": "set -e\ngovulncheck ./...\n",
+    }
+    rows = linter_table(store_of(tmp_path, files)).rows
+    assert [values(r, "name", "enforced") for r in rows] == [("gosec", "yes"), ("govulncheck", "yes")]
+
+
+def test_a_lint_configuration_of_comments_configures_nothing(tmp_path: Path) -> None:
+    files = {".golangci.yml": "# linters:\n#   enable: [gosec]\n", "x/.golangci.toml": "[linters]\n"}
+    rows = lint_config_table(store_of(tmp_path, files)).rows
+    assert [values(r, "configures") for r in rows] == [("no",), ("yes",)]
 
 
 def test_a_lint_configuration_that_does_not_parse_is_a_problem(tmp_path: Path) -> None:

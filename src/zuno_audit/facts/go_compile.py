@@ -1,0 +1,689 @@
+"""What keeps Go code from compiling, as far as names and counts tell.
+
+Looked for are the mistakes that an edit leaves behind: an import that nothing uses, a package, function,
+field or method that does not exist, a call with too few or too many arguments, a variable that nothing reads,
+two package clauses in one folder. What is reported does not compile; what is not reported may still not.
+Nothing is type-checked: whatever a name could also mean counts as fine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from posixpath import basename, dirname
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from zuno_audit.facts.go.program import program
+from zuno_audit.facts.go_packages import GoPackages, go_packages, module_roots
+from zuno_audit.languages.go_outline import GoFunction, GoOutline, default_name, outline
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+MAX_FILE_BYTES = 1_000_000
+MAX_FAULTS = 3  # per file: the first are enough to show that it does not compile
+
+_START = r"(?:(?<![\w.])|(?<=\.\.\.))"  # of a word that no selector's dot stands before
+_USED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)([.(])")
+_VARIADIC = re.compile(r"\.\.\.([a-z_]\w*)(\.)")
+_DEFINED = re.compile(r"(?<![\w.])((?:[A-Za-z_]\w*[ \t]*,[ \t]*)*[A-Za-z_]\w*)[ \t]*$")
+_EXPORTED = re.compile(r"[A-Z]\w*")
+_TYPE = re.compile(r"^(?:type)?[ \t]+([A-Za-z_]\w*)[ \t]+(?:struct|interface)[ \t]*\{", re.MULTILINE)
+_EMBEDDED = re.compile(r"(?:^|[\n;])[ \t]*\*?(?:\w+\.)?[A-Za-z_]\w*(?:\[[^\]]*\])?[ \t]*(?=[\n;\"]|$)")
+_BRACKET = re.compile(r"[()\[\]{}]")
+_OPENING = re.compile(r"[(\[{]")
+_MEMBER = re.compile(r"[A-Za-z_]\w*")
+_WORD_OR_DOT = re.compile(r"[\w.]")
+_KEY = re.compile(r"[{,\n][ \t]*([A-Za-z_]\w*)[ \t]*:(?![=:])")
+_ASSIGNED = re.compile(
+    r"(?:^|[;{\n]|\bif\b|\bswitch\b)[ \t]*((?:[\w.]+[ \t]*,[ \t]*)*[\w.]+)[ \t]*:?=[ \t]*$"
+)
+_PLATFORM_FILE = re.compile(r"_(?:aix|android|darwin|dragonfly|freebsd|illumos|ios|js|linux|netbsd|openbsd|plan9"
+                            r"|solaris|wasip1|windows|386|amd64|arm|arm64|loong64|mips\w*|ppc64\w*|riscv64|s390x"
+                            r"|wasm)(?:_test)?\.go$")  # fmt: skip
+_PREDECLARED = frozenset(
+    "append cap clear close complex copy delete imag len make max min new panic print println real recover"
+    " any bool byte comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune string"
+    " uint uint8 uint16 uint32 uint64 uintptr true false iota nil"
+    " break case chan const continue default defer else fallthrough for func go goto if import interface map"
+    " package range return select struct switch type var".split()
+)
+
+
+class Fault(Struct, frozen=True):
+    """A place that does not compile, and why."""
+
+    path: str
+    line: int
+    why: str
+
+
+class Declared(Struct, frozen=True):
+    """The body of a struct or interface type of ours."""
+
+    body: str
+
+    def has(self, word: str) -> bool:
+        """True when the word stands in the body: a field, a method, or something else."""
+        at = self.body.find(word)
+        while at >= 0:
+            around = self.body[max(0, at - 1) : at] + self.body[at + len(word) : at + len(word) + 1]
+            if not any(c.isalnum() or c == "_" for c in around):
+                return True
+            at = self.body.find(word, at + 1)
+        return False
+
+    @property
+    def embeds(self) -> bool:
+        """True when the type takes over fields or methods of another one."""
+        return _EMBEDDED.search(self.body) is not None
+
+
+class GoCompile:
+    """The faults of packages and test files, worked out when they are asked for."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.store = store
+        self.packages: GoPackages = store.get(go_packages)
+        self._outlines: dict[str, GoOutline | None] = {}
+        self._faults: dict[str, tuple[Fault, ...]] = {}
+        self._uses: dict[str, frozenset[tuple[str, str]]] = {}
+        self._types: dict[str, dict[str, list[Declared]]] = {}
+        self._functions: dict[str, dict[str, list[tuple[GoOutline, GoFunction]]]] = {}
+        self._package_functions: dict[tuple[str, ...], dict[str, list[GoFunction]]] = {}
+        self._members_known: dict[tuple[str, str, str], bool] = {}
+        self._words: dict[tuple[str, str], bool] = {}
+        self._by_folder: dict[str, list[str]] | None = None
+        self._modules = sorted(store.get(module_roots).items(), key=lambda m: len(m[1]), reverse=True)
+
+    # ------------------------------------------------------------ files
+
+    def outline(self, path: str) -> GoOutline | None:
+        """The outline of a Go file, made once; None when it cannot be read or is huge."""
+        if path not in self._outlines:
+            text = self.store.repository.text(path)
+            known = text is not None and len(text) <= MAX_FILE_BYTES
+            self._outlines[path] = self._named(outline(path, text)) if known and text is not None else None
+        return self._outlines[path]
+
+    def _named(self, file: GoOutline) -> GoOutline:
+        """The file with packages of ours under the name that their package clause gives them."""
+        for alias, import_path in list(file.imports.items()):
+            package = self.packages.by_import.get(import_path)
+            if package is not None and alias not in file.renamed and package.name != alias:
+                del file.imports[alias]
+                file.imports[package.name] = import_path
+        return file
+
+    def _is_generated(self, path: str) -> bool:
+        """True for code that a tool wrote: it is long, and nobody edits it."""
+        return b"DO NOT EDIT" in (self.store.repository.read(path) or b"")[:2000]
+
+    def _written(self, directory: str) -> list[GoOutline]:
+        """The files of a package that people write."""
+        package = self.packages.by_directory.get(directory)
+        paths = [h.path for h in package.files] if package is not None else []
+        return [o for p in paths if not self._is_generated(p) and (o := self.outline(p)) is not None]
+
+    def _has_hidden_code(self, directory: str) -> bool:
+        """True when files of a package are generated, or belong to some builds only."""
+        heads = [self.packages.heads[p] for p in self.files_in(directory)]
+        return any(h.constraint or _is_special(h.path) or self._is_generated(h.path) for h in heads)
+
+    def files_in(self, directory: str) -> list[str]:
+        """All Go files of a folder; test files as well, because some of them export what others test."""
+        if self._by_folder is None:
+            self._by_folder = {}
+            for path in self.packages.heads:
+                self._by_folder.setdefault(dirname(path), []).append(path)
+        return self._by_folder.get(directory, [])
+
+    def declares(self, directory: str, name: str) -> bool:
+        """True when the name occurs in a file of the package; a name that does not is not declared there."""
+        key = (directory, name)
+        if key not in self._words:
+            read = self.store.repository.read
+            self._words[key] = any(has_word(read(p) or b"", name.encode()) for p in self.files_in(directory))
+        return self._words[key]
+
+    # ------------------------------------------------------------ questions
+
+    def linked(self, main: str) -> Fault | None:
+        """A place, in what a binary links, that does not compile."""
+        for directory in sorted(self.packages.linked.get(main, ())):
+            for fault in self.package(directory):
+                return fault
+        return None
+
+    def package(self, directory: str) -> tuple[Fault, ...]:
+        """The faults of the package in a folder, tests left out."""
+        key = directory + "/"
+        if key not in self._faults:
+            package = self.packages.by_directory.get(directory)
+            heads = package.files if package is not None else ()
+            siblings = tuple(h.path for h in heads)
+            found = list(self._clauses(directory))
+            for head in heads:
+                if not found and not head.constraint:
+                    found += self._file(head.path, siblings)
+            self._faults[key] = tuple(found[:MAX_FAULTS])
+        return self._faults[key]
+
+    def test_file(self, path: str) -> tuple[Fault, ...]:
+        """The faults of a test file, then those of the packages of ours that it imports or belongs to."""
+        if path not in self._faults:
+            file = self.outline(path)
+            if file is None or file.problem:
+                return ()
+            siblings = tuple(p for p in self.files_in(dirname(path)) if self._clause(p) == file.package)
+            found = list(self._file(path, siblings))
+            if not found:
+                found += self._below(path, siblings)
+            self._faults[path] = tuple(found[:MAX_FAULTS])
+        return self._faults[path]
+
+    def _clause(self, path: str) -> str:
+        return self.packages.heads[path].package
+
+    def _below(self, path: str, siblings: Iterable[str]) -> Iterator[Fault]:
+        start = {i.path for p in (path, *siblings) for i in self.packages.heads[p].imports}
+        todo = [p.directory for s in sorted(start) if (p := self.packages.by_import.get(s)) is not None]
+        if not self._clause(path).endswith("_test") and dirname(path) in self.packages.by_directory:
+            todo.append(dirname(path))
+        seen = set(todo)
+        while todo:
+            directory = todo.pop()
+            yield from self.package(directory)
+            for head in self.packages.by_directory[directory].files:
+                for imported in head.imports:
+                    package = self.packages.by_import.get(imported.path)
+                    if package is not None and package.directory not in seen:
+                        seen.add(package.directory)
+                        todo.append(package.directory)
+
+    # ------------------------------------------------------------ one package, one file
+
+    def _clauses(self, directory: str) -> Iterator[Fault]:
+        """Files of one folder must agree on the package."""
+        heads = [self.packages.heads[p] for p in self.files_in(directory)]
+        heads = [
+            h for h in heads if h.package and not h.is_test and not h.constraint and not _is_special(h.path)
+        ]
+        first = heads[0] if heads else None
+        for head in heads:
+            if first is not None and head.package != first.package:
+                yield Fault(
+                    head.path, 1, f"this is package {head.package}, but {first.path} is {first.package}"
+                )
+                return
+
+    def _file(self, path: str, siblings: tuple[str, ...]) -> Iterator[Fault]:
+        file = self.outline(path) if not _is_special(path) and not self._is_generated(path) else None
+        if file is None:
+            return
+        if file.problem:
+            yield Fault(path, file.problem_line, file.problem)
+            return
+        parsed = self.store.get(program).file(path) if not path.endswith("_test.go") else None
+        if parsed is not None and parsed.error_line:
+            yield Fault(path, parsed.error_line, "it does not parse")
+            return
+        others = [o for p in siblings if p != path and (o := self.outline(p)) is not None]
+        yield from self._unknown_packages(file)
+        yield from self._unknown_names(file)
+        yield from self._imports(file, others)
+        yield from self._unknown_calls(file, others, siblings)
+        yield from self._calls(file, siblings)
+        yield from self._literals(file)
+        yield from self._members(file)
+        yield from _unread_variables(file)
+
+    def _ours(self, import_path: str) -> bool:
+        return any(import_path == m or import_path.startswith(m + "/") for _, m in self._modules)
+
+    def _unknown_packages(self, file: GoOutline) -> Iterator[Fault]:
+        for import_path in file.imports.values():
+            if import_path in self.packages.by_import or not self._ours(import_path):
+                continue
+            directory, module = next(m for m in self._modules if _is_below(import_path, m[1]))
+            inner = (directory + import_path[len(module) :]).strip("/")
+            if not any(p.endswith(".go") for p in self.store.repository.glob(f"{inner}/*")):
+                yield Fault(
+                    file.path, _import_line(file, import_path), f"the package {import_path} does not exist"
+                )
+
+    def _unknown_names(self, file: GoOutline) -> Iterator[Fault]:
+        for alias, import_path in file.imports.items():
+            package = self.packages.by_import.get(import_path)
+            if package is None:
+                continue
+            for name, at in names_of(file.masked, alias).items():
+                if not self.declares(package.directory, name) and not _is_hidden(file, alias):
+                    yield Fault(file.path, file.line(at), f"{package.import_path} declares no {name}")
+
+    def _used(self, file: GoOutline) -> frozenset[tuple[str, str]]:
+        """The words that a dot or a bracket follows, each with what follows it."""
+        if file.path not in self._uses:
+            found = _USED.findall(file.masked)
+            found += _VARIADIC.findall(file.masked) if "..." in file.masked else []
+            self._uses[file.path] = frozenset(found)
+        return self._uses[file.path]
+
+    def _imports(self, file: GoOutline, others: list[GoOutline]) -> Iterator[Fault]:
+        """Imports that nothing uses, and package names that nothing imports.
+
+        What a package from elsewhere calls itself is only guessed, so imports without a use and names without
+        an import must not match in number.
+        """
+        names = {word for word, after in self._used(file) if after == "."}
+        unused: list[str] = []
+        guessed: list[str] = []
+        bound = set(file.renamed)
+        for imported in self.packages.heads[file.path].imports:
+            if imported.alias in ("_", ".") or imported.path == "C":
+                continue
+            ours = self.packages.by_import.get(imported.path)
+            name = imported.alias or (ours.name if ours is not None else default_name(imported.path))
+            sure = imported.alias or ours is not None or _is_standard(imported.path)
+            if name not in names or (name in bound and name not in file.renamed):
+                (unused if sure else guessed).append(imported.path)
+            bound.add(name)
+        free = [
+            n for n in names - bound - _PREDECLARED if not any(is_bare(o.masked, n) for o in (file, *others))
+        ]
+        unused += guessed if not free else []
+        for import_path in unused:
+            yield Fault(file.path, _import_line(file, import_path), f"{import_path} is imported and not used")
+        if len(free) > len(guessed) and not self._sees_more(file):
+            name = sorted(free)[0]
+            at = re.search(rf"{_START}{name}\.", file.masked)
+            yield Fault(
+                file.path, file.line(at.start() if at else 0), f"{name} is neither imported nor declared"
+            )
+
+    def _sees_more(self, file: GoOutline) -> bool:
+        """True when names come in that no declaration here shows: by a dot import, or from C."""
+        return "." in file.imports or "C" in file.imports
+
+    def _unknown_calls(
+        self, file: GoOutline, others: list[GoOutline], siblings: tuple[str, ...]
+    ) -> Iterator[Fault]:
+        if self._sees_more(file):
+            return
+        called = {word for word, after in self._used(file) if after == "("} - _PREDECLARED
+        called -= self._functions_of(siblings).keys() | {f.name for f in file.functions}
+        for name in sorted(called):
+            if any(is_bare(o.masked, name) for o in (file, *others)):
+                continue
+            for match in re.finditer(rf"(?<![\w.]){name}\(", file.masked):
+                if not _is_no_call(file, match.start()):
+                    yield Fault(file.path, file.line(match.start()), f"{name} is not declared")
+                    break
+
+    # ------------------------------------------------------------ calls of our functions
+
+    def functions(self, directory: str) -> dict[str, list[tuple[GoOutline, GoFunction]]]:
+        """Functions and methods of the package in a folder by name; tests are left out."""
+        if directory not in self._functions:
+            found: dict[str, list[tuple[GoOutline, GoFunction]]] = {}
+            for one in self._written(directory):
+                for function in one.functions:
+                    found.setdefault(function.name, []).append((one, function))
+            self._functions[directory] = found
+        return self._functions[directory]
+
+    def _functions_of(self, siblings: tuple[str, ...]) -> dict[str, list[GoFunction]]:
+        """Functions, no methods, of the files of one package by name."""
+        if siblings not in self._package_functions:
+            found: dict[str, list[GoFunction]] = {}
+            for path in siblings:
+                one = self.outline(path)
+                for function in one.functions if one is not None else ():
+                    if not function.receiver:
+                        found.setdefault(function.name, []).append(function)
+            self._package_functions[siblings] = found
+        return self._package_functions[siblings]
+
+    def _calls(self, file: GoOutline, siblings: tuple[str, ...]) -> Iterator[Fault]:
+        for alias, import_path in file.imports.items():
+            package = self.packages.by_import.get(import_path)
+            for at, name in _uses_of(file.masked, alias) if package is not None else ():
+                if package is not None and file.masked.startswith("(", at + len(alias) + 1 + len(name)):
+                    functions = [f for _, f in self.functions(package.directory).get(name, ())]
+                    for fault in self._call(file, at, alias + "." + name, functions):
+                        if not _is_hidden(file, alias):
+                            yield fault
+        own = self._functions_of(siblings)
+        for name in sorted({word for word, after in self._used(file) if after == "("} & own.keys()):
+            at = file.masked.find(name + "(")
+            while at >= 0:
+                if _is_start(file.masked, at) and not file.masked.endswith("func ", 0, at):
+                    for fault in self._call(file, at, name, own[name]):
+                        if not is_bare(file.masked, name) and not _is_no_call(file, at):
+                            yield fault
+                at = file.masked.find(name + "(", at + 1)
+
+    def _call(self, file: GoOutline, at: int, name: str, functions: list[GoFunction]) -> Iterator[Fault]:
+        """The faults of one call of a function of ours; nothing when it is not clear which one is meant."""
+        if len(functions) != 1 or functions[0].receiver:
+            return
+        opening = at + len(name)
+        closing = file.pairs.get(opening)
+        shape = _shape(functions[0].signature)
+        if closing is None or shape is None:
+            return
+        low, high, results = shape
+        given = _split(file.masked[opening + 1 : closing])
+        spread = bool(given) and (given[-1].endswith("...") or (len(given) == 1 and given[0].endswith(")")))
+        if not spread and not low <= len(given) <= high:
+            takes = f"{low}" if low == high else f"at least {low}"
+            yield Fault(file.path, file.line(at), f"{name} takes {takes} arguments, not {len(given)}")
+            return
+        if file.masked[closing + 1 : closing + 2] in ("\n", ";", ""):
+            target = _ASSIGNED.search(file.masked, max(0, at - 200), at)
+            count = len(target.group(1).split(",")) if target else 0
+            if target and count != results and "," not in file.masked[target.end() : at]:
+                yield Fault(file.path, file.line(at), f"{name} has {results} results, not {count}")
+
+    # ------------------------------------------------------------ fields and methods
+
+    def _type(self, directory: str, name: str) -> Declared | None:
+        """A struct or interface type of a package of ours; None when it is neither, or declared twice."""
+        if directory not in self._types:
+            found: dict[str, list[Declared]] = {}
+            for one in self._written(directory):
+                for match in _TYPE.finditer(one.masked):
+                    if (closing := one.pairs.get(match.end() - 1)) is not None:
+                        body = one.masked[match.end() : closing]
+                        found.setdefault(match.group(1), []).append(Declared(body))
+            self._types[directory] = found
+        types = self._types[directory].get(name, [])
+        return types[0] if len(types) == 1 else None
+
+    def _literals(self, file: GoOutline) -> Iterator[Fault]:
+        """Keys of composite literals that are no fields of their struct."""
+        for alias, import_path in file.imports.items():
+            package = self.packages.by_import.get(import_path)
+            for at, name in _uses_of(file.masked, alias) if package is not None else ():
+                opening = at + len(alias) + 1 + len(name)
+                closing = file.pairs.get(opening) if file.masked.startswith("{", opening) else None
+                if closing is None or package is None or file.masked[at - 1] in "*]":
+                    continue
+                declared = self._type(package.directory, name)
+                for key, where in _keys(file, opening, closing) if declared is not None else ():
+                    if declared is not None and not declared.has(key) and not _is_hidden(file, alias):
+                        yield Fault(file.path, file.line(where), f"{alias}.{name} has no field {key}")
+
+    def _members(self, file: GoOutline) -> Iterator[Fault]:
+        """Fields and methods that the type of a variable does not have."""
+        for function in file.functions:
+            for variable, directory, name in self._typed(file, function):
+                declared = self._type(directory, name)
+                if declared is None or declared.embeds or variable in file.imports:
+                    continue
+                for member, at in _members_of(file, function, variable):
+                    if self._has_member(file, directory, name, declared, member):
+                        continue
+                    if not _is_set(file, function, variable, int(variable != function.receiver_name)):
+                        yield Fault(file.path, file.line(at), f"{name} has no field or method {member}")
+                        return
+
+    def _has_member(
+        self, file: GoOutline, directory: str, name: str, declared: Declared, member: str
+    ) -> bool:
+        key = (directory, name, member)
+        if key not in self._members_known:
+            self._members_known[key] = declared.has(member) or any(
+                f.receiver == name for _, f in self.functions(directory).get(member, ())
+            )
+        if self._members_known[key]:
+            return True
+        more = self._has_hidden_code(directory) or dirname(file.path) == directory  # tests may add to a type
+        return more and self.declares(directory, member)
+
+    def _typed(self, file: GoOutline, function: GoFunction) -> Iterator[tuple[str, str, str]]:
+        """(variable, folder, type) of the receiver, parameters and results of our constructors, if it is ours."""
+        if function.receiver_name and function.receiver and not file.path.endswith("_test.go"):
+            yield function.receiver_name, dirname(file.path), function.receiver
+        for match in _PARAMETER.finditer(function.signature):
+            package = self.packages.by_import.get(file.imports.get(match.group(2), ""))
+            if package is not None:
+                yield match.group(1), package.directory, match.group(3)
+        for match in _CONSTRUCTED.finditer(file.masked, function.opening, function.closing):
+            package = self.packages.by_import.get(file.imports.get(match.group(2), ""))
+            closing = file.pairs.get(match.end() - 1, 0)
+            if package is None or file.masked[closing + 1 : closing + 2] not in ("\n", ";"):
+                continue
+            made = self.functions(package.directory).get(match.group(3), [])
+            if len(made) == 1 and not made[0][1].receiver:
+                qualifier, _, name = _first_result(made[0][1].signature).rpartition(".")
+                if qualifier:
+                    package = self.packages.by_import.get(made[0][0].imports.get(qualifier, ""))
+                if name and package is not None:
+                    yield match.group(1), package.directory, name
+
+
+_PARAMETER = re.compile(r"[(,]\s*(\w+)\s+\*?(\w+)\.([A-Z]\w*)(?=\s*[,)])")
+_CONSTRUCTED = re.compile(r"(?<=[\n\t;{])(\w+)(?:[ \t]*,[ \t]*\w+)?[ \t]*:=[ \t]*(\w+)\.([A-Z]\w*)\(")
+_RESULT = re.compile(r"\*?((?:\w+\.)?[A-Z]\w*)$")
+
+
+def go_compile(store: FactStore) -> GoCompile:
+    """What keeps packages and tests of the repository from compiling."""
+    return GoCompile(store)
+
+
+def has_word(data: bytes, word: bytes) -> bool:
+    """True when a word stands in the text, outside of line comments and not behind the dot of a selector."""
+    at = data.find(word)
+    while at >= 0:
+        before, after = data[max(0, at - 1) : at], data[at + len(word) : at + len(word) + 1]
+        is_alone = not _is_word(before) and before != b"." and not _is_word(after)
+        if is_alone and b"//" not in data[data.rfind(b"\n", 0, at) + 1 : at]:
+            return True
+        at = data.find(word, at + 1)
+    return False
+
+
+def _is_word(byte: bytes) -> bool:
+    return byte.isalnum() or byte == b"_" or byte >= b"\x80"
+
+
+def is_bare(masked: str, word: str) -> bool:
+    """True when a word stands somewhere with neither a dot nor a bracket behind it: it may be declared there."""
+    at = masked.find(word)
+    while at >= 0:
+        end = at + len(word)
+        after = masked[end : end + 1]
+        if not (after.isalnum() or after in ("_", ".", "(")) and _is_start(masked, at):
+            return True
+        if after == "." and masked.startswith("...", end) and _is_start(masked, at):
+            return True
+        at = masked.find(word, end)
+    return False
+
+
+def names_of(masked: str, alias: str) -> dict[str, int]:
+    """The exported names that follow a package's name, with the offset of their first use."""
+    found: dict[str, int] = {}
+    for at, name in _uses_of(masked, alias):
+        found.setdefault(name, at)
+    return found
+
+
+def _uses_of(masked: str, alias: str) -> Iterator[tuple[int, str]]:
+    prefix = alias + "."
+    at = masked.find(prefix)
+    while at >= 0:
+        name = _EXPORTED.match(masked, at + len(prefix))
+        if name is not None and _is_start(masked, at):
+            yield at, name.group()
+        at = masked.find(prefix, at + len(prefix))
+
+
+def _is_start(masked: str, at: int) -> bool:
+    """True when a word starts here that no selector's dot stands before."""
+    return at == 0 or masked.endswith("...", 0, at) or not _WORD_OR_DOT.match(masked, at - 1)
+
+
+def _is_special(path: str) -> bool:
+    """True for files that only some platforms compile."""
+    return _PLATFORM_FILE.search(basename(path)) is not None
+
+
+def _is_below(import_path: str, module: str) -> bool:
+    return import_path == module or import_path.startswith(module + "/")
+
+
+def _is_standard(import_path: str) -> bool:
+    return "." not in import_path.split("/", 1)[0]
+
+
+def _import_line(file: GoOutline, import_path: str) -> int:
+    return next((file.line(s.start) for s in file.strings if s.text == import_path), 1)
+
+
+def _is_hidden(file: GoOutline, alias: str) -> bool:
+    """True when a variable of that name hides the package somewhere in the file."""
+    assigned = rf"\b{alias}\b\s*(?:,\s*\w+\s*)*:=|\bvar\s+{alias}\b"
+    parameter = rf"[(,]\s*{alias}(?:\s*,\s*\w+)*\s+[\w*\[.]"
+    return re.search(f"{assigned}|{parameter}", file.masked) is not None
+
+
+def _is_declaration(file: GoOutline, at: int) -> bool:
+    """True for the name of a function, or of a method, where it is declared."""
+    before = file.masked[max(0, at - 200) : at].rstrip(" \t")
+    return before.endswith("func") or re.search(r"\bfunc[ \t]*\([^()]*\)$", before) is not None
+
+
+def _is_no_call(file: GoOutline, at: int) -> bool:
+    """True where `Name(` calls no function: it declares one, or goes on with a chain of calls."""
+    opening = file.block_around(at)
+    before = at - 1
+    while before > 0 and file.masked[before].isspace():
+        before -= 1
+    if file.masked[before] == ".":
+        return True  # a chain of calls that goes on in the next line
+    inside = opening >= 0 and re.search(r"\binterface[ \t]*$", file.masked[max(0, opening - 30) : opening])
+    return bool(inside) or _is_declaration(file, at)
+
+
+@lru_cache(maxsize=4096)
+def _shape(signature: str) -> tuple[int, int, int] | None:
+    """Least and most arguments and the number of results of a signature; None for generic functions."""
+    if not signature.startswith("("):
+        return None
+    closing = _closing(signature, 0)
+    parameters = _split(signature[1:closing])
+    results = signature[closing + 1 :].strip()
+    count = len(_split(results[1 : _closing(results, 0)])) if results.startswith("(") else int(bool(results))
+    if parameters and "..." in parameters[-1]:
+        return len(parameters) - 1, 10**6, count
+    return len(parameters), len(parameters), count
+
+
+def _first_result(signature: str) -> str:
+    """The name of the type of the first result as written, without its star; empty when it has none."""
+    if not signature.startswith("("):
+        return ""
+    results = signature[_closing(signature, 0) + 1 :].strip()
+    if results.startswith("("):
+        parts = _split(results[1 : _closing(results, 0)])
+        results = parts[0].split()[-1] if parts and "(" not in parts[0] else ""
+    match = _RESULT.match(results)
+    return match.group(1) if match else ""
+
+
+def _closing(text: str, opening: int) -> int:
+    depth = 0
+    for match in _BRACKET.finditer(text, opening):
+        depth += 1 if match.group() in "([{" else -1
+        if not depth:
+            return match.start()
+    return len(text)
+
+
+def _split(text: str) -> list[str]:
+    """The parts between the commas that stand outside of brackets."""
+    if not _OPENING.search(text):
+        parts = [part.strip() for part in text.split(",")]
+        return parts if parts[-1] else parts[:-1]
+    parts, depth, start = [], 0, 0
+    for at, character in enumerate(text):
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and not depth:
+            parts.append(text[start:at].strip())
+            start = at + 1
+    last = text[start:].strip()
+    return [*parts, last] if last else parts
+
+
+def _keys(file: GoOutline, opening: int, closing: int) -> Iterator[tuple[str, int]]:
+    """The keys of a composite literal, those of literals inside left out."""
+    at = opening
+    while (match := _KEY.search(file.masked, at, closing)) is not None:
+        between = range(max(at, opening + 1), match.start(1))
+        around = next((c for o in between if (c := file.pairs.get(o, 0)) > match.start(1)), None)
+        if around is not None:
+            at = around
+            continue
+        yield match.group(1), match.start(1)
+        at = match.end(1)
+
+
+def _members_of(file: GoOutline, function: GoFunction, variable: str) -> Iterator[tuple[str, int]]:
+    prefix = variable + "."
+    at = file.masked.find(prefix, function.opening, function.closing)
+    while at >= 0:
+        if _is_start(file.masked, at):
+            name = _MEMBER.match(file.masked, at + len(prefix))
+            if name is not None:
+                yield name.group(), at
+        at = file.masked.find(prefix, at + 1, function.closing)
+
+
+def _is_set(file: GoOutline, function: GoFunction, variable: str, times: int = 0) -> bool:
+    """True when the name is bound more often than that in a function, so that its type is not clear."""
+    text = function.signature + file.masked[function.opening : function.closing]
+    bound = (
+        rf"(?<![\w.]){variable}\b(?:[ \t]*,[ \t]*\w+)*[ \t]*:=|,[ \t]*{variable}[ \t]*(?:,[ \t]*\w+[ \t]*)*:="
+    )
+    bound += rf"|\bvar[ \t]+{variable}\b|\b{variable}[ \t]+(?:\*|\[|map\b|func\b|chan\b|\w+\.)?[A-Za-z_]\w*[ \t]*[,)]"
+    return len(re.findall(bound, text)) > times
+
+
+def _unread_variables(file: GoOutline) -> Iterator[Fault]:
+    """Variables that are declared by `:=` and named nowhere behind it."""
+    masked = file.masked
+    for function in file.functions:
+        at = masked.find(":=", function.opening, function.closing)
+        while at >= 0:
+            names = _DEFINED.search(masked, max(function.opening, masked.rfind("\n", 0, at)), at)
+            for name in names.group(1).split(",") if names else ():
+                name = name.strip()
+                if name == "_" or _occurs(masked, name, at + 2, function.closing):
+                    continue
+                if names is not None and not _occurs(masked, name, function.start, names.start()):
+                    yield Fault(file.path, file.line(at), f"{name} is declared and not used")
+                    return
+            at = masked.find(":=", at + 2, function.closing)
+
+
+def _occurs(text: str, word: str, start: int, end: int) -> bool:
+    at = text.find(word, start, end)
+    while at >= 0:
+        before, after = text[at - 1] if at else " ", text[at + len(word)]
+        if (
+            before != "."
+            and not (before.isalnum() or before == "_")
+            and not (after.isalnum() or after == "_")
+        ):
+            return True
+        at = text.find(word, at + 1, end)
+    return False

@@ -1,0 +1,157 @@
+"""Mistakes that keep Go code from compiling, and near misses that compile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trees import store_of
+
+from zuno_audit.facts.go_compile import go_compile
+
+LIBRARY = """package lib
+
+import "context"
+
+type Options struct {
+	Name string
+	Base
+}
+
+type Base struct{ ID int }
+
+type Client struct {
+	options Options
+}
+
+type Plain struct{ Count int }
+
+func New(ctx context.Context, options Options) (*Client, error) { return &Client{options}, nil }
+
+func Must(names ...string) *Plain { return &Plain{Count: len(names)} }
+
+func (c *Client) Call() error { return nil }
+"""
+MAIN = """package main
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/app/lib"
+)
+
+func main() {
+	client, err := lib.New(context.Background(), lib.Options{Name: "x"})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(client.Call(), lib.Must("a", "b").Count, helper(1))
+}
+
+func helper(n int) int { return n }
+"""
+
+
+def fault_of(root: Path, main: str, library: str = LIBRARY, **more: str) -> str:
+    """Why the binary in `cmd` does not compile; empty when nothing is found."""
+    files = {
+        "go.mod": "module example.com/app\n\ngo 1.25\n",
+        "cmd/main.go": main,
+        "lib/lib.go": library,
+        **more,
+    }
+    fault = go_compile(store_of(root, files)).linked("cmd")
+    return "" if fault is None else f"{fault.path}:{fault.line} {fault.why}"
+
+
+def test_code_that_compiles_has_no_fault(tmp_path: Path) -> None:
+    assert fault_of(tmp_path, MAIN) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("lib.New(", "lib.Make(", "cmd/main.go:11 example.com/app/lib declares no Make"),
+        (
+            'lib.Options{Name: "x"})',
+            'lib.Options{Name: "x"}, 1)',
+            "cmd/main.go:11 lib.New takes 2 arguments, not 3",
+        ),
+        ("client, err := lib", "client := lib", "cmd/main.go:11 lib.New has 2 results, not 1"),
+        (
+            'lib.Options{Name: "x"}',
+            'lib.Options{Title: "x"}',
+            "cmd/main.go:11 lib.Options has no field Title",
+        ),
+        ("helper(1)", "helper(1, 2)", "cmd/main.go:15 helper takes 1 arguments, not 2"),
+        ("helper(1)", "assist(1)", "cmd/main.go:15 assist is not declared"),
+        ("client.Call()", "client.Send()", "cmd/main.go:15 Client has no field or method Send"),
+        ('\t"fmt"\n', '\t"fmt"\n\t"os"\n', "cmd/main.go:6 os is imported and not used"),
+        ('\t"fmt"\n', "", "cmd/main.go:14 fmt is neither imported nor declared"),
+        (
+            "func main() {\n",
+            "func main() {\n\tunread := 1\n",
+            "cmd/main.go:11 unread is declared and not used",
+        ),
+        ("func main() {\n", "func main() {{\n", "cmd/main.go:10 a bracket is not closed"),
+        ("helper(1))", "helper(1),,)", "cmd/main.go:15 it does not parse"),
+        ('app/lib"', 'app/libs"', "cmd/main.go:7 the package example.com/app/libs does not exist"),
+    ],
+)
+def test_a_mistake_is_found_where_it_is(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in MAIN
+    assert fault_of(tmp_path, MAIN.replace(old, new, 1)) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('lib.Options{Name: "x"}', "lib.Options{Base: lib.Base{ID: 1}}"),
+        ('lib.Must("a", "b")', "lib.Must()"),
+        ('lib.Must("a", "b")', "lib.Must([]string{}...)"),
+        ("fmt.Println(client", "var out fmt.Stringer\n\t_ = out\n\tfmt.Println(client"),
+        ("func helper(n int) int { return n }", "var helper = func(n ...int) int { return len(n) }"),
+        ("helper(1)", "func() int {\n\t\tn := 1\n\t\treturn n\n\t}(), helper(1)"),
+        ("\tfmt.Println(client", "\tlib := map[string]int{}\n\t_ = lib\n\tfmt.Println(client"),
+        ('\t"fmt"\n', '\tfmt "fmt"\n\t_ "os"\n'),
+    ],
+)
+def test_near_misses_compile(tmp_path: Path, old: str, new: str) -> None:
+    assert old in MAIN
+    assert fault_of(tmp_path, MAIN.replace(old, new, 1)) == ""
+
+
+def test_a_mistake_in_a_package_below_keeps_the_binary_from_compiling(tmp_path: Path) -> None:
+    broken = LIBRARY.replace("return nil }\n", "return gone() }\n")
+    assert fault_of(tmp_path, MAIN, broken) == "lib/lib.go:22 gone is not declared"
+
+
+def test_two_packages_in_one_folder_do_not_compile(tmp_path: Path) -> None:
+    more = {"lib/other.go": "package other\n\nfunc Other() {}\n"}
+    assert fault_of(tmp_path, MAIN, **more) == "lib/other.go:1 this is package other, but lib/lib.go is lib"
+
+
+def test_a_package_whose_name_is_only_guessed_is_not_reported(tmp_path: Path) -> None:
+    main = MAIN.replace('\t"fmt"\n', '\t"fmt"\n\n\t"example.org/go-strange/v2/impl"\n')
+    main = main.replace("helper(1))", "helper(1), oddname.Value)")
+    assert fault_of(tmp_path, main) == ""
+
+
+def test_a_chain_of_calls_over_lines_is_no_call_of_ours(tmp_path: Path) -> None:
+    main = MAIN.replace("helper(1))", "strings.NewReplacer().\n\t\t// first\n\t\tReplace(``))")
+    main = main.replace('"fmt"\n', '"fmt"\n\t"strings"\n')
+    assert fault_of(tmp_path, main) == ""
+
+
+def test_a_test_file_answers_for_itself_and_for_what_it_imports(tmp_path: Path) -> None:
+    test = 'package lib_test\n\nimport (\n\t"testing"\n\n\t"example.com/app/lib"\n)\n\n'
+    test += 'func TestMust(t *testing.T) {\n\tif lib.Must("a").Count != 1 {\n\t\tt.Fatal()\n\t}\n}\n'
+    files = {"go.mod": "module example.com/app\n", "lib/lib.go": LIBRARY, "lib/lib_test.go": test}
+    assert go_compile(store_of(tmp_path / "a", files)).test_file("lib/lib_test.go") == ()
+    files["lib/lib_test.go"] = test.replace('lib.Must("a")', "lib.Must2()")
+    (fault,) = go_compile(store_of(tmp_path / "b", files)).test_file("lib/lib_test.go")
+    assert (fault.path, fault.line) == ("lib/lib_test.go", 10)
+    files |= {"lib/lib_test.go": test, "lib/lib.go": LIBRARY.replace("len(names)", "size(names)")}
+    (fault,) = go_compile(store_of(tmp_path / "c", files)).test_file("lib/lib_test.go")
+    assert (fault.path, fault.why) == ("lib/lib.go", "size is not declared")
