@@ -61,6 +61,9 @@ def test_hiding_twice_is_hiding_once(text: str) -> None:
     assert redact_source(once) == once
 
 
-def test_long_hostile_text_takes_no_time() -> None:
-    for text in ("a_" * 20_000, "token" * 8_000, "eyJ" * 10_000, "password " * 5_000, "a://" * 10_000):
-        redact_source(text)
+@pytest.mark.parametrize("piece", ["a_", "token", "eyJ", "password ", "a://"])
+def test_long_hostile_text_is_read_to_its_end(piece: str) -> None:
+    secret = "api_key: 'AKIAIOSFODNN7EXAMPL3'"
+    shown = redact_source(piece * 8_000 + "\n" + secret)
+    assert "IOSFODNN7" not in shown
+    assert shown.startswith(piece)
