@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from zuno_audit.facts.go.program import program
 from zuno_audit.facts.go_packages import GoPackage, GoPackages, go_packages
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, nodes_of, walk
+from zuno_audit.languages.go_outline import assumed_names
 from zuno_audit.model.location import Location
 
 if TYPE_CHECKING:
@@ -122,14 +123,14 @@ class GoCode:
         return functions[index] if index >= 0 and offset < functions[index].end else None
 
     def import_path(self, file: GoFile, name: str) -> str | None:
-        """The import that a file-level name stands for: by alias, package clause or last element."""
+        """The import that a file-level name stands for: by alias, package clause or what its path suggests."""
         for spec in file.imports:
             if spec.name:
                 if spec.name == name:
                     return spec.path
                 continue
             package = self.packages.by_import.get(spec.path)
-            if (package.name if package else default_name(spec.path)) == name:
+            if name == package.name if package else name in assumed_names(spec.path):
                 return spec.path
         return None
 
@@ -310,17 +311,6 @@ def _role(file: GoFile, start: int, end: int) -> tuple[str, str]:
     if parent.type == "literal_element" and above is not None and above.type == "keyed_element":
         return ("", "") if above.named_children[0] == parent else ("name", "")
     return "name", ""
-
-
-@lru_cache(maxsize=4096)
-def default_name(path: str) -> str:
-    """The package name that an import path suggests: its last element without a version or `go-`."""
-    parts = path.split("/")
-    last = parts[-1]
-    if re.fullmatch(r"v\d+", last) and len(parts) > 1:
-        last = parts[-2]
-    last = re.sub(r"\.v\d+$", "", last)
-    return last.removeprefix("go-").removesuffix("-go").replace("-", "_")
 
 
 def calls(node: Node) -> Iterator[Call]:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from zuno_audit.facts.go.program import program
 from zuno_audit.facts.go_packages import GoPackages, go_packages, module_roots
-from zuno_audit.languages.go_outline import GoFunction, GoOutline, default_name, outline
+from zuno_audit.languages.go_outline import GoFunction, GoOutline, assumed_names, outline
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -286,11 +286,14 @@ class GoCompile:
             if imported.alias in ("_", ".") or imported.path == "C":
                 continue
             ours = self.packages.by_import.get(imported.path)
-            name = imported.alias or (ours.name if ours is not None else default_name(imported.path))
-            sure = imported.alias or ours is not None or _is_standard(imported.path)
-            if name not in names or (name in bound and name not in file.renamed):
-                (unused if sure else guessed).append(imported.path)
-            bound.add(name)
+            assumed = assumed_names(imported.path)
+            own = imported.alias or (ours.name if ours is not None else "")
+            if not own and _is_standard(imported.path):
+                own = assumed[0]
+            called = {own} if own else set(assumed)
+            if names.isdisjoint(called) or (own in bound and own not in file.renamed):
+                (unused if own else guessed).append(imported.path)
+            bound |= called
         free = [
             n for n in names - bound - _PREDECLARED if not any(is_bare(o.masked, n) for o in (file, *others))
         ]

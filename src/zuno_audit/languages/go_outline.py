@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -178,22 +179,29 @@ def _imports(found: GoOutline) -> dict[str, str]:
         path = by_start.get(match.start(2))
         if path is not None:
             given = (match.group(1) or "").strip()
-            imports[given or default_name(path)] = path
+            assumed = assumed_names(path)
+            imports[given or next((n for n in assumed if f"{n}." in found.masked), assumed[0])] = path
             if given:
                 found.renamed.add(given)
     return imports
 
 
-def default_name(import_path: str) -> str:
-    """The name a package most likely has: the last element of its path without version and `go-` prefix."""
+@lru_cache(maxsize=4096)
+def assumed_names(import_path: str) -> tuple[str, ...]:
+    """The names that a package from elsewhere may have, the likeliest first; its code is not there to ask.
+
+    That is the last element of the path without version, `go-` and `-go`. Where that is no identifier
+    (`acp-go-sdk`, `golang-lru`), packages call themselves by its last or first word or join all of them
+    (`golang.org/x/tools/internal/imports`, ImportPathToAssumedName, takes the first).
+    """
     if import_path in PACKAGE_NAMES:
-        return PACKAGE_NAMES[import_path]
+        return (PACKAGE_NAMES[import_path],)
     parts = import_path.split("/")
-    last = parts[-1]
-    if len(parts) > 1 and re.fullmatch(r"v\d+", last):
-        last = parts[-2]
-    last = re.sub(r"\.v\d+$", "", last)
-    return re.sub(r"^go-|-go$|\.go$", "", last).replace("-", "_")
+    last = parts[-2] if len(parts) > 1 and re.fullmatch(r"v[0-9]+", parts[-1]) else parts[-1]
+    last = re.sub(r"\.v[0-9]+$", "", last)
+    last = last.removeprefix("go-").removesuffix("-go").removesuffix(".go")
+    words = [word for word in re.split(r"\W+", last) if word] or [last]
+    return tuple(dict.fromkeys((words[-1], words[0], "_".join(words), "".join(words))))
 
 
 def _functions(found: GoOutline) -> list[GoFunction]:

@@ -138,6 +138,20 @@ def test_a_package_whose_name_is_only_guessed_is_not_reported(tmp_path: Path) ->
     assert fault_of(tmp_path, main) == ""
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("acp-go-sdk", "acp"), ("golang-lru/v2", "lru"), ("go-grpc-prom", "grpc_prom"), ("yaml.v3", "yaml")],
+)
+def test_a_path_that_is_no_name_may_be_used_under_any_of_its_words(
+    tmp_path: Path, path: str, name: str
+) -> None:
+    """Nothing is left over that the import could be used under instead: another file has a variable of that name."""
+    main = MAIN.replace('\t"fmt"\n', f'\t"fmt"\n\n\t"example.org/{path}"\n')
+    main = main.replace("helper(1))", f"helper(1), {name}.Value)")
+    other = f"package main\n\nfunc other({name} int) int {{ return {name} }}\n"
+    assert fault_of(tmp_path, main, **{"cmd/other.go": other}) == ""
+
+
 def test_a_chain_of_calls_over_lines_is_no_call_of_ours(tmp_path: Path) -> None:
     main = MAIN.replace("helper(1))", "strings.NewReplacer().\n\t\t// first\n\t\tReplace(``))")
     main = main.replace('"fmt"\n', '"fmt"\n\t"strings"\n')

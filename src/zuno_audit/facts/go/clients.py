@@ -18,9 +18,10 @@ from zuno_audit.facts.go.client_frameworks import FRAMEWORKS
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
 from zuno_audit.facts.go.perspectives import Perspectives
-from zuno_audit.facts.go.program import Declaration, assumed_name
+from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.stub_wrappers import StubWrappers
 from zuno_audit.facts.go.values import Const, Extern, Input, State, Unknown
+from zuno_audit.languages.go_outline import assumed_names
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
 from zuno_audit.source.classify import FileKind
@@ -339,7 +340,7 @@ class Connections:
         """Package and function, whatever name the import has."""
         call, site = construction.call, construction.site
         if call is not None:
-            return f"{assumed_name(call.path)}.{call.name}"
+            return f"{assumed_names(call.path)[0]}.{call.name}"
         found = _CALLED.match(site.file.data, site.start, site.end)
         return f"grpc.{found.group(1).decode()}" if found is not None else None
 

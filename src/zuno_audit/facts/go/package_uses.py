@@ -58,10 +58,10 @@ def _used(code: Program, file: GoFile, spec: s.ImportSpec, place: Location) -> A
     package = code.package_of(file.path)
     if package is not None and file.path not in package.files:
         return Answer(NO, "the default build leaves the file out", (place,))
-    name = spec.name or code.package_name(spec.path)
-    for node in _mentions(file, name):
+    names = (spec.name,) if spec.name else code.package_names(spec.path)
+    for node in (node for name in names for node in _mentions(file, name)):
         return Answer(YES, "", (place, file.location(node.start, node.end, "and used here")))
-    return Answer(NO, f"nothing in the file uses {name}", (place,))
+    return Answer(NO, f"nothing in the file uses {names[0]}", (place,))
 
 
 def _mentions(file: GoFile, name: str) -> list[s.Node]:

@@ -16,7 +16,7 @@ from zuno_audit.facts.go_packages import go_modules
 from zuno_audit.languages.go import syntax
 from zuno_audit.languages.go.build import is_in_default_build
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.languages.go_outline import PACKAGE_NAMES
+from zuno_audit.languages.go_outline import assumed_names
 from zuno_audit.source.modules import GoModule, go_version
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Program:
         self._test_packages: dict[tuple[str, str], Package] = {}
         self._mattering: dict[str, bool] = {}
         self._by_path: dict[str, Package | None] = {}
-        self._package_names: dict[str, str] = {}
+        self._package_names: dict[str, tuple[str, ...]] = {}
 
     # ------------------------------------------------------------ modules and packages
 
@@ -315,27 +315,30 @@ class Program:
             self._files[path] = None if data is None else GoFile(path, data)
         return self._files[path]
 
-    def package_name(self, import_path: str) -> str:
-        """The name that an import binds without an alias.
-
-        Known for packages of the repository; guessed from the path for others, by the conventions that Go's
-        own tools use (`golang.org/x/tools/internal/imports`, ImportPathToAssumedName).
-        """
-        name = self._package_names.get(import_path)
-        if name is None:
+    def package_names(self, import_path: str) -> tuple[str, ...]:
+        """The names that an import may bind without an alias: one for packages of the repository."""
+        names = self._package_names.get(import_path)
+        if names is None:
             package = self.package(import_path)
-            name = package.name if package is not None else assumed_name(import_path)
-            self._package_names[import_path] = name
-        return name
+            names = (package.name,) if package is not None else assumed_names(import_path)
+            self._package_names[import_path] = names
+        return names
 
     def imported(self, file: GoFile) -> dict[str, str]:
-        """The package names that a file's imports bind, with their import paths."""
+        """The package names that a file's imports bind, with their import paths.
+
+        A second guess at a name gives way to what another import is called for certain or at first guess.
+        """
         bound = file.bound_imports
         if bound is None:
-            bound = {}
+            bound, guesses = {}, []
             for spec in file.imports:
                 if spec.name not in ("_", "."):
-                    bound[spec.name or self.package_name(spec.path)] = spec.path
+                    first, *others = (spec.name,) if spec.name else self.package_names(spec.path)
+                    bound[first] = spec.path
+                    guesses += [(name, spec.path) for name in others]
+            for name, path in guesses:
+                bound.setdefault(name, path)
             file.bound_imports = bound
         return bound
 
@@ -351,19 +354,6 @@ def _owners(modules: tuple[GoModule, ...]) -> list[tuple[str, str]]:
         aliases += [(_join(prefix, r.new), r.path) for r in module.replaces if r.new.startswith(".")]
     pairs = [*found.items(), *(a for a in aliases if found.get(a[0]) != a[1])]
     return sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
-
-
-def assumed_name(import_path: str) -> str:
-    """The package name that an import path suggests."""
-    if import_path in PACKAGE_NAMES:
-        return PACKAGE_NAMES[import_path]
-    parts = import_path.split("/")
-    name = parts[-1]
-    if _VERSION_SUFFIX.match(name) and len(parts) > 1:
-        name = parts[-2]
-    name = re.sub(r"\.v[0-9]+$", "", name)
-    name = name.removeprefix("go-").removesuffix("-go").removesuffix(".go")
-    return re.split(r"[^\w]", name)[-1] if re.search(r"[^\w]", name) else name
 
 
 def _join(prefix: str, target: str) -> str:
