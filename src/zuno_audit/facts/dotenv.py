@@ -6,6 +6,7 @@ import posixpath
 import re
 
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.secret_values import names_a_secret, real_kind
 from zuno_audit.languages.dotenv import DotenvFile, parse_dotenv
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, at_line
@@ -48,14 +49,31 @@ def env_templates(store: FactStore) -> tuple[DotenvFile, ...]:
 
 
 def default_environment(store: FactStore, directory: str) -> dict[str, str]:
-    """What a developer's `.env` in a folder holds: the template there or in the nearest folder above."""
-    templates = {posixpath.dirname(file.path): file for file in reversed(store.get(env_templates))}
+    """What `.env` holds for compose in a folder: there, or in the nearest folder above that has one.
+
+    That is the `.env` in git, else the template. Secrets of a `.env` are left out, so that no report shows one.
+    """
+    files = {
+        posixpath.dirname(file.path): _harmless(file)
+        for file in store.get(env_files)
+        if _is_in_git(store, file)
+    }
+    for template in store.get(env_templates):
+        files.setdefault(posixpath.dirname(template.path), template.values())
     while True:
-        if directory in templates:
-            return templates[directory].values()
+        if directory in files:
+            return files[directory]
         if not directory:
             return {}
         directory = posixpath.dirname(directory)
+
+
+def _is_in_git(store: FactStore, file: DotenvFile) -> bool:
+    return posixpath.basename(file.path) == ".env" and store.repository.is_tracked(file.path)
+
+
+def _harmless(file: DotenvFile) -> dict[str, str]:
+    return {n: v for n, v in file.values().items() if not names_a_secret(n) and real_kind(v) is None}
 
 
 def env_file(store: FactStore) -> Table:

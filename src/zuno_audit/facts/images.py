@@ -19,6 +19,7 @@ from zuno_audit.facts.build_scripts import builds, built_files, folder_of_import
 from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
 from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
+from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.go_packages import go_modules, go_packages, module_of, module_roots
 from zuno_audit.languages import shell
 from zuno_audit.languages.dockerfile import Instruction
@@ -47,6 +48,10 @@ class Copied(Struct, frozen=True):
     target: str
     is_folder: bool
 
+    def is_go_file_in(self, folder: str) -> bool:
+        """True for a Go file that lies directly in a folder of the stage: packages are copied file by file, too."""
+        return not self.is_folder and self.source.endswith(".go") and dirname(self.target) == folder
+
 
 class StageState(Struct):
     """What is known of a stage while its instructions are followed."""
@@ -66,7 +71,7 @@ class StageState(Struct):
             prefix = copy.target.rstrip("/") + "/"
             if copy.is_folder and path.startswith(prefix):
                 return normpath(join(copy.source, path[len(prefix) :]))
-        return None
+        return next((dirname(c.source) or "." for c in reversed(self.copied) if c.is_go_file_in(path)), None)
 
 
 class ImageBuild(Struct, frozen=True):
@@ -120,15 +125,30 @@ def image_builds(store: FactStore) -> tuple[ImageBuild, ...]:
     known = store.get(dockerfiles)
     found = []
     for file, service in files.services():
-        build = service.build
-        if build is None:
+        if service.build is None:
             continue
+        environment = default_environment(store, dirname(file.path))
+        build = _expanded(service.build, environment)
         dockerfile = known.file(build.dockerfile)
         arguments = {n: v for n, v in (dockerfile.arguments if dockerfile else ()) if v is not None}
-        arguments |= {e.name: e.value for e in build.args if e.value is not None and "$" not in e.value}
+        given = {
+            e.name: environment.get(e.name) if e.value is None else shell.expand(e.value, environment)
+            for e in build.args
+        }
+        arguments |= {name: value for name, value in given.items() if value}
         ignore = docker_ignore(store.repository, build.context, build.dockerfile)
         found.append(ImageBuild(file, service, build, dockerfile, ignore, arguments))
     return tuple(found)
+
+
+def _expanded(build: Build, environment: Mapping[str, str]) -> Build:
+    """The build with the variables of its paths replaced, as far as they are known."""
+    if "$" not in build.context + build.dockerfile:
+        return build
+    context, dockerfile = (
+        shell.expand(path, environment) or path for path in (build.context, build.dockerfile)
+    )
+    return replace(build, context=normpath(context), dockerfile=normpath(dockerfile))
 
 
 def image_packages(store: FactStore) -> tuple[tuple[ImageBuild, str | None], ...]:
@@ -176,7 +196,7 @@ def _row(store: FactStore, image: ImageBuild, *, counts: bool) -> Entity:
         "package": Answer(package_of(store, image)),
         **answers,
         "buildable": _all_of(answers),
-        "multi_stage": _multi_stage(image),
+        "multi_stage": _multi_stage(store, image),
         "small": _small(image),
     }
     return Entity("image_build", image.build.location, fields)
@@ -221,7 +241,7 @@ def _dockerfile_exists(store: FactStore, image: ImageBuild) -> Answer:
 def _sources(store: FactStore, image: ImageBuild) -> Answer:
     """Whether every COPY finds its source."""
     if image.dockerfile is None:
-        return Answer(UNKNOWN, "there is no Dockerfile to follow", (image.build.location,))
+        return _dockerfile_exists(store, image)
     looked = 0
     for stage in image.stages():
         for copy in stage.copies:
@@ -486,7 +506,7 @@ def package_of(store: FactStore, image: ImageBuild) -> str | None:
 def _links(store: FactStore, image: ImageBuild) -> Answer:
     """Whether what the Dockerfile compiles is a main package and all it links has been copied in."""
     if image.dockerfile is None:
-        return Answer(UNKNOWN, "there is no Dockerfile to follow", (image.build.location,))
+        return _dockerfile_exists(store, image)
     seen = False
     for compiled in _compiled(store, image):
         seen = True
@@ -523,7 +543,8 @@ def _missing_package(store: FactStore, image: ImageBuild, state: StageState, mai
         return f"{join(module, 'go.mod')} has not been copied into the builder"
     packages = store.get(go_packages)
     for folder in sorted(packages.linked.get(main, ())):
-        if not any(_covers(h, folder) for h in have):
+        files = [head.path for head in packages.by_directory[folder].files]
+        if not any(_covers(h, folder) for h in have) and not set(files) <= set(have):
             return (
                 f"package {folder}, which {main or 'the binary'} links, has not been copied into the builder"
             )
@@ -542,10 +563,10 @@ def _covers(source: str, folder: str) -> bool:
 # ---------------------------------------------------------------- size
 
 
-def _multi_stage(image: ImageBuild) -> Answer:
+def _multi_stage(store: FactStore, image: ImageBuild) -> Answer:
     stages = image.stages()
     if not stages:
-        return Answer(UNKNOWN, "there is no Dockerfile to follow", (image.build.location,))
+        return _dockerfile_exists(store, image)
     proof = tuple(s.location for s in stages)
     final = stages[-1]
     compiles = any(_GO_COMMAND.search(i.arguments) for i in final.all("RUN"))

@@ -8,6 +8,7 @@ import pytest
 from trees import store_of, values
 
 from zuno_audit.facts.deployment import deployment_table, lost_variables
+from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.health import service_health_table
 from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.tilt import tilt_load_table
@@ -325,3 +326,33 @@ def test_an_overlay_fits_when_only_an_image_does_not_build(tmp_path: Path) -> No
 def test_a_base_that_leaves_no_room_is_not_small(tmp_path: Path, base: str, small: str) -> None:
     stage = DOCKERFILE.split("FROM")[-1].splitlines()[0]
     assert values(image(tmp_path, DOCKERFILE.replace(stage, f" {base}")), "small") == (small,)
+
+
+def test_a_package_may_be_copied_file_by_file_to_another_place(tmp_path: Path) -> None:
+    dockerfile = DOCKERFILE.replace(
+        "COPY services/a ./services/a\nRUN CGO_ENABLED=0 go build -o build/a ./services/a/cmd",
+        "COPY services/a/cmd/main.go main.go\nRUN CGO_ENABLED=0 go build -o build/a main.go",
+    )
+    assert dockerfile != DOCKERFILE
+    (row,) = image_build_table(store_of(tmp_path, {**TREE, "Dockerfile": dockerfile})).rows
+    assert row.get("links").value == "yes", row.get("links").because
+    half = {"services/a/cmd/more.go": "package main\n"}
+    (row,) = image_build_table(store_of(tmp_path / "half", {**TREE, **half, "Dockerfile": dockerfile})).rows
+    assert row.get("links").value == "no"
+
+
+@pytest.mark.parametrize("name", [".env", ".env.example"])
+def test_paths_of_a_build_may_stand_in_the_environment(tmp_path: Path, name: str) -> None:
+    """Compose replaces variables from `.env`; one that is not in git says nothing of the repository."""
+    compose = COMPOSE.replace("dockerfile: Dockerfile", "dockerfile: ${A_DOCKERFILE}")
+    tree = {**TREE, "docker-compose.yml": compose, "Dockerfile": DOCKERFILE}
+    given = {name: "A_DOCKERFILE=./Dockerfile\n"}
+    (row,) = image_build_table(store_of(tmp_path / "in-git", {**tree, **given})).rows
+    assert row.get("dockerfile_exists").value == "yes"
+    (row,) = image_build_table(store_of(tmp_path / "local", tree, {".env": given[name]})).rows
+    assert row.get("dockerfile_exists").value == "unknown"
+
+
+def test_secrets_of_an_environment_file_stay_in_it(tmp_path: Path) -> None:
+    text = "PORT=80\nDB_PASSWORD=Tr0ub4dor-and-3\n"
+    assert default_environment(store_of(tmp_path, {".env": text}), "") == {"PORT": "80"}
