@@ -94,12 +94,17 @@ class _Teller:
 
 
 def _groups(tasks: Mapping[CheckRef, tuple[Rule, Mapping[str, str]]]) -> list[list[CheckRef]]:
-    """The runs by the module that makes their table; those that evaluate Go code stand together at one end."""
+    """The runs by the module that makes their table, in the catalog's order; rules in Python in its middle."""
+    modules = list(dict.fromkeys(_module(provider) for provider in TABLES.values()))
+    order = {module: index for index, module in enumerate(modules)}
     groups: dict[str, list[CheckRef]] = {}
     for name, (rule, _) in tasks.items():
-        module = TABLES.get(rule.table, rule.check or rule.table).partition(":")[0]
-        groups.setdefault(module, []).append(name)
-    return [groups[module] for module in sorted(groups, key=lambda m: (".go." not in m, m))]
+        groups.setdefault(_module(TABLES.get(rule.table, rule.check or rule.table)), []).append(name)
+    return [groups[m] for m in sorted(groups, key=lambda m: (order.get(m, len(order) // 2), m))]
+
+
+def _module(provider: str) -> str:
+    return provider.partition(":")[0]
 
 
 def run_isolated(

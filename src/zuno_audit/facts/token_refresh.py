@@ -16,7 +16,7 @@ from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
-from zuno_audit.facts.go.refresh_trial import OLD, Course, Done, Exit, try_out
+from zuno_audit.facts.go.refresh_trial import MAX_STEPS, OLD, Course, Done, Exit, try_out
 from zuno_audit.facts.graphql import name_words
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 WORD = b"efresh"  # what a package about refreshing tokens speaks of somewhere
 MAX_CANDIDATES = 24
 MAX_LEVELS = 2  # callers of callers
+MAX_ALL_STEPS = 30_000  # of all runs together; functions that are not tried for want of them are not known
+_ASKED = ("issues", "stores", "returns")
 _REFRESHING = frozenset(("refresh", "renew", "rotate"))
 
 
@@ -53,7 +55,7 @@ class _Tried:
         self.finder, self.declared = finder, declared
         assert isinstance(declared.node, s.FuncDecl)
         self.name = declared.node.name
-        self.course: Course = try_out(finder.asked, finder.reachable, declared)
+        self.course: Course = finder.try_out(declared)
         done = [d for x in self.course.exits for path in x.paths for d in path or ()]
         self.found = {d.column for d in done if d.kind == "find" and OLD in d.tokens}
         self.written = {
@@ -67,15 +69,17 @@ class _Tried:
         """
         node, file = self.declared.node, self.declared.file
         is_named = bool(_REFRESHING & set(name_words(self.name)[:1]))
-        if not self.course.exits:
-            return None
+        is_lost = is_named and not self.course.is_complete and self._speaks_of_tokens
         found = self.found if columns is None else self.found & columns
-        if not found and not (is_named and (self._shown or self.written)):
+        if not found and not (is_named and (self._shown or self.written)) and not is_lost:
             return None
-        if not self.finder.can_run(self.declared):
+        if not (self.course.exits or is_lost) or not self.finder.can_run(self.declared):
             return None
         assert isinstance(node, s.FuncDecl)
         place = file.location(node.start, node.start + 4, f"func {self.name}")
+        if not self.course.exits:
+            lost = Answer(UNKNOWN, f"{self.name} is too large to be followed to its end", (place,))
+            return Entity("token_refresh", place, {"name": Answer(self.name), **dict.fromkeys(_ASKED, lost)})
         fields = {
             "name": Answer(self.name),
             "issues": self._issues(place),
@@ -83,6 +87,11 @@ class _Tried:
             "returns": self._returns(place),
         }
         return Entity("token_refresh", place, fields)
+
+    @property
+    def _speaks_of_tokens(self) -> bool:
+        node = self.declared.node
+        return self.declared.file.data.find(b"oken", node.start, node.end) >= 0
 
     @property
     def _shown(self) -> set[object]:
@@ -130,7 +139,7 @@ class _Tried:
             return Answer(
                 NO, f"{self.name} does not store what is computed from the new token", (place, *proof)
             )
-        failing = try_out(self.finder.asked, self.finder.reachable, self.declared, fail=True)
+        failing = self.finder.try_out(self.declared, fail=True)
         if failing.has_failed and any(x.may_show & self._refresh_tokens for x in failing.exits):
             return Answer(
                 NO, f"{self.name} gives the new token also when storing it fails", proof or (place,)
@@ -193,6 +202,7 @@ class _Finder:
         self.repository = repository
         self.files = repository.grep(WORD, suffix=".go", kinds=frozenset({FileKind.CODE}))
         self._tried: dict[int, _Tried] = {}
+        self._steps_left = MAX_ALL_STEPS
 
     def problems(self) -> Iterator[Problem]:
         """Files that do not parse."""
@@ -200,6 +210,13 @@ class _Finder:
             file = self.asked.program.file(path)
             if file is not None and file.error_line:
                 yield Problem(path, file.error_line, "the file does not parse")
+
+    def try_out(self, declared: Declaration, *, fail: bool = False) -> Course:
+        """The course of one run, given up when all runs together have become too long."""
+        steps = min(MAX_STEPS, self._steps_left)
+        course = try_out(self.asked, self.reachable, declared, fail=fail, steps=steps)
+        self._steps_left -= min(course.steps, steps)
+        return course
 
     def tried(self, declared: Declaration) -> _Tried:
         """The function, tried once."""
@@ -284,7 +301,7 @@ def _may_refresh(node: s.FuncDecl) -> bool:
 
 
 def _is_whole(row: Entity) -> bool:
-    return all(row.get(name).value == YES for name in ("issues", "stores", "returns"))
+    return all(row.get(name).value == YES for name in _ASKED)
 
 
 def _is(type_: s.Expr | None, *names: str) -> bool:

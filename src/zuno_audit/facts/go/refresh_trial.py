@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 OLD = "old"
 OPS = ("done",)  # the cell that holds what was done on the paths so far
-LIMITS = Limits(steps=30_000, steps_per_call=30_000, depth=30)
+MAX_STEPS = 8_000  # of one run: a function that refreshes takes some hundred, with the handler around it 2,000
 MAX_DEPTH = 14
 
 _RANDOM = re.compile(
@@ -126,7 +126,7 @@ class Course(NamedTuple):
     """What one run came to. `places` says where new tokens were made and columns written.
 
     `signed` are the new tokens that are signatures: access tokens, mostly. `has_failed` when a token was not written
-    because the run was to fail.
+    because the run was to fail. `steps` is the work that it took.
     """
 
     exits: tuple[Exit, ...]
@@ -134,11 +134,17 @@ class Course(NamedTuple):
     signed: frozenset[object]
     has_failed: bool
     is_complete: bool
+    steps: int
 
 
-def try_out(asked: Analysis, reachable: Reach, declared: Declaration, *, fail: bool = False) -> Course:
-    """Runs a function with an old token; with `fail` new tokens cannot be written."""
-    world = _World(asked, reachable, fail)
+def try_out(
+    asked: Analysis, reachable: Reach, declared: Declaration, *, fail: bool = False, steps: int = MAX_STEPS
+) -> Course:
+    """Runs a function with an old token; with `fail` new tokens cannot be written.
+
+    After `steps` evaluated nodes the run is given up, and the course is not complete.
+    """
+    world = _World(asked, reachable, fail, Limits(steps=steps, steps_per_call=steps, depth=30))
     node = declared.node
     assert isinstance(node, s.FuncDecl)
     world.results = [world.types.resolve(r.type, declared.file, declared.package) for r in node.results]
@@ -155,7 +161,12 @@ def try_out(asked: Analysis, reachable: Reach, declared: Declaration, *, fail: b
     state.cells[OPS] = (Const(frozenset()),)
     world.simulate(func, args, state)
     return Course(
-        tuple(world.exits), world.places, frozenset(world.signed), bool(world.failed), not world.exhausted
+        tuple(world.exits),
+        world.places,
+        frozenset(world.signed),
+        bool(world.failed),
+        not world.exhausted,
+        world.steps,
     )
 
 
@@ -167,8 +178,8 @@ def _is_context(v: Val) -> bool:
 class _World(Evaluator):
     """An evaluator in which the outside succeeds, or fails to write."""
 
-    def __init__(self, asked: Analysis, reachable: Reach, fail: bool) -> None:
-        super().__init__(asked.program, asked.types, asked.effects, lazy=False, limits=LIMITS)
+    def __init__(self, asked: Analysis, reachable: Reach, fail: bool, limits: Limits) -> None:
+        super().__init__(asked.program, asked.types, asked.effects, lazy=False, limits=limits)
         self.models = {k: v for k, v in MODELS.items() if k not in (("errors", "Is"), ("errors", "As"))}
         self.reachable, self.fail = reachable, fail
         self.results: list[Type | None] = []
