@@ -52,35 +52,30 @@ def bound(predicate: Predicate, fill: Fill) -> Predicate:
 
 def test_of(predicate: Predicate) -> Test:
     """The predicate as a function of an answer, for many answers. Its placeholders must be bound."""
-    if isinstance(predicate, str):
-        return _equality_test(predicate)
-    if isinstance(predicate, dict) and set(predicate) == {"glob"}:
-        return _glob_test(tuple(predicate["glob"]))
-    return lambda answer: holds(predicate, answer, str)
-
-
-def _equality_test(expected: str) -> Test:
-    def test(answer: Answer) -> Truth:
-        if answer.value == expected and not answer.failed:
-            return Truth.TRUE
-        return holds(expected, answer, str)
-
-    return test
-
-
-def _glob_test(patterns: tuple[str, ...]) -> Test:
-    known: dict[str, Truth] = {}
+    known: dict[tuple[type, Any], Truth] = {}
 
     def test(answer: Answer) -> Truth:
+        if answer.failed:
+            return Truth.UNKNOWN
         value = answer.value
-        if not isinstance(value, str) or answer.failed or value == UNKNOWN_VALUE:
-            return holds({"glob": patterns}, answer, str)
-        truth = known.get(value)
+        if isinstance(value, (list, dict)):
+            return _holds(predicate, value, str)
+        key = (type(value), value)  # 1 is not True
+        truth = known.get(key)
         if truth is None:
-            truth = known[value] = _truth(any(fits(pattern, value) for pattern in patterns))
+            truth = known[key] = _holds(predicate, value, str)
         return truth
 
     return test
+
+
+def is_bound(predicate: Predicate) -> bool:
+    """True when no placeholder is left in a predicate."""
+    if isinstance(predicate, str):
+        return "{{" not in predicate
+    if isinstance(predicate, dict):
+        return all(is_bound(operand) for operand in predicate.values())
+    return not isinstance(predicate, (list, tuple)) or all(is_bound(item) for item in predicate)
 
 
 def _bound_operand(name: str, operand: Any, fill: Fill) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from zuno_audit.errors import RuleError
-from zuno_audit.matchers.predicates import Test, Truth, bound, conjunction, holds, test_of
+from zuno_audit.matchers.predicates import Test, Truth, bound, conjunction, holds, is_bound, test_of
 from zuno_audit.matchers.template import neutral, render
 from zuno_audit.matchers.wording import noun, sentence
 from zuno_audit.model.entity import Answer, Entity, Problem, Table
 from zuno_audit.rules.rule import Condition, Predicate, Rule
+
+Clause = Callable[
+    [Entity], tuple[Truth, str]
+]  # whether it holds for a row, and what is blind if that is open
 
 
 class Judged(Struct, frozen=True):
@@ -80,7 +84,8 @@ def scope_of(rule: Rule, table: Table, arguments: Mapping[str, str]) -> Scope:
     where = [(name, bound(predicate, fill)) for name, predicate in rule.where]
     paths = [{"glob": fill(rule.problems)}] if rule.problems else [p for name, p in where if name == "path"]
     tests = [(name, test_of(predicate)) for name, predicate in where]
-    judged = (_judge(rule, tests, row, arguments) for row in table.rows)
+    clauses = [_clause(clause.condition, arguments) for clause in rule.require]
+    judged = (_judge(clauses, tests, row) for row in table.rows)
     return Scope(
         rule=rule,
         kind=table.kind,
@@ -97,18 +102,24 @@ def _touches(predicates: Iterable[Predicate], path: str) -> bool:
     return all(holds(predicate, answer, str) is not Truth.FALSE for predicate in predicates)
 
 
-def _judge(
-    rule: Rule, where: Iterable[tuple[str, Test]], row: Entity, arguments: Mapping[str, str]
-) -> Judged | None:
+def _judge(clauses: Iterable[Clause], where: Iterable[tuple[str, Test]], row: Entity) -> Judged | None:
     within, blind = all_hold(where, row)
     if within is Truth.FALSE:
         return None
-    clauses = []
-    for clause in rule.require:
-        truth, missing = condition_holds(clause.condition, row, arguments)
-        clauses.append(truth)
+    truths = []
+    for clause in clauses:
+        truth, missing = clause(row)
+        truths.append(truth)
         blind = blind or missing
-    return Judged(row, within is Truth.TRUE, tuple(clauses), blind)
+    return Judged(row, within is Truth.TRUE, tuple(truths), blind)
+
+
+def _clause(condition: Condition, arguments: Mapping[str, str]) -> Clause:
+    """A condition as a function of a row, for many rows."""
+    if all(is_bound(predicate) for _, predicate in condition):
+        tests = [(name, test_of(predicate)) for name, predicate in condition]
+        return lambda row: all_hold(tests, row)
+    return lambda row: condition_holds(condition, row, arguments)
 
 
 def condition_holds(condition: Condition, row: Entity, arguments: Mapping[str, str]) -> tuple[Truth, str]:

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 
 OLD = "old"
 OPS = ("done",)  # the cell that holds what was done on the paths so far
-MAX_STEPS = 8_000  # of one run: a function that refreshes takes some hundred, with the handler around it 2,000
+MAX_STEPS = (
+    8_000  # of one run: a function that refreshes takes some hundred, with the handler around it 2,000
+)
 MAX_DEPTH = 14
 
 _RANDOM = re.compile(
