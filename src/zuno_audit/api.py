@@ -8,7 +8,7 @@ Nothing here prints, changes global state or exits, and separate calls may run i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ from zuno_audit.team_checklist import Source, chosen_checklist, team_checklist
 from zuno_audit.version import VERSION
 
 if TYPE_CHECKING:
+    from zuno_audit.model.rule import RuleInfo
     from zuno_audit.source.repository import Repository
 
 _OTHER_BASELINE = "Make one with zuno-audit baseline create, or run with --no-baseline."
@@ -162,69 +163,73 @@ def audit(
     """
     repository = open_repository(Path(root))
     setup = set_up(repository, profile=profile, config=config, no_config=no_config, trust=trust)
-    rules, whole = setup.rules, setup.checklist
-    checklist = select_phases(whole, phases)
+    checklist = select_phases(setup.checklist, phases)
     known = None if no_baseline else baseline_for(repository, baseline)
-    names = {*rules.ids(), *(ref.rule for c in whole.controls for ref in c.evidence)}
-    waivers = read_waivers(repository, names, tuple(c.id for c in whole.controls))
+    excuser = _excuser(repository, setup, checklist, today)
     refs = references(checklist)
     asks_semgrep = setup.config.semgrep if semgrep is None else semgrep
     store = FactStore(repository, semgrep_files(setup, refs) if asks_semgrep else None)
-    settings = setup.config
-    items = Source(whole, rules, not settings.parameters, settings.levels, settings.off)
-    given = chosen_checklist(checklist_file, settings.checklist, repository, items)
-    nothing = not holds_go(repository)
-    runs = Runs({}, ()) if nothing else run_rules(setup.wanted(refs), setup.rule, store, progress, jobs)
+    items = Source(
+        setup.checklist, setup.rules, not setup.config.parameters, setup.config.levels, setup.config.off
+    )
+    given = chosen_checklist(checklist_file, setup.config.checklist, repository, items)
+    is_empty = not holds_go(repository)
+
+    runs = Runs({}, ()) if is_empty else run_rules(setup.wanted(refs), setup.rule, store, progress, jobs)
     info = git_info(repository)
     shown = gather(
         repository,
         setup.evidence(repository) if evidence is None else Path(evidence),
         checklist=checklist,
-        items=(c.id for c in whole.controls),
+        items=(c.id for c in setup.checklist.controls),
         commit=info.commit,
         today=today,
     )
-    own = {rule_id: rules.rule(rule_id) for rule_id in OWN_RULES}
-    excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
-    finished = {**runs.by_ref, **setup.skipped(refs), **({} if nothing else shown.runs)}
-    excuser = Excuser(checklist.controls, excuses, names, own)
-    by_ref = excuser.marked(finished)
-    verdicts = evaluate(checklist, by_ref, strict=strict, attestations=() if nothing else shown.attestations)
+    by_ref = excuser.marked({**runs.by_ref, **setup.skipped(refs), **({} if is_empty else shown.runs)})
+    attestations = () if is_empty else shown.attestations
+    verdicts = evaluate(checklist, by_ref, strict=strict, attestations=attestations)
     idle = unasked(verdicts)
     by_ref = {ref: run for ref, run in by_ref.items() if ref not in idle}
+
     team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
     every = {**by_ref, **excuser.marked(team.runs), **excuser.complaints()}
     order = (c.id for c in checklist.controls)
     findings = settle(every, attribute(verdicts), order, read, repository.real_path)
     if known is not None:
-        findings = compare(findings, known, unsure_rules(rules, every))
-    return Report(
-        AuditResult(
-            tool_version=VERSION,
-            repository=info,
-            checklist=checklist,
-            verdicts=verdicts,
-            findings=_strictly(findings) if strict else findings,
-            diagnostics=settle_diagnostics(
-                (*setup.diagnostics, *runs.diagnostics, *team.diagnostics, *shown.diagnostics), store
-            ),
-            rules=(
-                *shown.rules,
-                *(
-                    rules.rule(rule_id).info
-                    for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in (*refs, *team.runs))})
-                ),
-            ),
-            files=team.files(repository),
-            profile=setup.profile.name,
-            nothing_to_audit=nothing,
-            has_baseline=known is not None,
-            checklist_file=team.file,
-            read_text=read,
-        ),
-        setup,
+        findings = compare(findings, known, unsure_rules(setup.rules, every))
+    troubles = (*setup.diagnostics, *runs.diagnostics, *team.diagnostics, *shown.diagnostics)
+    result = AuditResult(
+        tool_version=VERSION,
+        repository=info,
+        checklist=checklist,
+        verdicts=verdicts,
+        findings=_strictly(findings) if strict else findings,
+        diagnostics=settle_diagnostics(troubles, store),
+        rules=(*shown.rules, *_rules_behind(setup.rules, (*refs, *team.runs))),
+        files=team.files(repository),
+        profile=setup.profile.name,
+        nothing_to_audit=is_empty,
+        has_baseline=known is not None,
+        checklist_file=team.file,
+        read_text=read,
     )
+    return Report(result, setup)
+
+
+def _excuser(repository: Repository, setup: Setup, checklist: Checklist, today: date | None) -> Excuser:
+    """What suppressions and waivers of the tree excuse. Raises ConfigError for malformed waivers."""
+    controls = setup.checklist.controls
+    names = {*setup.rules.ids(), *(ref.rule for c in controls for ref in c.evidence)}
+    waivers = read_waivers(repository, names, tuple(c.id for c in controls))
+    excuses = Excuses(suppressions_in(repository), waivers, today or date.today())
+    own = {rule_id: setup.rules.rule(rule_id) for rule_id in OWN_RULES}
+    return Excuser(checklist.controls, excuses, names, own)
+
+
+def _rules_behind(rules: RuleFiles, refs: Iterable[CheckRef]) -> Iterator[RuleInfo]:
+    """What is told of the rules of these checks and of the engine's own."""
+    return (rules.rule(rule_id).info for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in refs)}))
 
 
 def inventory(root: str | os.PathLike[str], *, include_all: bool = False) -> dict[str, Any]:
