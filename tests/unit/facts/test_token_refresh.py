@@ -8,7 +8,7 @@ import pytest
 from trees import store_of, values
 
 from zuno_audit.facts.token_refresh import token_refresh
-from zuno_audit.model.entity import Entity
+from zuno_audit.model.entity import UNKNOWN, Entity
 
 SERVICE = """package auth
 
@@ -284,6 +284,14 @@ def test_a_caller_that_keeps_the_new_token_back(tmp_path: Path) -> None:
         found = rows(tmp_path / given, SERVICE + handler % given, main=main)
         row = next(row for row in found if row.get("name").value == "Exchange")
         assert row.get("returns").value == expected, given
+
+
+def test_a_refresh_that_is_too_large_to_follow_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zuno_audit.facts.token_refresh.MAX_ALL_STEPS", 5)
+    named = SERVICE.replace("Exchange(", "RefreshToken(")
+    assert judged(rows(tmp_path, named, STORE, MAIN.replace("Exchange(", "RefreshToken("))) == (UNKNOWN,) * 3
 
 
 def test_what_refreshes_nothing_has_no_row(tmp_path: Path) -> None:
