@@ -267,3 +267,23 @@ def test_a_stream_interceptor_that_only_logs(tmp_path: Path) -> None:
         + "defer func() { if r := recover(); r != nil { log.Println(r) } }()\nreturn handler(srv, ss)\n}\n"
     )
     assert judged(tmp_path, code + server("grpc.StreamInterceptor(stream)"), kind="stream") == "no"
+
+
+MANY = "\n".join(f'if os.Getenv("F{i}") != "" {{ defer fmt.Println({i}) }}' for i in range(6))
+
+
+def test_more_groups_of_deferred_calls_than_are_followed_around_a_server(tmp_path: Path) -> None:
+    recovering = (
+        'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nreturn handler(ctx, req)'
+    )
+    start = (
+        f"\nfunc start(options ...grpc.ServerOption) {{\n{MANY}\ns := grpc.NewServer(options...)\n_ = s\n}}\n"
+    )
+    code = HEAD + recovering + "\n}\n" + start + "\nfunc main() { start(grpc.UnaryInterceptor(unary)) }\n"
+    store = analyse(tmp_path, {"main.go": go_file(code)})
+    assert {row.get("unary_recovery").value for row in servers.table(store).rows} == {"yes"}
+
+
+def test_more_groups_of_deferred_calls_than_are_followed(tmp_path: Path) -> None:
+    recovering = 'if req != nil { defer func() { if r := recover(); r != nil { err = errors.New("x") } }() }'
+    assert judged(tmp_path, body(f"{MANY}\n{recovering}\nreturn handler(ctx, req)")) == "unknown"

@@ -82,8 +82,15 @@ class Panics(Expressions):
         statements", "Handling panics")."""
         lists = state.cells.get(frame.defer_cell) or (Deferred(()),)
         for pending in lists:
-            assert isinstance(pending, Deferred)
-            yield from self._run_list(frame, results, state.fork(), panic, pending.calls, escaped)
+            if isinstance(pending, Deferred):
+                yield from self._run_list(frame, results, state.fork(), panic, pending.calls, escaped)
+            else:  # on too many groups of paths to tell: they may recover, and set the results that have names
+                if panic is not None:
+                    self.exhausted = True
+                    escaped.append((panic.value, state.fork()))
+                if results is None or frame.result_cells:
+                    results = [(pending,)] * len(frame.result_types)
+                yield results, state.fork()
 
     def _run_list(
         self,
@@ -185,7 +192,7 @@ class Panics(Expressions):
         frame.has_defers = True
         current = state.cells.get(frame.defer_cell) or (Deferred(()),)
         state.cells[frame.defer_cell] = tuple(
-            Deferred((*d.calls, deferred)) for d in current if isinstance(d, Deferred)
+            Deferred((*d.calls, deferred)) if isinstance(d, Deferred) else d for d in current
         )
         return state
 
