@@ -23,6 +23,7 @@ _NO_VALUE = re.compile(
     r"(?:authorization|bearer|basic|x-[a-z-]+|true|false|none|null|nil|n/a)\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/(?=\S)")  # in front of labels and annotations
 _WORDS_OF_NAMES = frozenset(("x", "key", "token", "secret", "password", "jwt", "api", "auth", "id"))
 # arguments that are keys or passwords; "" stands for methods
 _KEYS = {
@@ -246,6 +247,7 @@ def is_value(name: str, text: str) -> bool:
     """True when a text in the code that something is called like is the secret itself, and not its name."""
     if len(text) < 4 or not names_a_secret(name) or _NO_VALUE.match(text):
         return False
+    text = _DOMAIN.sub("", text)
     parts = words(name)
     if set(parts) & ABOUT_NAMES or {"nft", "erc"} & set(parts):
         return False

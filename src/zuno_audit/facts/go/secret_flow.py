@@ -23,6 +23,7 @@ from zuno_audit.facts.go.secret_names import (
     is_secret_key,
     is_secret_name,
     mentions,
+    names_a_path,
     names_something_about,
 )
 from zuno_audit.facts.go.static_types import callee_of, static_type
@@ -108,6 +109,9 @@ _GIVES = frozenset(
     ("get", "generate", "gen", "new", "read", "load", "fetch", "random", "create", "must", "make", "default")
 )
 _WRITES = ("Write", "WriteString")
+# functions that put a text in the place of another one: its index among the arguments, from the end
+_REPLACES = {"Replace": -2, "ReplaceAll": -1, "ReplaceAllString": -1, "ReplaceAllLiteralString": -1}
+_MASK = re.compile(r"\*{3}|\bx{3,}\b|redact|masked|hidden|filtered|censored", re.IGNORECASE)
 # results of library functions that are secrets, whatever the variable is called
 _SECRET_RESULTS = {("GenerateKey", "crypto/ed25519"): (1, "private key"), ("BasicAuth", ""): (1, "password")}
 _ITSELF = "itself"  # what a method shows that shows all of its receiver
@@ -260,7 +264,10 @@ class SecretFlow:
             for given, label in at.given:
                 if given == name:
                     return label
-        if not at.only and self._is_named_secret(name, expr, root) and not self._is_clean(name, sources, at):
+        if names_a_path(name):
+            return None  # whatever the setting is called that it comes from
+        is_secret = not at.only and self._is_named_secret(name, expr, root)
+        if is_secret and not self._is_clean(name, sources, at) and not self._is_key_of_secret(name, root):
             return name
         for source in sources:
             found = self._source(source, at, how)
@@ -269,6 +276,16 @@ class SecretFlow:
         if any(isinstance(x.expr, s.Call) and called_name(x.expr) == "make" for x in sources):
             return self._copied_into(variable, at)
         return None
+
+    def _is_key_of_secret(self, name: str, root: Declaration) -> bool:
+        """True for the key under which a secret is kept: `secretKey` beside `secretName`, or in `data[secretKey]`."""
+        if words(name) != ("secret", "key"):
+            return False
+        return any(
+            (isinstance(n, s.Ident) and n.name.lower() == "secretname")
+            or (isinstance(n, s.Index) and any(isinstance(i, s.Ident) and i.name == name for i in n.indices))
+            for n in s.walk(root.node)
+        )
 
     def _copied_into(self, variable: Variable, at: At) -> str | None:
         """What `copy(buffer, x)` and `hex.Encode(buffer, x)` put into a buffer."""
@@ -572,6 +589,8 @@ class SecretFlow:
         if name in ("Marshal", "MarshalIndent"):
             how = YAML if "yaml" in path else JSON
             return self.shown(call.args[0], at, how) if call.args else None
+        if self._is_masked(call, at.root):
+            return None
         if name in _FIRST or (name == "Encode" and path and len(call.args) == 1):
             return self.shown(call.args[0], at, TEXT) if call.args else None
         if (name == "string" and not path) or self._is_conversion(call, at.root):
@@ -715,16 +734,49 @@ class SecretFlow:
         if at.only and not any(label for _, label in given):
             return None
         inner = At(callee, given, at.only)
-        for statement in self.returns_of(node):
-            value = self._returned(statement, node, index)
-            if value is None:
-                continue
+        values = [v for r in self.returns_of(node) if (v := self._returned(r, node, index)) is not None]
+        if any(
+            self._is_masked(v, callee) for v in values
+        ):  # an argument comes back where there is nothing to mask
+            params = {param.name for param in node.params}
+            values = [v for v in values if not (isinstance(v, s.Ident) and v.name in params)]
+        for value in values:
             found = self.shown(value, inner, how)
             if found is not None:
                 return found
         if index == 0 and not at.only and self._names_its_result(node.name, callee):
             return node.name if self.is_text(result, node.name) else None
         return None
+
+    def _is_masked(self, value: s.Expr, root: Declaration) -> bool:
+        """True for `strings.Replace(text, secret, "***", 1)` and its like, also by way of a variable."""
+        if isinstance(value, s.Ident):
+            variable = self.texts.bindings(root).variable(value.name, value.start)
+            sources = self.reaching(variable, value.start, root) if variable is not None else []
+            return bool(sources) and all(
+                isinstance(x.expr, s.Call) and self._is_masked(x.expr, root) for x in sources
+            )
+        if not isinstance(value, s.Call):
+            return False
+        place = _REPLACES.get(called_name(value))
+        return place is not None and len(value.args) > 1 and self._has_mask(value.args[place], root)
+
+    def _has_mask(self, expr: s.Expr, root: Declaration, depth: int = 0) -> bool:
+        """True for a text in the code, or one that is put together with it, that says that it hides something."""
+        match expr:
+            case s.BasicLit(value=str() as text):
+                return _MASK.search(text) is not None
+            case s.Binary(op="+", x=x, y=y) if depth < 4:
+                return self._has_mask(x, root, depth + 1) or self._has_mask(y, root, depth + 1)
+            case s.Ident(name=name) if depth < 4:
+                variable = self.texts.bindings(root).variable(name, expr.start)
+                if variable is not None:
+                    sources = self.reaching(variable, expr.start, root)
+                    return bool(sources) and all(
+                        x.kind == "value" and x.expr is not None and self._has_mask(x.expr, root, depth + 1)
+                        for x in sources
+                    )
+        return any(_MASK.search(text) for text in self.texts.constants(expr, root) or ())
 
     @staticmethod
     def _returned(statement: s.Return, node: s.FuncDecl, index: int) -> s.Expr | None:

@@ -11,6 +11,7 @@ import re
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.secret_values import names_a_secret, words
 
+PATHS = frozenset(("path", "file", "dir", "filename", "filepath", "dirname"))
 ABOUT_NAMES = frozenset(
     {"type", "kind", "name", "header", "field", "param", "prefix", "suffix", "env", "flag", "path"}
     | {"file", "url", "uri", "endpoint", "format", "label", "table", "column", "issuer", "topic"}
@@ -18,7 +19,9 @@ ABOUT_NAMES = frozenset(
     | {"scheme", "cookie", "audience", "key_name", "placeholder", "mode", "policy", "state", "status"}
     | {"scope", "grant", "method", "algorithm", "alg", "attribute", "annotation", "dir", "id"}
     | {"version", "ref", "service", "source", "provider", "backend", "store", "plugin", "parameter"}
-    | {"query"}
+    | {"query", "behavior", "behaviour", "option", "options", "strategy", "interval", "timeout", "handler"}
+    | {"validator", "generator"}
+    | PATHS
 )
 TOKEN = frozenset(("token", "tokens"))
 # words beside "token" that say that it gives no access
@@ -29,7 +32,8 @@ _OTHER_TOKENS = frozenset(
     | {"instance", "lexer", "range", "branch", "node", "tree", "keyword", "current", "peek", "syntax"}
 )
 _NOT_VALUES = frozenset(
-    ("err", "error", "required", "missing", "invalid", "source", "provider", "manager", "missed", "no")
+    {"err", "error", "required", "missing", "invalid", "source", "provider", "manager", "missed", "no"}
+    | {"sanitized", "redacted", "masked", "obfuscated", "censored", "scrubbed"}
 )
 _DSN_WORDS = frozenset(("dsn", "connstr", "connectionstring", "connstring", "databaseurl", "dburl"))
 _HEADERS = frozenset(("authorization", "proxy-authorization", "x-api-key", "x-auth-token"))
@@ -55,7 +59,7 @@ def is_secret_name(name: str, root: Declaration) -> bool:
     name = name.replace("IDs", "Ids")
     parts = words(name)
     if is_dsn_name(name):
-        return True
+        return _NOT_VALUES.isdisjoint(parts)
     if not names_a_secret(name) or parts[-1] in ABOUT_NAMES or not _NOT_VALUES.isdisjoint(parts):
         return False
     rest = set(parts)
@@ -82,6 +86,12 @@ def names_something_about(name: str) -> bool:
     """True for the name of a name, a path, a message and the like."""
     parts = words(name)
     return not parts or parts[-1] in ABOUT_NAMES or parts[-1] in ("err", "ok", "ids", "len", "count", "ttl")
+
+
+def names_a_path(name: str) -> bool:
+    """True for the name of a file or a folder, in which a secret may be."""
+    parts = words(name)
+    return bool(parts) and parts[-1] in PATHS
 
 
 def is_secret_key(key: str, root: Declaration) -> bool:

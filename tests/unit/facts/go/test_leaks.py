@@ -251,3 +251,35 @@ def test_test_files_are_left_out(tmp_path: Path) -> None:
         "testdata/x.go": 'package x\n\nconst password = "hunter22"\n',
     }
     assert secret_leak_table(store_of(tmp_path, files)).rows == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'func f(dsn string) { safeDSN, err := hide(dsn); log.Println(safeDSN, err) }\nfunc hide(dsn string) (string, error) { if strings.Contains(dsn, "@") { mask := "u:***@"; out := strings.Replace(dsn, dsn[3:9], mask, 1); return out, nil }; return dsn, nil }',
+        'func f(password, text string) { log.Println(strings.ReplaceAll("login "+password, password, "[redacted]")) }',
+        "func f(sanitizedDSN string) { log.Println(sanitizedDSN) }",
+        'type settings interface { GetString(string) string }\nfunc f(s settings) { privateKeyFile := s.GetString("api.tls.privateKey"); log.Println(privateKeyFile) }',
+        "func f(o struct { SigningKeyFilename string }) { log.Println(o.SigningKeyFilename) }",
+        'func f(o struct { TokenBehavior string }) error { return fmt.Errorf("no such behavior: %s", o.TokenBehavior) }',
+        'func f(data map[string]string, secretName, secretKey string) error { if _, ok := data[secretKey]; !ok { return fmt.Errorf("no key %q in secret %q", secretKey, secretName) }; return nil }',
+        'const KeyAppTokenSecret = "example.io/app-token-secret"',
+        'const defaultPrivateKeyFilename = "onion_private_key_3f9a1b"',
+        'const tokenSecretAnnotation = "ops.example.com/token-2"',
+    ],
+)
+def test_what_stands_around_a_secret_is_none(tmp_path: Path, body: str) -> None:
+    assert leaks(tmp_path, f"{body}\nfunc main() {{}}") == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'func f(dsn, token string) { log.Println(hide(dsn, token)) }\nfunc hide(dsn, token string) string { return strings.Replace(dsn, "a", "***", 1) + token }',
+        'func f(password string) { log.Println(strings.ReplaceAll(password, "a", "b")) }',
+        "func f(secretKey string) { log.Println(secretKey) }",
+        'const appSecret = "example.io/9dj2Ks81"',
+    ],
+)
+def test_what_hides_only_a_part_hides_nothing(tmp_path: Path, body: str) -> None:
+    assert len(leaks(tmp_path, f"{body}\nfunc main() {{}}")) == 1
