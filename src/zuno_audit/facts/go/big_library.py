@@ -164,6 +164,16 @@ def _in_base(n: int, base: int) -> str:
     return ("-" if n < 0 else "") + (out or "0")
 
 
+def _append(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """Append to an empty buffer: the digits."""
+    if len(args) != 2:
+        return None
+    buffer = ev.force(args[0])
+    if not buffer or not all(ev.is_nil(x) or (isinstance(x, Seq) and not x.items) for x in buffer):
+        return None
+    return _big_read(_in_base, 1)(ev, v, args[1:], state, site)
+
+
 def _signed(n: int) -> int:
     n &= 2**64 - 1
     return n - 2**64 if n >= 2**63 else n
@@ -274,6 +284,7 @@ MODELS: dict[tuple[str, str], library.Model] = {
     (BIG, "NewInt"): _new_int,
     (BIG, ".String"): _text,
     (BIG, ".Text"): _big_read(_in_base, 1),
+    (BIG, ".Append"): _append,
     (BIG, ".Float64"): _float,
     (BIG, ".SetInt"): _big_write(lambda n: n, 1),
     (UINT256, "FromBig"): _same_number(wide=True),

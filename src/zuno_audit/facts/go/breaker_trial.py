@@ -181,6 +181,8 @@ class Trial:
         if timeout is None:
             return Guard("no", "once open it never lets a call through again", proof)
         duration, timeout_known, timeout_sites = timeout
+        if self._never_closes(refused.memory, duration):
+            return Guard("no", "once open it never closes again, however many calls succeed", proof)
         probes, probes_known, probe_sites = self._half_open(refused.memory, duration)
         return Guard(
             "yes",
@@ -331,6 +333,26 @@ class Trial:
             early = self.call(memory)
         self.ev.clock = opened
         return early is not None and early.invoked is False
+
+    def _never_closes(self, memory: State, timeout: int) -> bool:
+        """True when calls are refused time and again although those that are let through succeed."""
+        opened = self.ev.clock or START
+        self.succeed = True
+        closes = False
+        for _ in range(MAX_PROBES):
+            self.ev.clock = (self.ev.clock or START) + timeout + max(timeout // 50, 1) + SECOND
+            outcome = self.call(memory)
+            for _ in range(MAX_PROBES + 1):
+                if outcome.invoked is not True or readings.unchanged(memory, outcome.memory):
+                    break
+                memory = outcome.memory
+                outcome = self.call(memory)
+            closes = outcome.invoked is not False or self.ev.exhausted
+            if closes:
+                break
+            memory = outcome.memory
+        self.succeed, self.ev.clock, self.ev.exhausted = False, opened, False
+        return not closes
 
     def _half_open(self, memory: State, timeout: int) -> tuple[int | None, bool, Sites]:
         """How many calls are let through at once while the breaker tries: calls are nested in each other."""

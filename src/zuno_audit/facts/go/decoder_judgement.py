@@ -178,6 +178,14 @@ class Judge:
         self.judged.arrays = verdict
         self.judged.because["arrays"] = why
 
+    def add_many(self, run: tuple[Outcome, Trial]) -> None:
+        """Looks at a trial with long arrays: what is kept of three elements may end at a limit."""
+        self.runs[Case.MANY] = run
+        for trial, exit_ in self._successes(Case.MANY) if not run[0].exhausted else ():
+            verdict, why = self._lost(trial, exit_, lib.MANY)
+            if verdict == "unsafe":
+                self.judged.arrays, self.judged.because["arrays"] = verdict, why
+
     def _same_as_good(self, case: Case) -> bool:
         return all(self._lost(trial, exit_)[0] == "safe" for trial, exit_ in self._successes(case))
 
@@ -198,23 +206,32 @@ class Judge:
             return min(verdicts, key=lambda v: {"safe": 0, None: 1, "unsafe": 2}[v[0]])
         return min(verdicts, key=lambda v: {"unsafe": 0, None: 1, "safe": 2}[v[0]])
 
-    def _lost(self, trial: Trial, exit_: Exit) -> tuple[str | None, str]:
+    def _lost(self, trial: Trial, exit_: Exit, count: int = lib.COUNT) -> tuple[str | None, str]:
         """What one result holds of the arrays: safe, unsafe, or None with what could not be followed."""
         found = list(sequences(trial, exit_, self._values(trial, exit_)))
         read = [(one, [element(trial, item, exit_.state) for item in one.items]) for one in found]
         places: dict[str, list[tuple[str, ...]]] = {}
+        sometimes: dict[str, bool] = {}  # places where an array is kept on some ways: is the other known
         for name in self.arrays:
-            wanted = lib.numbers(self.position[name])
-            places[name] = [
-                one.names
-                for one, values in read
-                if not one.open and len(values) == len(wanted) and all(map(_is_number, values, wanted))
-            ]
+            wanted = lib.numbers(self.position[name], count)
+            whole = [one for one, values in read if not one.open and _are_numbers(values, wanted)]
+            everywhere = {one.place for one in whole}
+            for one, values in read:
+                if one.place in everywhere and one.names in [w.names for w in whole]:
+                    if one.open or None in values:
+                        sometimes.setdefault(name, False)
+                    elif not _are_numbers(values, wanted):
+                        sometimes[name] = True
+            places[name] = [one.names for one in whole]
         missing = [name for name in self.arrays if not places[name]]
         if missing and not self.has_record:
-            return self._one_by_one(trial, exit_)
+            return self._one_by_one(trial, exit_, count)
         if missing:
-            return self._why_missing(missing[0], read)
+            return self._why_missing(missing[0], read, count)
+        for name, is_known in sometimes.items():
+            if is_known:
+                return "unsafe", f"{name} are lost on some way"
+            return None, f"{name} may be lost on some way"
         for name in self.arrays:
             for names in places[name]:
                 other = next(
@@ -225,21 +242,23 @@ class Judge:
                     return "unsafe", f"{name} are put where {other} belong"
         return "safe", f"every element of {' and '.join(self.arrays)} is kept as it is"
 
-    def _one_by_one(self, trial: Trial, exit_: Exit) -> tuple[str | None, str]:
+    def _one_by_one(self, trial: Trial, exit_: Exit, count: int) -> tuple[str | None, str]:
         """For functions that return nothing: whether the elements are given away, whole or cut."""
         given = {str(value) for value in leaves(trial, exit_, [v for _, v in self._values(trial, exit_)])}
         for name in self.arrays:
-            for number in lib.numbers(self.position[name]):
+            for number in lib.numbers(self.position[name], count):
                 for cut in _cut(number):
                     if cut in given and number and str(number) not in given:
                         return "unsafe", f"{number} in {name} becomes {cut}"
-        if all(str(n) in given for name in self.arrays for n in lib.numbers(self.position[name])):
+        if all(str(n) in given for name in self.arrays for n in lib.numbers(self.position[name], count)):
             return "safe", f"every element of {' and '.join(self.arrays)} is handed on as it is"
         return None, "what becomes of the arrays cannot be followed"
 
-    def _why_missing(self, name: str, read: list[tuple[Found, list[Any]]]) -> tuple[str | None, str]:
+    def _why_missing(
+        self, name: str, read: list[tuple[Found, list[Any]]], count: int
+    ) -> tuple[str | None, str]:
         candidates = [(one, values) for one, values in read if _alike(one.names, name)]
-        wanted = lib.numbers(self.position[name])
+        wanted = lib.numbers(self.position[name], count)
         if any(one.open or None in values for one, values in candidates or read):
             return None, f"what becomes of {name} cannot be followed"
         for _, values in candidates:
@@ -285,6 +304,10 @@ def _is_number(value: Any, number: int) -> bool:
             value[:2] == "0x" and value[2:].lstrip("0") == f"{number:x}".lstrip("0")
         )
     return type(value) is int and value == number
+
+
+def _are_numbers(values: list[Any], numbers: list[int]) -> bool:
+    return len(values) == len(numbers) and all(map(_is_number, values, numbers))
 
 
 def _alike(names: tuple[str, ...], parameter: str) -> bool:

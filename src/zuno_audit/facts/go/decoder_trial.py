@@ -37,6 +37,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    Zero,
     union,
 )
 from zuno_audit.languages.go import syntax as s
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type
 
 LIMITS = Limits(steps=40_000)
-_DEEP = 400  # values that are looked at inside one result
+_DEEP = 1_000  # values that are looked at inside one result
 
 
 class Exit(NamedTuple):
@@ -170,6 +171,13 @@ class Trial(Evaluator):
         if any(self.planter.is_planted(r) for r in results):
             return (Opaque(f"method {name}", on_call=give),)
         return super()._interface_method(v, type_, name, site)
+
+    def _go(self, stmt: s.Go, scope: Scope, state: State) -> State | None:
+        """A goroutine has run when the function waits for something behind it; else it may not have."""
+        func = scope.frame.func
+        rest = func.file.data[stmt.end : func.node.end]
+        self.goroutines_finish = b".Wait()" in rest or b"<-" in rest
+        return super()._go(stmt, scope, state)
 
     def _channel_of_logs(self, type_: Type | None, state: State) -> Seq | None:
         """What comes out of a channel of logs."""
@@ -457,22 +465,27 @@ def planted_receiver(trial: Trial, planter: Planter, type_: Type | None, state: 
 
 
 class Found(NamedTuple):
-    """A sequence inside a result, and the names that lead to it, innermost last."""
+    """A sequence inside a result, and the names that lead to it, innermost last.
+
+    Those of one `place` are what may stand there, depending on the way that was taken.
+    """
 
     names: tuple[str, ...]
     items: tuple[Value, ...]
     open: bool
+    place: int
 
 
 def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Iterator[Found]:
     """Every slice inside these values, strings and numbers forced."""
     seen: set[int] = set()
     pending: list[tuple[tuple[str, ...], Value]] = [((name,), value) for name, value in reversed(values)]
-    for _ in range(_DEEP):
+    for place in range(_DEEP):
         if not pending:
             return
         names, value = pending.pop()
-        for v in trial.force(value):
+        forced = trial.force(value)
+        for v in forced:
             if isinstance(v, Pointer):
                 if v.cell not in seen:
                     seen.add(v.cell)
@@ -486,14 +499,16 @@ def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Ite
                     if isinstance(data, MapData):
                         pending.extend(((*names, str(k)), x) for k, x in data.entries.items())
             elif isinstance(v, Seq):
-                yield Found(names, v.items, v.open)
-                yield from _columns(trial, names, v, exit_)
+                yield Found(names, v.items, v.open, place)
+                yield from _columns(trial, names, v, exit_, place)
                 pending.extend((names, item) for item in v.items)
             elif isinstance(v, Extern | Unknown | Input):
-                yield Found(names, (), True)  # it may be one
+                yield Found(names, (), True, place)  # it may be one
+            elif isinstance(v, Nil | Zero) and len(forced) > 1:
+                yield Found(names, (), False, place)
 
 
-def _columns(trial: Trial, names: tuple[str, ...], seq: Seq, exit_: Exit) -> Iterator[Found]:
+def _columns(trial: Trial, names: tuple[str, ...], seq: Seq, exit_: Exit, place: int) -> Iterator[Found]:
     """Where the elements are structs: the values of each field, one after the other."""
     rows: list[Struct] = []
     for item in seq.items:
@@ -507,7 +522,7 @@ def _columns(trial: Trial, names: tuple[str, ...], seq: Seq, exit_: Exit) -> Ite
         rows.append(forced[0])
     for name in rows[0].fields if rows else ():
         if all(name in row.fields for row in rows):
-            yield Found((*names, name), tuple(row.fields[name] for row in rows), seq.open)
+            yield Found((*names, name), tuple(row.fields[name] for row in rows), seq.open, place)
 
 
 def element(trial: Trial, value: Value, state: State) -> Any:

@@ -587,7 +587,11 @@ class _Question:
             for decoding in runs[case][1].world.decodings:
                 if not decoding.method and judged.manual is None:
                     judged.manual = decoding.site
-        Judge(decoder.root, decoder.decoding, topic, runs, judged).run()
+        judge = Judge(decoder.root, decoder.decoding, topic, runs, judged)
+        judge.run()
+        if judged.arrays == "safe" and not by_hand:
+            world = self._world(Case.MANY, topic, decoder.root)
+            judge.add_many(try_out(self.base, self.planter, world, decoder.root, context))
         return judged
 
     def _event_by_names(self, root: Declaration, node: s.FuncDecl) -> str | None:

@@ -61,6 +61,7 @@ class Case(StrEnum):
     MISTYPED_LAST = "mistyped last"  # the last array has another dynamic type than expected
     SHORT_FIRST = "short first"  # the first array is shorter than the others
     SHORT_LAST = "short last"  # the last array is shorter than the others
+    MANY = "many"  # the arrays are long
 
 
 class Decoding(NamedTuple):
@@ -84,9 +85,14 @@ class Decoding(NamedTuple):
         return bool(self.method) and not self.method.startswith("ParseTopics")
 
 
-def numbers(position: int, count: int = 3) -> list[int]:
+COUNT = 3  # elements of an array
+MANY = 130  # elements where a limit is looked for; more than the 100 that people like
+
+
+def numbers(position: int, count: int = COUNT) -> list[int]:
     """The made-up elements of the array at this position: too large for any machine word, and a zero."""
-    return [2**256 - 1 - (17 + 82 * position), 0, 2**200 + 3 + position][:count]
+    more = (2**190 + 1000 * position + i for i in range(count - COUNT))
+    return [2**256 - 1 - (17 + 82 * position), 0, 2**200 + 3 + position, *more][:count]
 
 
 class World:
@@ -448,7 +454,7 @@ class World:
         mistyped = {Case.MISTYPED_FIRST: first, Case.MISTYPED_LAST: last}.get(self.case, -1)
         out: list[tuple[Parameter, Value]] = []
         for position, parameter in enumerate(decoded):
-            count = 2 if position == short else 3
+            count = MANY if self.case is Case.MANY else COUNT - 1 if position == short else COUNT
             value = self._value(ev, parameter.type, position, count, state)
             if position == mistyped and not static:
                 value = (TRUE,)  # a bool where nobody expects one

@@ -13,7 +13,10 @@ from tree_sitter import Node as T
 
 from zuno_audit.languages.go import syntax as s
 
-NEW_ALIAS = "n_w"  # what `parse.py` renames the builtin `new` to where the grammar is older than Go 1.26
+# What `parse.py` renames `new` and `make` to where the grammar does not take their arguments.
+NEW_ALIAS = "n_w"
+MAKE_ALIAS = "m_ke"
+_ALIASES = {NEW_ALIAS: "new", MAKE_ALIAS: "make"}
 
 
 def lower_block(node: T) -> s.Block:
@@ -85,7 +88,7 @@ def _expression_list(node: T | None) -> list[s.Expr]:
 
 def _ident(node: T) -> s.Expr:
     name = _text(node)
-    return s.Ident(node.start_byte, node.end_byte, "new" if name == NEW_ALIAS else name)
+    return s.Ident(node.start_byte, node.end_byte, _ALIASES.get(name, name))
 
 
 def _integer(node: T) -> s.Expr:

@@ -12,10 +12,12 @@ from zuno_audit.model.location import Location, Span
 if TYPE_CHECKING:
     from tree_sitter import Node as TreeNode
 
-# Go 1.26 allows `new(expression)`, which the grammar takes for a type. Renaming the builtin for a second try
-# keeps every byte offset.
+# The grammar wants a type behind `new(` and `make(`. Go 1.26 allows `new(expression)`, and functions may be called
+# like the builtins. Renaming them for a second try keeps every byte offset.
 _NEW_CALL = re.compile(rb"\bnew\(")
 _NEW_ALIAS = lower.NEW_ALIAS.encode() + b"("
+_MAKE_CALL = re.compile(rb"\bmake\((?=\s*(?:(?!chan\b)[\w.]+\s*[(+*/-]|[&!\"`'0-9)]|func\b))")
+_MAKE_ALIAS = lower.MAKE_ALIAS.encode() + b"("
 
 
 class GoFile:
@@ -28,8 +30,9 @@ class GoFile:
         self.path = path
         self.data = data
         tree = parser().parse(data)
-        if tree.root_node.has_error and b"new(" in data:
-            again = parser().parse(_NEW_CALL.sub(_NEW_ALIAS, data))
+        if tree.root_node.has_error:
+            renamed = _MAKE_CALL.sub(_MAKE_ALIAS, _NEW_CALL.sub(_NEW_ALIAS, data))
+            again = parser().parse(renamed) if renamed != data else tree
             tree = tree if again.root_node.has_error else again
         self._tree = tree
         self.error_line = _first_error_line(tree.root_node, data) if tree.root_node.has_error else 0

@@ -77,6 +77,9 @@ WORKING = """
     }
 """
 BROKEN: dict[str, list[tuple[str, str]]] = {
+    "lets-one-call-through-now-and-then-for-good": [
+        ("b.open = false\n            b.failures = b.max - 1\n", "b.opened = time.Now()\n")
+    ],
     "refusal-is-logged-only": [
         (
             "if err := b.Allow(); err != nil {\n                return err\n",

@@ -200,6 +200,11 @@ EXACT: dict[str, tuple[str, str, object]] = {
     "address of a variable": ("x := 1; p := &x; *p = 5; return x", "", 5),
     "address of a field": ("p := point{}; q := &p.y; *q = 5; return p.y", "type point struct{ x, y int }", 5),
     "new": ("p := new(int); *p = 3; return *p", "", 3),
+    "a function called make": (
+        "return apply(func(n int) int { return n + 1 })",
+        "func apply(make func(int) int) int { return make(g(1)) }\nfunc g(n int) int { return len(make([]int, n)) }",
+        2,
+    ),
     "pointer parameter": ("x := 1; set(&x); return x", "func set(p *int) { *p = 6 }", 6),
     "value parameter": ("x := 1; set(x); return x", "func set(p int) { p = 6 }", 1),
     "pointer method": (
