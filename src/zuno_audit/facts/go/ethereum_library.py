@@ -86,7 +86,7 @@ class Decoding(NamedTuple):
 
 
 COUNT = 3  # elements of an array
-MANY = 130  # elements where a limit is looked for; more than the 100 that people like
+MANY = 101  # elements where a limit is looked for: more than the 100 that people like
 
 
 def numbers(position: int, count: int = COUNT) -> list[int]:
