@@ -180,6 +180,12 @@ class ComposeFiles(Struct, frozen=True):
         """The files laid over `base`."""
         return tuple(file for file in self.files if file.base == base)
 
+    def beside(self, base: str) -> tuple[str, ...]:
+        """The overlay that compose reads without being told: `NAME.override.yml` beside `NAME.yml`."""
+        stem = posixpath.splitext(base)[0]
+        wanted = (f"{stem}.override.yml", f"{stem}.override.yaml")
+        return tuple(file.path for file in self.files if file.path in wanted)[:1]
+
     def merged(self, *paths: str) -> tuple[Service, ...]:
         """The services that `docker compose -f A -f B` sees: later files win, lists are joined.
 

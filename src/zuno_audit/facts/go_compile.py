@@ -76,6 +76,13 @@ class Declared(Struct, frozen=True):
             at = self.body.find(word, at + 1)
         return False
 
+    def type_of(self, field: str) -> str:
+        """The type of a field, if it is a plain name; empty when it is not, or not found."""
+        found = re.findall(
+            rf"(?:^|[\n;,])[ \t]*{field}(?:[ \t]*,[ \t]*\w+)*[ \t]+(\w+)[ \t]*(?=[\n;\"`]|$)", self.body
+        )
+        return found[0] if len(found) == 1 else ""
+
     @property
     def embeds(self) -> bool:
         """True when the type takes over fields or methods of another one."""
@@ -416,9 +423,14 @@ class GoCompile:
                 if closing is None or package is None or file.masked[at - 1] in "*]":
                     continue
                 declared = self._type(package.directory, name)
-                for key, where in _keys(file, opening, closing) if declared is not None else ():
-                    if declared is not None and not declared.has(key) and not _is_hidden(file, alias):
-                        yield Fault(file.path, file.line(where), f"{alias}.{name} has no field {key}")
+                if declared is not None and not _is_hidden(file, alias):
+                    yield from _literal(file, f"{alias}.{name}", declared, opening, closing)
+        own = self.packages.by_directory.get(dirname(file.path))
+        for match in _OWN_LITERAL.finditer(file.masked) if own and own.name == file.package else ():
+            closing = file.pairs.get(match.end() - 1)
+            declared = self._type(dirname(file.path), match.group(1))
+            if closing is not None and declared is not None:
+                yield from _literal(file, match.group(1), declared, match.end() - 1, closing)
 
     def _members(self, file: GoOutline) -> Iterator[Fault]:
         """Fields and methods that the type of a variable does not have."""
@@ -469,6 +481,40 @@ class GoCompile:
                     yield match.group(1), package.directory, name
 
 
+def _literal(file: GoOutline, name: str, declared: Declared, opening: int, closing: int) -> Iterator[Fault]:
+    """The keys of a composite literal that are no fields, and constants of the wrong kind."""
+    for key, where in _keys(file, opening, closing):
+        if not declared.has(key):
+            yield Fault(file.path, file.line(where), f"{name} has no field {key}")
+        elif (value := _VALUE.match(file.masked, where + len(key))) is not None:
+            wrong = _misfit(declared.type_of(key), value.group(1))
+            if wrong:
+                yield Fault(file.path, file.line(where), f"{key} of {name} is {wrong}")
+
+
+def _misfit(type_name: str, value: str) -> str:
+    """What a constant as written is, and what it should be, when it fits no variable of a predeclared type."""
+    if type_name not in _KIND_OF:
+        return ""
+    wanted = _KIND_OF[type_name]
+    if value[0] in '"`':
+        given = "text"
+    else:
+        given = {"true": "yes or no", "false": "yes or no", "nil": "nil"}.get(value, "a number")
+    return "" if given == wanted else f"{wanted}, not {given}"
+
+
+_KIND_OF = {
+    "string": "text",
+    "bool": "yes or no",
+    **dict.fromkeys(
+        "int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 byte rune float32 float64".split(),
+        "a number",
+    ),
+}
+_CONSTANT = r"(\"[^\"\n]*\"|`[^`]*`|-?\d[\w.]*|true|false|nil)"
+_VALUE = re.compile(rf"[ \t]*:[ \t]*{_CONSTANT}[ \t]*(?=[,\n}}])")
+_OWN_LITERAL = re.compile(r"(?<![\w.*\]])([A-Za-z_]\w*)\{")
 _PARAMETER = re.compile(r"[(,]\s*(\w+)\s+\*?(\w+)\.([A-Z]\w*)(?=\s*[,)])")
 _CONSTRUCTED = re.compile(r"(?<=[\n\t;{])(\w+)(?:[ \t]*,[ \t]*\w+)?[ \t]*:=[ \t]*(\w+)\.([A-Z]\w*)\(")
 _RESULT = re.compile(r"\*?((?:\w+\.)?[A-Z]\w*)$")

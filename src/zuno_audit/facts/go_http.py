@@ -197,6 +197,8 @@ class HttpServing:
         """True when it is certain that nothing serves the route: its router is only ever added to."""
         if route.mux is None:
             return True
+        if isinstance(route.mux, Call):  # made on the spot, and nobody keeps it
+            return self._is_http(route.function.file, route.mux.fun, ("NewServeMux",))
         if not isinstance(route.mux, Ident):
             return False
         name = route.mux.name

@@ -33,7 +33,6 @@ END_TO_END = re.compile(
 MAX_HEAD = 4000
 
 _TAGS = re.compile(rb"-tags[\"']?[=, ]+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([\w.,]+))")
-_CUSTOMARY_TAGS = ("e2e", "end2end", "integration", "acceptance", "smoke", "functional", "system")
 _NO_COMMANDS = (".go", ".sum", ".mod", ".proto", ".svg", ".png", ".lock", ".sql", ".graphql")
 _CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
 
@@ -124,10 +123,9 @@ def _left_out(code: TestCode, file: GoOutline) -> str:
 
 
 def build_tags(store: FactStore) -> frozenset[str]:
-    """The tags that something in the repository (a script, a pipeline, a document) passes to the go tool, and
-    those that everybody knows to pass."""
+    """The tags that something in the repository (a script, a pipeline, a document) passes to the go tool."""
     repository = store.repository
-    found = set(_CUSTOMARY_TAGS)
+    found: set[str] = set()
     for path in repository.files:
         if not path.endswith(_NO_COMMANDS):
             data = repository.read(path) or b""

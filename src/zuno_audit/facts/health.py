@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _URL = re.compile(
     r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(\d+))?(?=[/\s\"']|$)(/[\w./-]*)?"
 )
+_ALWAYS_FAILS = re.compile(
+    r"\s*(?:(?:/bin/)?(?:ba)?sh\s+-c\s+)?[\"']?(?:exit\s+0*[1-9]\d*|(?:/bin/)?false)[\"']?\s*"
+)
 _SHELL_WORDS = {"exit", "test", "[", "true", "false", "echo", "if", "then", "fi", "!", "sh", "cd"}
 _BUSYBOX = {
     "wget",
@@ -48,7 +51,7 @@ def service_health_table(store: FactStore) -> Table:
     for file in read.files:
         if file.is_overlay:
             continue
-        for service in file.services:
+        for service in read.merged(file.path, *read.beside(file.path)):
             image = images.get((file.path, service.name))
             fields = {
                 "name": Answer(service.name),
@@ -69,6 +72,10 @@ def _answered(store: FactStore, service: Service, image: ImageBuild | None, foun
         return found
     rows = [row for row in store.table("http_route").rows if row.fields["binary"].value == binary]
     served = [row for row in rows if row.fields["served"].value != NO]
+    if rows and not served:
+        return Answer(
+            NO, "its health check asks for HTTP, which its program does not serve", (check.location,)
+        )
     ports = [row.fields["ports"].value for row in served]
     if not served or not all(isinstance(known, tuple) for known in ports):
         return found
@@ -111,7 +118,12 @@ def _health(service: Service, image: ImageBuild | None) -> Answer:
 
 
 def _works(test: tuple[str, ...], place: Location, image: ImageBuild | None) -> Answer:
-    """Whether the programs that a health check calls are in an image that this repository builds."""
+    """Whether a health check can succeed, and its programs are in an image that this repository builds."""
+    if test[0] == "CMD" and len(test) == 2 and re.search(r"\s", test[1].strip()):
+        reason = f"its health check runs no shell, and no program is called {test[1].strip()!r}"
+        return Answer(NO, reason, (place,))
+    if _ALWAYS_FAILS.fullmatch(_script(test)):
+        return Answer(NO, "its health check fails whatever happens", (place,))
     if image is None:
         return Answer(YES, "a health check is configured", (place,))
     script = _script(test)

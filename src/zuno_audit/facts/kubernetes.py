@@ -235,16 +235,33 @@ def _env_from(node: YamlMap) -> Iterator[tuple[str, str]]:
 def k8s_object(store: FactStore) -> Table:
     """Table `k8s_object`: one row per object.
 
-    Fields: `file`, `kind`, `api_version`, `name`, `namespace` (None when not written), `template` yes/no (a
-    file to be copied first), `labels`, `pod_labels`, `selector` (`key=value`), `images`, `container_ports`,
-    `containers` (names), `env_names`, `env_from` (`Kind/name`), `probes`, `keys` (of a ConfigMap or Secret).
+    Fields: `file`, `kind`, `api_version`, `name`, `namespace` (None when not written), `namespace_declared`
+    (yes: a Namespace object makes it; no: the folder has Namespace objects, but not this one; elsewhere: no
+    Namespace object lies beside it), `template` yes/no (a file to be copied first), `labels`, `pod_labels`,
+    `selector` (`key=value`), `images`, `container_ports`, `containers` (names), `env_names`, `env_from`
+    (`Kind/name`), `probes`, `keys` (of a ConfigMap or Secret).
     """
     read = store.get(manifests)
-    rows = tuple(_row(item) for item in read.objects)
+    made = {o.name for o in read.of_kind("Namespace")}
+    beside: dict[str, list[K8sObject]] = {}
+    for item in read.of_kind("Namespace"):
+        beside.setdefault(posixpath.dirname(item.path), []).append(item)
+    rows = tuple(_row(item, _declared(item, made, beside)) for item in read.objects)
     return Table("k8s_object", rows, read.files, read.problems)
 
 
-def _row(item: K8sObject) -> Entity:
+def _declared(item: K8sObject, made: set[str], beside: dict[str, list[K8sObject]]) -> Answer:
+    """Whether the namespace of an object is made by a manifest; names that are always there need none."""
+    if item.namespace in made:
+        return Answer(YES)
+    others = beside.get(posixpath.dirname(item.path), [])
+    if item.namespace in (None, "default", "kube-system", "kube-public") or not others:
+        return Answer("elsewhere")
+    names = ", ".join(o.name for o in others)
+    return Answer(NO, f"the manifests beside it make {names} only", (others[0].location,))
+
+
+def _row(item: K8sObject, declared: Answer) -> Entity:
     boxes = item.containers
     variables = tuple(variable for box in boxes for variable in box.environment)
     fields = {
@@ -253,6 +270,7 @@ def _row(item: K8sObject) -> Entity:
         "api_version": Answer(item.api_version),
         "name": Answer(item.name),
         "namespace": Answer(item.namespace),
+        "namespace_declared": declared,
         "template": Answer(YES if item.is_template else NO),
         "labels": Answer(_equations(item.labels)),
         "pod_labels": Answer(_equations(item.pod_labels)),

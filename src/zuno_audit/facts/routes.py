@@ -25,9 +25,11 @@ from zuno_audit.languages.go.syntax import (
     BasicLit,
     Block,
     Call,
+    Defer,
     Expr,
     ExprStmt,
     FuncLit,
+    Go,
     Ident,
     If,
     Node,
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 PROMHTTP = "github.com/prometheus/client_golang/prometheus/promhttp"
 _PLAYGROUND = ("graphql/playground", "graphiql", "friendsofgo/graphiql")
 _PROMETHEUS_HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional", "InstrumentMetricHandler")
+_ADDRESS = re.compile(r"(?:^|(.*):)(\d{1,5})$")
+_LOOPBACK = re.compile(r"localhost|127(?:\.\d+){3}|\[::1\]")
 MAX_DEPTH = 2  # helper functions between a library's handler and the route
 # Names of net/http (https://pkg.go.dev/net/http#pkg-constants) that are not an answer of 200.
 _STATUS = {
@@ -91,7 +95,11 @@ def _rows(
     found = serving.servings(route) if reached else []
     kind = handlers.kind(route.handler.file, route.handler.expr, route.handler.function)
     for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
-        mine = [s for s in found if binary in code.mains_reaching(s.function.file, s.node.start)]
+        mine = [
+            s
+            for s in found
+            if binary in code.mains_reaching(s.function.file, s.node.start) and not _is_over(route, s)
+        ]
         fields = LazyFields(
             {
                 "route": Answer(route.path or None, proof=(here,)),
@@ -117,8 +125,8 @@ def _status(handlers: _Handlers, route: Route) -> dict[str, Answer]:
 
 
 def _addresses(store: FactStore, binary: str, servings: list[Serving]) -> dict[str, Answer]:
-    ports = _ports(store, binary, servings)
-    return {"ports": ports, "published": _published(store, binary, servings, ports)}
+    ports, inside = _ports(store, binary, servings)
+    return {"ports": ports, "published": _published(store, binary, ports, inside)}
 
 
 def _served(
@@ -133,6 +141,17 @@ def _served(
         return Answer(NO, f"{name} is not served by a server that starts", (here,))
     places = tuple(s.function.file.location(s.node.start, s.node.end, "is served here") for s in servings[:2])
     return Answer(YES, "its router is served", (here, *places))
+
+
+def _is_over(route: Route, serving: Serving) -> bool:
+    """True when the server runs, in the function that adds the route, before the route is added, and that call
+    returns only when the server has stopped."""
+    if serving.function.key != route.function.key or route.call.start < serving.node.end:
+        return False
+    around = [
+        n for n in serving.function.nodes if n.start <= serving.node.start and serving.node.end <= n.end
+    ]
+    return not any(isinstance(n, Go | FuncLit | Defer) for n in around)
 
 
 def _conditional(file: GoFile, route: Route) -> Answer:
@@ -172,11 +191,12 @@ def deployments(store: FactStore, binary: str) -> list[Deployment]:
     return found
 
 
-def _ports(store: FactStore, binary: str, servings: list[Serving]) -> Answer:
-    """The ports the servers listen on, in the deployments of the binary or by default."""
+def _ports(store: FactStore, binary: str, servings: list[Serving]) -> tuple[Answer, frozenset[str]]:
+    """The ports the servers listen on, in the deployments of the binary or by default, and those of them that
+    only the machine itself can reach."""
     settings = store.get(go_settings)
     environments = [d.environment for d in deployments(store, binary)] or [{}]
-    ports: dict[str, None] = {}
+    ports: dict[str, bool] = {}
     proof = []
     for serving in servings:
         if serving.address is None:
@@ -185,17 +205,22 @@ def _ports(store: FactStore, binary: str, servings: list[Serving]) -> Answer:
         proof.append(file.location(serving.address.start, serving.address.end, "the address"))
         for template in settings.templates(serving.function, file, serving.address):
             for environment in environments:
-                text = shell.expand(template, environment)
-                port = re.search(r"(?:^|:)(\d{1,5})$", text or "")
-                if port:
-                    ports[port.group(1)] = None
+                found = _ADDRESS.search(shell.expand(template, environment) or "")
+                if found:
+                    inside = _LOOPBACK.fullmatch(found.group(1) or "") is not None
+                    ports[found.group(2)] = ports.get(found.group(2), True) and inside
     if not ports:
-        return Answer(UNKNOWN, "the address of the server is not a constant or a known setting", tuple(proof))
-    return Answer(tuple(ports), f"it listens on {', '.join(ports)}", tuple(proof))
+        reason = "the address of the server is not a constant or a known setting"
+        return Answer(UNKNOWN, reason, tuple(proof)), frozenset()
+    answer = Answer(tuple(ports), f"it listens on {', '.join(ports)}", tuple(proof))
+    return answer, frozenset(port for port, inside in ports.items() if inside)
 
 
-def _published(store: FactStore, binary: str, servings: list[Serving], ports: Answer) -> Answer:
-    """The ports of the host that lead to the server; its own where compose does not run the binary."""
+def _published(store: FactStore, binary: str, ports: Answer, inside: frozenset[str]) -> Answer:
+    """The ports of the host that lead to the server; its own where compose does not run the binary.
+
+    What listens on the loopback device of a container is reached by no port of the host.
+    """
     if not isinstance(ports.value, tuple):
         return ports
     runs = deployments(store, binary)
@@ -209,11 +234,14 @@ def _published(store: FactStore, binary: str, servings: list[Serving], ports: An
         for port in run.service.ports:
             target = shell.expand(port.target, run.template)
             published = shell.expand(port.published or "", run.template)
-            if target in ports.value and published:
+            if target in ports.value and target not in inside and published:
                 found[published] = None
                 proof.append(port.location)
     if found:
         return Answer(tuple(found), f"compose publishes it on {', '.join(found)}", (*ports.proof, *proof))
+    if inside:
+        reason = f"it listens on {', '.join(sorted(inside))} of its container's loopback device only"
+        return Answer((), reason, ports.proof)
     listening = ", ".join(str(p) for p in ports.value)
     reason = f"{ports.because}, and compose publishes no port that leads to {listening}"
     return Answer((), reason, (runs[0].service.location,))
@@ -303,7 +331,7 @@ class _Handlers:
         place = code_file.location(*end)
         if status is None:
             return Answer(UNKNOWN, "the status is computed", (place,))
-        if 200 <= status < 300:
+        if status == 200:
             return Answer(YES, f"it answers {status}", (place,))
         return Answer(NO, f"it answers {status}", (place,))
 
