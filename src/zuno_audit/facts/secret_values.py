@@ -41,6 +41,21 @@ _KEY_KINDS = frozenset(
     }
     | {"deployer", "wallet", "account", "hmac", "cipher", "aes"}
 )
+TOKEN = frozenset(("token", "tokens"))
+# words beside "token" that say what it is when it gives no access: of chains, pages, models, parsers, calls
+_OTHER_TOKENS = frozenset(
+    {"nft", "erc", "standard", "fee", "gas", "reward", "native", "quote", "lp", "swap", "page", "next"}
+    | {"continuation", "cursor", "pagination", "offset", "resume", "prompt", "completion", "max", "min"}
+    | {"num", "total", "count", "limit", "budget", "rate", "burst", "bucket", "bos", "eos", "pad", "stop"}
+    | {"lexer", "syntax", "delimiter", "cancel", "cancellation", "fencing", "idempotency", "per"}
+)
+# words that say that a token gives access, whatever stands beside them
+_ACCESS = frozenset(
+    {"api", "access", "auth", "authorization", "bearer", "oauth", "refresh", "session", "jwt", "login"}
+    | {"admin", "bot", "personal", "bootstrap", "join", "deploy", "webhook", "vault"}
+)
+# an identifier of a cluster that etcd calls a token; the word alone is the secret of others (K3S_CLUSTER_TOKEN)
+_IDENTIFIER = ("initial", "cluster", "token")
 # a name that ends in one of these speaks about a secret and does not hold it
 _ABOUT = frozenset(
     {"id", "ids", "name", "names", "path", "file", "dir", "url", "uri", "host", "port", "ttl", "expiry"}
@@ -146,9 +161,17 @@ def names_a_secret(name: str) -> bool:
     parts = words(name)
     if not parts or parts[-1] in _ABOUT:
         return False
-    if not _SECRET_WORDS.isdisjoint(parts):
+    if any(b in ("key", "keys") and a in _KEY_KINDS for a, b in pairwise(parts)):
         return True
-    return any(b in ("key", "keys") and a in _KEY_KINDS for a, b in pairwise(parts))
+    found = _SECRET_WORDS.intersection(parts)
+    return bool(found) and not (found <= TOKEN and is_other_token(parts))
+
+
+def is_other_token(parts: tuple[str, ...], words_of_others: frozenset[str] = _OTHER_TOKENS) -> bool:
+    """True for the words of a name that calls something a token which counts, names or marks."""
+    if parts[-3:] == _IDENTIFIER:
+        return True
+    return _ACCESS.isdisjoint(parts) and not words_of_others.isdisjoint(parts)
 
 
 def redacted(text: str) -> str:

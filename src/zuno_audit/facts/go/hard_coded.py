@@ -249,7 +249,7 @@ def is_value(name: str, text: str) -> bool:
         return False
     text = _DOMAIN.sub("", text)
     parts = words(name)
-    if set(parts) & ABOUT_NAMES or {"nft", "erc"} & set(parts):
+    if set(parts) & ABOUT_NAMES:
         return False
     plain = re.sub(r"[^a-z0-9]", "", text.lower())
     joined = "".join(parts)

@@ -17,7 +17,6 @@ from zuno_audit.facts.go.hard_coded import is_value, literal_text
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_names import (
     PAGES,
-    TOKEN,
     deals_with_access,
     is_dsn_name,
     is_secret_key,
@@ -29,7 +28,7 @@ from zuno_audit.facts.go.secret_names import (
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.facts.go.texts import initial
 from zuno_audit.facts.go_packages import is_go_tool_file
-from zuno_audit.facts.secret_values import names_a_secret, words
+from zuno_audit.facts.secret_values import TOKEN, names_a_secret, words
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.secret_values import names_a_secret, words
+from zuno_audit.facts.secret_values import TOKEN, is_other_token, names_a_secret, words
 
 PATHS = frozenset(("path", "file", "dir", "filename", "filepath", "dirname"))
 ABOUT_NAMES = frozenset(
@@ -23,13 +23,11 @@ ABOUT_NAMES = frozenset(
     | {"validator", "generator"}
     | PATHS
 )
-TOKEN = frozenset(("token", "tokens"))
-# words beside "token" that say that it gives no access
+# words beside "token" that say in code, though not in a setting, that it gives no access
 _OTHER_TOKENS = frozenset(
-    {"nft", "erc", "contract", "mint", "standard", "page", "next", "continuation", "cursor"}
-    | {"pagination", "task", "sync", "resume", "fencing", "cancel", "cancellation", "list", "offset"}
-    | {"start", "end", "prev", "previous", "csrf", "xsrf", "race", "shard", "consistency", "ring"}
-    | {"instance", "lexer", "range", "branch", "node", "tree", "keyword", "current", "peek", "syntax"}
+    {"contract", "mint", "task", "sync", "list", "start", "end", "prev", "previous", "csrf", "xsrf"}
+    | {"race", "shard", "consistency", "ring", "instance", "range", "branch", "node", "tree", "keyword"}
+    | {"current", "peek"}
 )
 _NOT_VALUES = frozenset(
     {"err", "error", "required", "missing", "invalid", "source", "provider", "manager", "missed", "no"}
@@ -63,9 +61,9 @@ def is_secret_name(name: str, root: Declaration) -> bool:
     if not names_a_secret(name) or parts[-1] in ABOUT_NAMES or not _NOT_VALUES.isdisjoint(parts):
         return False
     rest = set(parts)
-    if rest & TOKEN and rest & _OTHER_TOKENS:
-        return False
-    if {"nft", "erc", "contract", "mint"} & rest:
+    if not names_a_secret("_".join(p for p in parts if p not in TOKEN)) and is_other_token(
+        parts, _OTHER_TOKENS
+    ):
         return False
     if (
         "pass" in rest
