@@ -171,7 +171,14 @@ def test_a_file_that_is_too_large_is_a_problem_and_not_passed_over(tmp_path: Pat
         *("JWT_SECRET", "dbPassword", "apiKey", "PINATA_JWT_KEY", "privateKey", "accessToken"),
         *("NFT_API_KEY", "nftSecret", "ERC20_DEPLOYER_PRIVATE_KEY", "NEXT_PUBLIC_API_TOKEN", "INPUT_TOKEN"),
         *("PAGE_ACCESS_TOKEN", "K3S_CLUSTER_TOKEN", "cluster-token", "initial-admin-token", "BOT_TOKEN"),
-        *("NODE_TOKEN", "rateLimitAdminToken", "GITHUB_TOKEN", "SYNC_TOKEN", "vault_root_token", "csrf_token"),
+        *(
+            "NODE_TOKEN",
+            "rateLimitAdminToken",
+            "GITHUB_TOKEN",
+            "SYNC_TOKEN",
+            "vault_root_token",
+            "csrf_token",
+        ),
         *("refresh_token", "SLACK_TOKEN", "join-token", "telegramBotToken"),
     ],
 )
@@ -184,9 +191,23 @@ def test_names_of_secrets(name: str) -> None:
     [
         *("tokenId", "token_address", "SECRET_NAME", "passwordFile", "publicKey", "TokenURI", "primary_key"),
         *("initial-cluster-token", "ETCD_INITIAL_CLUSTER_TOKEN", "InitialClusterToken", "nft_token_id"),
-        *("nextPageToken", "page_token", "continuationToken", "cancellationToken", "cancel_token", "maxTokens"),
+        *(
+            "nextPageToken",
+            "page_token",
+            "continuationToken",
+            "cancellationToken",
+            "cancel_token",
+            "maxTokens",
+        ),
         *("max_token", "token_count", "num_token", "TOKEN_LIMIT", "prompt_token", "eos_token", "lexerToken"),
-        *("fencing_token", "gas_token", "native_token", "erc20_token", "idempotency_token", "tokenBucketSize"),
+        *(
+            "fencing_token",
+            "gas_token",
+            "native_token",
+            "erc20_token",
+            "idempotency_token",
+            "tokenBucketSize",
+        ),
         *("rate_limit_token", "resume_token", "reward_token", "NFT_TOKEN"),
     ],
 )

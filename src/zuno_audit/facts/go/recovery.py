@@ -231,6 +231,21 @@ class RecoveryQuestion:
         simulation.start(args)
         return simulation.verdict(results_index=0)
 
+    def after(self, ev: Evaluator, v: Func, results_index: int) -> Recovery:
+        """What a function does that panics of itself; `results_index` says which result is its error."""
+        site = Site(v.file, v.node.start, v.node.end)
+        args: list[Value] = [
+            (Opaque("argument", self.types.resolve(p.type, v.file, v.package)),) for p in v.node.params
+        ]
+        if isinstance(v.node, s.FuncDecl) and v.node.receiver is not None:
+            type_ = self.types.resolve(v.node.receiver.type, v.file, v.package)
+            receiver: Value = (Input("receiver", type_, ("receiver", v.file.path, v.node.start), site),)
+            v = Func(v.node, v.file, v.package, v.scope, receiver)
+        simulation = _Simulation(ev, v, State())
+        simulation.memory.cells[HANDLED] = (TRUE,)
+        simulation.start(args)
+        return simulation.verdict(results_index)
+
     # ------------------------------------------------------------ interceptors of the repository
 
     def _simulate(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:

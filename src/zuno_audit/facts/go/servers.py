@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
+from zuno_audit.facts.go.method_recovery import REGISTER, MethodRecovery
 from zuno_audit.facts.go.perspectives import Perspectives
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.recovery import Recovery, RecoveryQuestion, all_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 CONSTRUCTORS = ((lib.GRPC, "NewServer"), (lib.XDS, "NewGRPCServer"))
 MAX_USERS = 40
-_REGISTER = re.compile(r"^Register(\w+)Server$")
 
 
 def table(store: FactStore) -> Table:
@@ -36,7 +35,8 @@ def table(store: FactStore) -> Table:
     files that call the helper), counts (yes for one row of each server: the construction where all callers get
     the same, else each call of the helper), made_for (the file itself and those that lead to it),
     unary_recovery, stream_recovery, any_recovery, internal (codes.Internal on both kinds that recover),
-    logs_stack (zerolog with the stack on both).
+    logs_stack (zerolog with the stack on both), unary_stopped and stream_stopped (a panic becomes an error by an
+    interceptor, or in every method of every service that the server is known to serve).
     """
     return _Question(store.get(analysis)).table()
 
@@ -57,7 +57,7 @@ class _Question:
         self.perspectives = Perspectives(
             analysis, self._judge, _together, self._unless_set_elsewhere, self._is_left_out
         )
-        self.rows: list[Entity] = []
+        self.rows: list[tuple[Entity, Declaration]] = []  # with the function that makes the server
         self.problems: list[Problem] = []
 
     def table(self) -> Table:
@@ -68,9 +68,27 @@ class _Question:
             files.update(p for p in among if not self._is_left_out(p))
             for construction in self.analysis.constructions(path, name, among=among):
                 self._rows(construction, path, name)
+        self._ask_methods()
         self._note_broken(files)
-        self.rows.sort(key=lambda row: row.location)
-        return Table("grpc_server", tuple(self.rows), tuple(sorted(files)), tuple(self.problems))
+        rows = sorted((row for row, _ in self.rows), key=lambda row: row.location)
+        return Table("grpc_server", tuple(rows), tuple(sorted(files)), tuple(self.problems))
+
+    def _ask_methods(self) -> None:
+        """Adds whether a panic is stopped, by an interceptor or by the methods themselves."""
+        methods: MethodRecovery | None = None
+        for i, (row, root) in enumerate(self.rows):
+            fields = {}
+            for kind in ("unary", "stream"):
+                answer = row.get(f"{kind}_recovery")
+                if answer.value != YES:
+                    if methods is None:
+                        roots = (root for row, root in self.rows if row.get("via").value is None)
+                        methods = MethodRecovery(self.analysis, self.recovery, roots)
+                    found = methods.of(root, kind)
+                    if found is not None:
+                        answer = self._answer(found, row.location)
+                fields[f"{kind}_stopped"] = answer
+            self.rows[i] = (replace(row, fields={**row.fields, **fields}), root)
 
     def _note_broken(self, files: set[str]) -> None:
         """Files that mention the constructor, or stand beside it, and do not parse."""
@@ -152,24 +170,23 @@ class _Question:
             return
         unary = self._answer(judgement.unary, location)
         stream = self._answer(judgement.stream, location)
-        self.rows.append(
-            Entity(
-                "grpc_server",
-                location,
-                {
-                    "service": Answer(self._service(construction)),
-                    "via": Answer(via),
-                    "used_in": Answer((location.path, *(u for u in users if u != location.path))),
-                    "counts": Answer(YES if counts else NO),
-                    "made_for": Answer(tuple(dict.fromkeys((location.path, *users, *callers)))),
-                    "any_recovery": _any(unary, stream),
-                    "unary_recovery": unary,
-                    "stream_recovery": stream,
-                    "internal": self._both(judgement, "internal", "code_because", "code_sites", location),
-                    "logs_stack": self._both(judgement, "logs_stack", "log_because", "log_sites", location),
-                },
-            )
+        row = Entity(
+            "grpc_server",
+            location,
+            {
+                "service": Answer(self._service(construction)),
+                "via": Answer(via),
+                "used_in": Answer((location.path, *(u for u in users if u != location.path))),
+                "counts": Answer(YES if counts else NO),
+                "made_for": Answer(tuple(dict.fromkeys((location.path, *users, *callers)))),
+                "any_recovery": _any(unary, stream),
+                "unary_recovery": unary,
+                "stream_recovery": stream,
+                "internal": self._both(judgement, "internal", "code_because", "code_sites", location),
+                "logs_stack": self._both(judgement, "logs_stack", "log_because", "log_sites", location),
+            },
         )
+        self.rows.append((row, construction.root))
 
     def _answer(self, recovery: Recovery, location: Location) -> Answer:
         proof = (
@@ -210,7 +227,7 @@ class _Question:
                 called = (
                     fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
                 )
-                found = _REGISTER.match(called)
+                found = REGISTER.match(called)
                 if found and found.group(1) not in names:
                     names.append(found.group(1))
         kept = [n for n in names if n not in ("Health", "ServerReflection")]
