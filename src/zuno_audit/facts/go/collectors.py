@@ -42,7 +42,8 @@ _CONST_METRICS = frozenset(
 class Registration(Struct, frozen=True):
     """Whether a metric is registered, and with what: all registrations that can run.
 
-    `kind` is the type that constant metrics of a description are given, where there is but one.
+    `kind` is the type that constant metrics of a description are given, where there is but one. `is_read_back` for
+    a metric that no registry needs: the program reads its value itself, or makes it to see whether it can be made.
     """
 
     answer: str
@@ -50,6 +51,7 @@ class Registration(Struct, frozen=True):
     place: Location | None = None
     why: str = ""
     kind: str = ""
+    is_read_back: bool = False
 
 
 class _Trail(Struct):
@@ -59,6 +61,7 @@ class _Trail(Struct):
     found: list[Registration] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
     escapes: bool = False
+    is_read_back: bool = False
     unregistered: list[tuple[Declaration, s.Call]] = field(default_factory=list)
 
 
@@ -89,7 +92,7 @@ class Collectors:
             return Registration(UNKNOWN, why="it is handed to code that is not followed")
         if trail.found:
             return Registration(NO, place=trail.found[0].place, why="the code that registers it never runs")
-        return Registration(NO, why="nothing registers it")
+        return Registration(NO, why="nothing registers it", is_read_back=trail.is_read_back)
 
     def _is_undone(self, found: Registration, trail: _Trail) -> bool:
         """True when the function that registers a metric goes on to unregister it, whatever happens."""
@@ -155,6 +158,8 @@ class Collectors:
             self._collector_of(root, trail)
         elif node.sel in REGISTERS:
             trail.escapes = True  # it registers itself, in code that is not followed
+        elif node.sel == "Write" and isinstance(self.above(root).get(id(node)), s.Call):
+            trail.is_read_back = True
 
     def _collector_of(self, root: Declaration, trail: _Trail) -> None:
         declared = root.node
@@ -185,6 +190,9 @@ class Collectors:
             self._registered(root, call, trail)
         elif name in _CONST_METRICS:
             self._collector_of(root, trail)
+            made = self.above(root).get(id(call))
+            if isinstance(made, s.Assign) and isinstance(made.lhs[0], s.Ident) and made.lhs[0].name == "_":
+                trail.is_read_back = True
         elif name == "append" or (len(call.args) == 1 and self._is_conversion(call, root)):
             self._value(root, call, trail)
         elif isinstance(root.node, s.FuncDecl) and root.node.name in ("Collect", "Describe"):

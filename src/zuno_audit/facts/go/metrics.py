@@ -17,6 +17,7 @@ from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.collectors import VALUE_KINDS, Collectors, Registration, callers_of
 from zuno_audit.facts.go.evaluate import Limits
+from zuno_audit.facts.go.foreign_handlers import foreign_handlers
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.registries import (
@@ -91,7 +92,9 @@ def metric_table(store: FactStore) -> Table:
 
     Fields: `name` (None if not known; of a metric that is never made, what is known of it), `type` (counter,
     gauge, histogram, summary, untyped or unknown), `labels` (None if not known; constant ones included),
-    `registered` yes/no/unknown, `binaries` (folders of the main packages that can run the code that makes
+    `registered` yes/no/unknown, `in_library` (yes in a module that no program of the repository
+    is built with for certain), `read_back` (yes for one that nothing registers since the program reads it itself or
+    only sees whether it can be made), `binaries` (folders of the main packages that can run the code that makes
     it), `served` yes/no/unknown (one of them serves a Prometheus handler of the registry that the metric is
     in) and `served_by` (those that do; None if that is not known).
     """
@@ -120,11 +123,16 @@ def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
     if not served_by and UNKNOWN in answers.values():
         served_by = None
     served = _served(registration, answers, proof)
+    in_library = YES if serving.reachable.is_library(metric.location.path) else NO
+    if served.value == NO and registration.answer != NO and in_library == YES:
+        served = Answer(UNKNOWN, "it belongs to a library, whose users decide who serves it", proof)
     fields = {
         "name": _name(metric),
         "type": Answer(metric.kind),
         "labels": Answer(metric.labels, "" if metric.labels is not None else "its labels are computed"),
         "registered": Answer(registration.answer, registration.why, proof),
+        "in_library": Answer(in_library, "", proof),
+        "read_back": Answer(YES if registration.is_read_back else NO, "", proof),
         "binaries": Answer(metric.binaries),
         "served": served,
         "served_by": Answer(served_by if registration.answer != NO else (), served.because, served.proof),
@@ -146,7 +154,7 @@ def _served(registration: Registration, answers: dict[str, str], proof: tuple[Lo
             return Answer(UNKNOWN, registration.why, proof)
         return Answer(YES, "", proof)
     if UNKNOWN in answers.values():
-        return Answer(UNKNOWN, "it is not known which registry the served handler exports", proof)
+        return Answer(UNKNOWN, "it is not known whether a served handler exports its registry", proof)
     return Answer(NO, "no binary that has it serves a Prometheus handler for its registry", proof)
 
 
@@ -175,16 +183,19 @@ class _Serving:
             for binary in reachable.binaries(site.root.file.path, site.call.start):
                 self.handlers.setdefault(binary, []).append(given)
         self._exported: dict[str, Registries] = {}
+        self.foreign = store.get(foreign_handlers)
+        self.reachable = reachable
 
     def serves(self, binary: str, registerers: tuple[Registerer, ...]) -> str:
         """Whether a binary serves the metrics that are registered so."""
         served = self.by_binary.get(binary, NO)
         if served == NO or not self.handlers.get(binary):
-            return NO
+            return UNKNOWN if binary in self.foreign else NO
         answers = {are_exported(self.flow.of(r, binary), self._exports(binary)) for r in registerers}
         if True in answers:
             return served
-        return UNKNOWN if None in answers or not answers else NO
+        is_open = None in answers or not answers or binary in self.foreign
+        return UNKNOWN if is_open else NO
 
     def _exports(self, binary: str) -> Registries:
         """The registries that the handlers of a binary export."""

@@ -7,12 +7,14 @@ every method of the name); what only a library can call (`ServeHTTP`, a gRPC han
 
 from __future__ import annotations
 
-from posixpath import dirname
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go_code import MAX_STEPS, Function, GoCode, go_code
+from zuno_audit.facts.go_packages import GoPackages, go_modules, module_of
 from zuno_audit.languages.go.syntax import Ident, Selector
 from zuno_audit.model.entity import NO, UNKNOWN, YES
+from zuno_audit.source.modules import GoModule, workspace
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -81,9 +83,17 @@ _CALLED_BY_LIBRARIES = frozenset(
 class Reach:
     """Answers for one repository, remembered per function."""
 
-    def __init__(self, code: GoCode) -> None:
+    def __init__(self, code: GoCode, found: tuple[GoModule, ...] = (), used: tuple[str, ...] = ()) -> None:
         self.code = code
+        self._roots = {module.directory: module.path for module in found if module.path}
+        self._libraries = _libraries(code.packages, found, used)
         self._known: dict[tuple[str, int], str] = {}
+
+    def is_library(self, path: str) -> bool:
+        """Whether a file belongs to a module without programs, which no program here is built with: who runs its
+        code is decided elsewhere.
+        """
+        return module_of(dirname(path), self._roots) in self._libraries
 
     def can_run(self, path: str, offset: int) -> str:
         """yes, no or unknown for the code at a byte offset of a file."""
@@ -158,6 +168,17 @@ def _may_be_called_by_libraries(function: Function) -> bool:
     return function.name[:1].isupper() and is_context
 
 
+def _libraries(packages: GoPackages, found: tuple[GoModule, ...], used: tuple[str, ...]) -> frozenset[str]:
+    """The folders of the modules whose packages no program of the repository is built with for certain."""
+    roots = {module.directory: module.path for module in found if module.path}
+    local = {normpath(join(m.directory, r.new)) for m in found for r in m.replaces if r.is_local}
+    taken = {"" if folder == "." else folder for folder in (*local, *used)}
+    taken |= {module_of(directory, roots) or "" for directory in packages.linked}
+    return frozenset(roots) - taken
+
+
 def reach(store: FactStore) -> Reach:
     """The fact provider: one `Reach` per audited repository."""
-    return Reach(store.get(go_code))
+    work = workspace(store.repository)
+    uses = tuple(folder for folder, _ in work.uses) if work is not None else ()
+    return Reach(store.get(go_code), store.get(go_modules), uses)

@@ -359,3 +359,88 @@ class TestServed:
         }
         (row,) = metric_table(store_of(tmp_path, files)).rows
         assert (row.get("binaries").value, row.get("served_by").value) == (("a", "b"), ("a",))
+
+
+SOURCE = 'package m\n\nimport "github.com/prometheus/client_golang/prometheus"\n\n'
+MADE = (
+    "func New() prometheus.Counter {\n\tc := prometheus.NewCounter("
+    + OPTS
+    + ")\n\tprometheus.MustRegister(c)\n\treturn c\n}\n"
+)
+TOOL = "package main\n\nfunc main() {}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "answer"),
+    [
+        pytest.param({}, "yes", id="no program at all"),
+        pytest.param(
+            {"tool/go.mod": "module example.com/m/tool\n", "tool/main.go": TOOL},
+            "yes",
+            id="the only program is another module",
+        ),
+        pytest.param({"cmd/main.go": TOOL}, "no", id="a program in the module"),
+        pytest.param(
+            {
+                "tool/go.mod": "module example.com/tool\nreplace example.com/m => ../\n",
+                "tool/main.go": TOOL,
+            },
+            "no",
+            id="a program is built with this copy of it",
+        ),
+        pytest.param(
+            {
+                "go.work": "go 1.22\nuse .\nuse ./tool\n",
+                "tool/go.mod": "module example.com/tool\n",
+                "tool/main.go": TOOL,
+            },
+            "no",
+            id="in the workspace of a program",
+        ),
+    ],
+)
+def test_code_of_a_library_runs_elsewhere(files: dict[str, str], answer: str, tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"go.mod": "module example.com/m\n", "m/m.go": SOURCE + MADE, **files})
+    assert told(list(metric_table(store).rows), "registered", "in_library") == [("no", answer)]
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        pytest.param("c.Inc()\n\tvar out dto.Metric\n\tc.Write(&out)", "yes", id="its value is read"),
+        pytest.param("c.Inc()", "no", id="nobody reads it"),
+        pytest.param("c.Inc()\n\tw.Write([]byte{})", "no", id="something else is written"),
+    ],
+)
+def test_a_metric_that_the_program_reads_itself(code: str, answer: str, tmp_path: Path) -> None:
+    body = f"""
+    // import bufio
+    // import github.com/prometheus/client_model/go
+    func main() {{
+        var w bufio.Writer
+        c := prometheus.NewCounter({OPTS})
+        {code}
+    }}
+    """
+    assert told(rows(tmp_path, body), "registered", "read_back") == [("no", answer)]
+
+
+@pytest.mark.parametrize(
+    ("serves", "answer"),
+    [
+        pytest.param('mux.Handle("/metrics", promhttp.Handler())', "unknown", id="vendored code serves"),
+        pytest.param("_ = promhttp.InstrumentHandlerInFlight", "no", id="vendored code only counts requests"),
+    ],
+)
+def test_vendored_code_may_serve(serves: str, answer: str, tmp_path: Path) -> None:
+    vendored = (
+        'package server\n\nimport (\n\t"net/http"\n\n\t"github.com/prometheus/client_golang/prometheus/promhttp"\n)\n\n'
+        f'func Run() {{\n\tmux := http.NewServeMux()\n\t{serves}\n\thttp.ListenAndServe(":80", mux)\n}}\n'
+    )
+    main = (
+        'package main\n\nimport (\n\t"example.org/server"\n\t"github.com/prometheus/client_golang/prometheus"\n'
+        '\t"github.com/prometheus/client_golang/prometheus/promauto"\n)\n\n'
+        f"var x = promauto.NewCounter({OPTS})\n\nfunc main() {{ server.Run() }}\n"
+    )
+    files = {"go.mod": "module example.com/m\n", "main.go": main, "vendor/example.org/server/s.go": vendored}
+    assert told(list(metric_table(store_of(tmp_path, files)).rows), "served") == [(answer,)]
