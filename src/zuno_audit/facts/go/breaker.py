@@ -99,7 +99,7 @@ class BreakerQuestion:
 
         if len(v.node.params) != (7 if kind == "unary" else 6):
             return Guard("no", "it is not a client interceptor", sites_of(v))
-        if not v.file.error_line and _looks_away(v.node, v.node.params[5 if kind == "unary" else 4].name):
+        if not v.file.error_line and looks_away(v.node, v.node.params[5 if kind == "unary" else 4].name):
             return Guard("no", "its interceptors do not look at what a call returns", sites_of(v))
         return self._trial(ev, v, kind, state, arguments)
 
@@ -162,7 +162,7 @@ class BreakerQuestion:
         return self._trial(ev, invoke, kind, state, arguments, wire=True)
 
 
-def _looks_away(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:
+def looks_away(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:
     """True when a function does nothing with the invoker but `return invoker(...)`, and nothing afterwards."""
     direct = {
         id(node.values[0].fun)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from zuno_audit.facts.go import client_frameworks
 from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.absence import Absence
 from zuno_audit.facts.go.analysis import Analysis, Construction, analysis
 from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
 from zuno_audit.facts.go.breaker_settings import reach
@@ -56,6 +57,9 @@ def table(store: FactStore) -> Table:
     from zuno_audit.facts.go.stubs import stubs
 
     return store.get(connection_guards).table(lambda: store.get(stubs).uses)
+
+
+_ABSENT = Guard("no", "nothing in the repository is a circuit breaker for calls of gRPC")
 
 
 class ConnectionGuards(Struct, frozen=True):
@@ -106,6 +110,7 @@ class Connections:
             analysis, self._judge_construction, _together, self._unless_set_elsewhere, self.is_left_out
         )
         self.wrappers = StubWrappers(analysis, self.is_left_out)
+        self.absence = Absence(analysis, self.is_left_out)
 
     def table(self, uses: Callable[[], list[StubUse]]) -> Table:
         """`uses` gives the stubs of the repository, which are looked for only where they can matter."""
@@ -207,6 +212,9 @@ class Connections:
         below: list[tuple[Construction, ConnectionGuards]] = []
         if own.depends_on_caller:
             own, below = self.perspectives.of(construction, own, TARGETS)
+        below = [(seen, self._unless_absent(seen, guards)) for seen, guards in below]
+        if not below:
+            own = self._unless_absent(construction, own)
         agree = len({(g.unary.guarded, g.stream.guarded) for _, g in below}) < 2
         if below:
             differ = Guard("unknown", "it depends on the caller")
@@ -221,6 +229,19 @@ class Connections:
             self._row(construction, own, counts=alike, callers=tuple(callers)),
             *(self._row(c, g, counts=not alike) for c, g in below),
         ]
+
+    def _unless_absent(self, construction: Construction, guards: ConnectionGuards) -> ConnectionGuards:
+        """Nothing guards a connection where the repository decides what it gets, and has nothing that does."""
+        if "unknown" not in (guards.unary.guarded, guards.stream.guarded):
+            return guards
+        if (
+            not self.absence.is_closed(construction)
+            or self.absence.has_breaker
+            or self.wrappers.wraps_connections()
+        ):
+            return guards
+        pair = (guards.unary, guards.stream)
+        return ConnectionGuards(*(_ABSENT if found.guarded == "unknown" else found for found in pair))
 
     def _unless_set_elsewhere(
         self, guards: ConnectionGuards, helper: Declaration, seen: list[Construction]
@@ -283,6 +304,8 @@ class Connections:
         self, construction: Construction, guards: ConnectionGuards
     ) -> tuple[ConnectionGuards, Guard]:
         """What guards the calls on a connection, by the stubs that are built on it as well."""
+        if guards.unary is _ABSENT:
+            return guards, _ABSENT
         if guards.unary.guarded == "unknown" or "yes" == guards.unary.guarded == guards.stream.guarded:
             return guards, guards.unary
         looks = self.wrappers.hinted() or self.wrappers.wraps_connections()

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go.absence import Absence
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
 from zuno_audit.facts.go.method_recovery import REGISTER, MethodRecovery
@@ -58,6 +59,7 @@ class _Question:
             analysis, self._judge, _together, self._unless_set_elsewhere, self._is_left_out
         )
         self.rows: list[tuple[Entity, Declaration]] = []  # with the function that makes the server
+        self.absence = Absence(analysis, self._is_left_out)
         self.problems: list[Problem] = []
 
     def table(self) -> Table:
@@ -108,8 +110,11 @@ class _Question:
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller:
             own, below = self.perspectives.of(construction, own, frozenset([(path, name)]))
+            below = [(seen, self._unless_absent(seen, judgement)) for seen, judgement in below]
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
+        else:
+            own = self._unless_absent(construction, own)
         if not below and not own.depends_on_caller and _takes_options(construction):
             below = [(seen, own) for seen in self.analysis.callers_of(construction)]
         users = () if below or own.depends_on_caller else self._users(construction.root)
@@ -119,6 +124,16 @@ class _Question:
         self._add(construction, own, users, counts=agree, callers=tuple(callers))
         for seen, judgement in below:
             self._add(seen, judgement, self._users(seen.root), counts=not agree)
+
+    def _unless_absent(self, construction: Construction, judgement: _Judgement) -> _Judgement:
+        """Nothing recovers where the repository decides what a server gets, and has nothing that does."""
+        if "unknown" not in (judgement.unary.recovers, judgement.stream.recovers):
+            return judgement
+        if not self.absence.is_closed(construction) or self.absence.has_recovery:
+            return judgement
+        none = Recovery("no", "nothing in the repository recovers from panics of handlers")
+        pair = (judgement.unary, judgement.stream)
+        return _Judgement(*(none if found.recovers == "unknown" else found for found in pair))
 
     def _unless_set_elsewhere(
         self, judgement: _Judgement, helper: Declaration, seen: list[Construction]
