@@ -18,7 +18,7 @@ from zuno_audit.source.classify import FileKind
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.analysis import Analysis, Construction
-    from zuno_audit.facts.go.program import GoFile
+    from zuno_audit.languages.go.parse import GoFile
 
 _RECOVER = b"recover()"
 _HANDLES = re.compile(rb"[hH]andler|[iI]nterceptor|\bgrpc\.|\bnext\(")
@@ -167,7 +167,9 @@ class Absence:
         if file.error_line:
             return True
         for function in file.functions():
-            for node in (function, *(n for n in s.nodes_of(function) if isinstance(n, s.FuncLit))):
+            inside: list[s.FuncDecl | s.FuncLit] = [function]
+            inside += [n for n in s.nodes_of(function) if isinstance(n, s.FuncLit)]
+            for node in inside:
                 for param in node.params:
                     type_ = param.type
                     named = type_.sel if isinstance(type_, s.Selector) else getattr(type_, "name", None)

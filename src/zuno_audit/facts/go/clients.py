@@ -240,8 +240,8 @@ class Connections:
             or self.wrappers.wraps_connections()
         ):
             return guards
-        pair = (guards.unary, guards.stream)
-        return ConnectionGuards(*(_ABSENT if found.guarded == "unknown" else found for found in pair))
+        unary, stream = (_ABSENT if g.guarded == "unknown" else g for g in (guards.unary, guards.stream))
+        return ConnectionGuards(unary, stream)
 
     def _unless_set_elsewhere(
         self, guards: ConnectionGuards, helper: Declaration, seen: list[Construction]
