@@ -7,11 +7,12 @@ Knows net/http and the routers whose values are handlers (chi, gorilla/mux, http
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.go_code import Function, GoCode, go_code
 from zuno_audit.facts.go_loops import Cell, Row, Tables
@@ -73,11 +74,25 @@ Matches = Callable[[Node], bool]
 
 
 class Serving(Struct, frozen=True, eq=False):
-    """A place where a handler begins to be served. `address` is the expression of the address, if any."""
+    """A place where a handler begins to be served. `address` is the expression of the address, if any.
+
+    `mounts` are the paths at which other routers hold it, the outermost first, and whether they take the path off.
+    """
 
     function: Function
     node: Node
     address: Expr | None
+    mounts: tuple[tuple[str, bool], ...] = ()
+
+    def visible(self, path: str) -> str | None:
+        """The path at which a route of the handler is found; None when no request for it gets there."""
+        for mount, is_taken_off in reversed(self.mounts):
+            prefix = mount.rstrip("/")
+            if is_taken_off:
+                path = (prefix + path).rstrip("/") or "/"
+            elif path != mount and not (mount.endswith("/") and (path + "/").startswith(mount)):
+                return None
+        return path
 
 
 class Route(Struct, frozen=True, eq=False):
@@ -472,9 +487,11 @@ class HttpServing:
             if mounts and len(call.args) > 1 and any(_holds(a, matches) for a in call.args[1:]):
                 if not _holds(call.fun.x, matches):
                     if self.code.is_package(file, call.fun.x, HTTP):
-                        yield from self.default_servings()
+                        found: Iterable[Serving] = self.default_servings()
                     else:
-                        yield from self._served(function, self.base(function, call.fun.x)[1], depth + 1, seen)
+                        found = self._served(function, self.base(function, call.fun.x)[1], depth + 1, seen)
+                    mount = self._mount(file, call)
+                    yield from (replace(s, mounts=(*s.mounts, *mount)) for s in found)
                 return
         for index, argument in enumerate(call.args):
             if matches(argument) or (isinstance(argument, Unary) and matches(argument.x)):
@@ -483,6 +500,17 @@ class HttpServing:
                     if name is not None and (callee.key, name) not in seen:
                         seen.add((callee.key, name))
                         yield from self._flows(callee, _is_named(name), depth + 1, seen)
+
+    def _mount(self, file: GoFile, call: Call) -> tuple[tuple[str, bool], ...]:
+        """Where a call puts a handler into a router of net/http or chi; nothing where that changes no path."""
+        path = self.constant(file, call.args[0])
+        if path is None or not isinstance(call.fun, Selector) or call.fun.sel not in ("Handle", "Mount"):
+            return ()
+        path = path.rpartition(" ")[2]
+        if not path.startswith("/") or path == "/" or re.search(r"[*{:]", path):
+            return ()
+        strips = any(self._is_http(file, n, ("StripPrefix",)) for n in walk(call.args[1]))
+        return ((path, strips or call.fun.sel == "Mount"),)
 
     def _is_starter(self, file: GoFile, name: str) -> bool:
         """True for a method of a router that starts a server itself, where the file imports such a router."""

@@ -6,10 +6,10 @@ strings. A schema file that no server reads is not part of the API, however much
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from posixpath import dirname, join, normpath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -27,13 +27,11 @@ from zuno_audit.languages.graphql import (
     parse_schema,
     validate,
 )
+from zuno_audit.languages.markdown import Fence
 from zuno_audit.languages.yaml import YamlMap, read_yaml, texts
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import FileKind
-
-if TYPE_CHECKING:
-    from zuno_audit.languages.markdown import Fence
 
 CONFIG_NAMES = frozenset({"gqlgen.yml", ".gqlgen.yml", "gqlgen.yaml"})
 SCHEMA_SUFFIXES = (".graphql", ".graphqls", ".gql")
@@ -42,8 +40,11 @@ MAX_ERRORS = 8  # of one document that are told
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _MENTIONED = re.compile(
-    r"(?:```|~~~)[ \t]*(?:graphql|gql)|^[ \t]*(?:query|mutation|subscription)\b[^\n]*\{", re.MULTILINE
+    r"(?:```|~~~)[ \t]*(?:graphql|gql)|\"query\"\s*:|^[ \t]*(?:query|mutation|subscription)\b[^\n]*\{",
+    re.MULTILINE,
 )
+_SENT = re.compile(r'"query"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_SENT_START = re.compile(r"\s*(?:\{|(?:query|mutation|subscription)\b[^{}]*\{)")
 _OPERATION_START = re.compile(r"\s*(?:#[^\n]*\s*)*(?:query|mutation|subscription)\b[^{}]*\{")
 
 
@@ -229,6 +230,9 @@ def graphql_document(store: FactStore) -> Table:
         for fence in document.markdown.fences if _MENTIONED.search(document.text) else ():
             if _is_graphql(fence):
                 rows.extend(_document_row(document, fence, sets))
+            elif '"query"' in fence.text:
+                for sent in _sent(fence):
+                    rows.extend(_document_row(document, sent, sets))
     paths = tuple(document.path for document in documents)
     return Table("graphql_document", tuple(rows), paths, _problems(sets))
 
@@ -237,6 +241,18 @@ def _is_graphql(fence: Fence) -> bool:
     if fence.language in ("graphql", "gql"):
         return True
     return fence.language in ("", "text") and _OPERATION_START.match(fence.text) is not None
+
+
+def _sent(fence: Fence) -> Iterator[Fence]:
+    """The operations that a command or a JSON body sends, each as a block at its line."""
+    for match in _SENT.finditer(fence.text):
+        try:
+            text = json.loads(f'"{match.group(1)}"', strict=False)
+        except ValueError:
+            continue
+        if _SENT_START.match(text):
+            line = fence.line + fence.text.count("\n", 0, match.start())
+            yield Fence("graphql", line, tuple(text.splitlines()))
 
 
 def _document_row(document: Document, fence: Fence, sets: tuple[SchemaSet, ...]) -> Iterator[Entity]:

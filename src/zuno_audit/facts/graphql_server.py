@@ -73,6 +73,14 @@ def _constructions(file: GoOutline) -> Iterator[tuple[int, str]]:
 
 def _websocket(store: FactStore, file: GoOutline, at: int, name: str) -> Answer:
     place = at_line(file.path, file.line(at))
+    variable = _variable(file, at)
+    uses = (
+        re.findall(rf"(?<![\w.]){re.escape(variable)}\b(?!\s*(?:\.|:?=[^=]))", file.masked[at:])
+        if variable
+        else [""]
+    )
+    if not uses:
+        return Answer(NO, f"{variable} is made by handler.{name}, but nothing serves it", (place,))
     if name == "NewDefaultServer":
         return Answer(YES, "handler.NewDefaultServer includes the WebSocket transport", (place,))
     siblings = [p for p in store.repository.files if dirname(p) == dirname(file.path) and p.endswith(".go")]
@@ -82,17 +90,28 @@ def _websocket(store: FactStore, file: GoOutline, at: int, name: str) -> Answer:
             alias = next((n for n, p in other.imports.items() if p == GQLGEN_TRANSPORT), None)
             if alias is None:
                 continue
-            added = re.search(rf"\bAddTransport\s*\(\s*&?\s*{re.escape(alias)}\.Websocket\b", other.masked)
+            pattern = rf"(\w+)\s*\.\s*AddTransport\s*\(\s*&?\s*{re.escape(alias)}\.Websocket\b"
+            every = list(re.finditer(pattern, other.masked))
+            others = {m for p, _ in _constructions(other) if (m := _variable(other, p))} - {variable}
+            added = next(
+                (a for a in every if path != file.path or not variable or a.group(1) not in others), None
+            )
             if added is not None:
                 proof = at_line(path, other.line(added.start()), "adds transport.Websocket")
                 return Answer(YES, "transport.Websocket is added to the server", (proof,))
-            if re.search(rf"\b{re.escape(alias)}\.Websocket\b", other.masked):
+            if not every and re.search(rf"\b{re.escape(alias)}\.Websocket\b", other.masked):
                 return Answer(
                     UNKNOWN, "transport.Websocket is mentioned, but it cannot be seen that it is added"
                 )
     return Answer(
         NO, f"the server is made by handler.{name} and no transport.Websocket is added to it", (place,)
     )
+
+
+def _variable(file: GoOutline, at: int) -> str:
+    """The variable that a construction is assigned to, or nothing."""
+    made = re.search(r"(?:^|[\s;{])(\w+)\s*:?=\s*$", file.masked[:at])
+    return made.group(1) if made is not None else ""
 
 
 def implementation(store: FactStore, home: str, operation: str) -> Answer:

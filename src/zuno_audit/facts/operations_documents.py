@@ -14,12 +14,13 @@ from posixpath import splitext
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.documents import Document, is_planning_heading, markdown_documents
+from zuno_audit.facts.readme import instructions
 from zuno_audit.languages.markdown import Line, Section, plain
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import at_line
 
 MAX_STATEMENTS = 100  # values of recovery objectives that are taken from one document
-ENOUGH = 3  # steps, rows, commands or sentences that make a section more than a stub
+ENOUGH = 3  # steps, rows, commands or sentences that make a section more than a stub; two that are precise do
 _BINARY = (".pdf", ".docx", ".doc", ".odt", ".html", ".htm")
 _DURATION = (
     r"\d+(?:[.,]\d+)?[\s-]*(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
@@ -68,6 +69,7 @@ _NOT_A_PLAN = re.compile(
 _FIGURE = re.compile(
     rf"\d+(?:[.,]\d+)?\s*%|{_DURATION}|\b(?:hourly|daily|nightly|weekly|monthly|yearly)\b", re.IGNORECASE
 )
+_NAMED = re.compile(r"`[^`\n]{4,}`")  # a command or a file
 _PLACEHOLDER = re.compile(
     r"\b(?:tbd|tba|to ?do|fixme|coming soon|work in progress|lorem ipsum|to be (?:defined|decided|written"
     r"|added|done)"
@@ -89,14 +91,15 @@ def operations_document(store: FactStore) -> Table:
     Fields: `topic` (runbook, on-call, incident-response, backup, rollback, service-levels), `heading`,
     `planning` yes/no (part of a plan, a story or a test design), `substantial` yes/no/unknown (steps,
     commands or sentences enough),
-    `figures` (how many percentages, durations and frequencies), `usable`: substantial and not planning.
+    `figures` (how many percentages, durations and frequencies), `usable`: substantial, not planning, and its commands
+    name only what is there.
     """
     documents = store.get(markdown_documents)
     rows: list[Entity] = []
     for document in documents:
         subject = f"{_words(document.path)}\n{document.heading_text.lower()}"
         if any(hint in subject for hint in _HINTS):
-            rows.extend(_rows(document))
+            rows.extend(_rows(store, document))
     rows.extend(_unreadable(store))
     rows.sort(key=lambda row: row.location)
     return Table("operations_document", tuple(rows), tuple(d.path for d in documents))
@@ -106,34 +109,44 @@ def _words(path: str) -> str:
     return re.sub(r"[/_.-]+", " ", splitext(path)[0]).lower()
 
 
-def _rows(document: Document) -> Iterator[Entity]:
+def _rows(store: FactStore, document: Document) -> Iterator[Entity]:
     markdown = document.markdown
     whole = f"{_words(document.path)}\n{markdown.title.lower()}"
     own_topics = {topic for topic, pattern in TOPICS.items() if _is_about(pattern, whole)}
     for topic in sorted(own_topics):
         yield _row(
-            document, topic, markdown.title or document.path, 1, markdown.lines, document.is_planning, True
+            store,
+            document,
+            topic,
+            markdown.title or document.path,
+            1,
+            markdown.lines,
+            document.is_planning,
+            True,
         )
     for section in markdown.sections():
         heading = section.heading.text.lower()
         for topic, pattern in TOPICS.items():
             if topic not in own_topics and _is_about(pattern, heading):
-                yield _section_row(document, topic, section)
+                yield _section_row(store, document, topic, section)
 
 
 def _is_about(pattern: re.Pattern[str], subject: str) -> bool:
     return any(pattern.search(line) for line in subject.split("\n"))
 
 
-def _section_row(document: Document, topic: str, section: Section) -> Entity:
+def _section_row(store: FactStore, document: Document, topic: str, section: Section) -> Entity:
     trail = (*section.trail, section.heading.text)
     planning = document.is_planning or any(is_planning_heading(h) for h in trail)
     if topic in ("rollback", "backup"):
         planning = planning or _NOT_A_PLAN.search(section.heading.text) is not None
-    return _row(document, topic, section.heading.text, section.heading.line, section.lines, planning, False)
+    return _row(
+        store, document, topic, section.heading.text, section.heading.line, section.lines, planning, False
+    )
 
 
 def _row(
+    store: FactStore,
     document: Document,
     topic: str,
     heading: str,
@@ -143,7 +156,8 @@ def _row(
     whole: bool,
 ) -> Entity:
     units = content_units(lines, count_open_tasks=whole and not planning)
-    enough = len(units) >= ENOUGH
+    precise = sum(1 for unit in units if _FIGURE.search(unit.text) or _NAMED.search(unit.text))
+    enough = len(units) >= ENOUGH or precise == len(units) == ENOUGH - 1
     proof = tuple(at_line(document.path, unit.number) for unit in units[:3])
     because = (
         f"it holds {len(units)} steps, commands or sentences; {ENOUGH} are the least that says something"
@@ -153,6 +167,17 @@ def _row(
     usable = Answer(YES, because, proof) if enough and not planning else Answer(NO, because)
     if planning:
         usable = Answer(NO, "it belongs to a plan, a requirement or a test design and says what should be")
+    elif enough:
+        last = lines[-1].number if lines else line
+        needs = (
+            r for r in instructions(store, document, line, last) if not r.is_fed
+        )  # dumps are made elsewhere
+        dead = next((r for r in needs if r.resolves.value == NO), None)
+        if dead is not None:
+            place = at_line(document.path, dead.line, dead.target)
+            usable = Answer(
+                NO, f"it sends its reader to {dead.target}, but {dead.resolves.because}", (place,)
+            )
     return Entity(
         "operations_document",
         at_line(document.path, line),

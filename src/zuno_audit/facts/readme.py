@@ -14,10 +14,13 @@ from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.base import FactStore
+from zuno_audit.facts.compose import compose_files
 from zuno_audit.facts.documents import Document, markdown_documents
-from zuno_audit.languages.markdown import Fence, plain
+from zuno_audit.facts.kubernetes import helm_files, manifests
+from zuno_audit.languages.markdown import Fence, code_spans, plain
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import at_line
 
@@ -35,7 +38,32 @@ _README = re.compile(r"readme(?:[._-][\w-]{2,5})?\.(?:md|markdown|rst|adoc)", re
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 _OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path/to", re.IGNORECASE)
 _WORD = re.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)")
-_ENDPOINT = re.compile(r"\b(?:https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::\d+)?(/[\w./-]*)")
+_ENDPOINT = re.compile(
+    r"(?:\b(?:https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::(\d+))?"
+    r"|(?<![\w./:@-])(?:localhost|127\.0\.0\.1):(\d+))(/[\w./-]*)"
+)
+_OPERATIONS = re.compile(r"(?:GET )?/(?:healthz?|readyz?|livez?|ready|metrics)")
+_SCRIPT = re.compile(r"(?:\./)?[\w.-]+(?:/[\w.-]+)*\.(?:sh|bash|ps1|bat|cmd|py)")
+_PROGRAMS = frozenset(
+    (
+        "docker",
+        "docker-compose",
+        "kubectl",
+        "make",
+        "go",
+        "bash",
+        "sh",
+        "cp",
+        "source",
+        "psql",
+        "sudo",
+        "python3",
+    )
+)  # what a span of code in a sentence starts with when it is a command
+_NOT_THERE = re.compile(
+    r"\b(?:not|no longer|never|formerly|removed|deleted|creates?|generates?|generated|writes?|written)\b",
+    re.IGNORECASE,
+)  # words of a sentence about files that need not be there
 _REQUEST = re.compile(r"^\s*(?:GET|POST|PUT|PATCH|DELETE)\s+(/[\w./-]+)\s*(?:HTTP/[\d.]+)?\s*$", re.MULTILINE)
 _GO_VERSION = re.compile(
     r"\b(?:Go|Golang)\b[\s:`*]*(?:version\s*)?(?:>=?\s*|v)?(1\.\d{1,2}(?:\.\d+)?)\s*(\+|or (?:later|newer"
@@ -51,13 +79,21 @@ _DEPLOYS = re.compile(
 )
 
 
+_WORKLOADS = {
+    **dict.fromkeys(("deployment", "deployments", "deploy", "deployment.apps"), "Deployment"),
+    **dict.fromkeys(("statefulset", "statefulsets", "sts", "statefulset.apps"), "StatefulSet"),
+    **dict.fromkeys(("daemonset", "daemonsets", "ds", "daemonset.apps"), "DaemonSet"),
+}  # kubectl api-resources
+
+
 class Reference(Struct, frozen=True):
-    """Something a document points to, and whether it is there."""
+    """Something a document points to, and whether it is there. `is_fed`: a file that a command reads by `<`."""
 
     kind: str
     target: str
     line: int
     resolves: Answer
+    is_fed: bool = False
 
 
 def document_reference(store: FactStore) -> Table:
@@ -96,7 +132,7 @@ def deployment_instruction(store: FactStore) -> Table:
     for document in documents:
         found = [
             at_line(document.path, line, command[:80])
-            for fence in document.markdown.fences
+            for fence in (*document.markdown.fences, *_spans(document))
             if fence.language in SHELLS
             for line, command in commands(fence)
             if _DEPLOYS.match(command)
@@ -117,7 +153,36 @@ def _references(store: FactStore, document: Document) -> Iterator[Reference]:
         if fence.language in SHELLS:
             yield from _Commands(store, document, fence).references()
         yield from _endpoints(store, fence)
+    for span in _spans(document):
+        yield from _Commands(store, document, span, is_loose=True).references()
+    yield from _told_endpoints(store, document)
     yield from _go_versions(store, document)
+
+
+def instructions(store: FactStore, document: Document, first: int, last: int) -> Iterator[Reference]:
+    """What the commands in these lines of a document need of the repository, in blocks and in sentences."""
+    for fence in document.markdown.fences:
+        if fence.language in SHELLS and first <= fence.line <= last:
+            yield from _Commands(store, document, fence, is_loose=True).references()
+    for span in _spans(document):
+        if first <= span.line <= last:
+            yield from _Commands(store, document, span, is_loose=True).references()
+
+
+def _spans(document: Document) -> Iterator[Fence]:
+    """The commands that stand as code in a sentence, an item or a table, each as a block of its own."""
+    for line in document.markdown.lines:
+        if (
+            line.role not in ("text", "item", "task", "table")
+            or "`" not in line.text
+            or _NOT_THERE.search(line.text)
+        ):
+            continue
+        for code in code_spans(line.text):
+            words = code.split()
+            is_script = bool(words) and _SCRIPT.fullmatch(words[0]) is not None and "/" in words[0]
+            if is_script or (len(words) > 1 and words[0] in _PROGRAMS):
+                yield Fence("", line.number, (code,))
 
 
 # --- links
@@ -182,10 +247,14 @@ def commands(fence: Fence) -> Iterator[tuple[int, str]]:
 
 
 class _Commands:
-    """One shell block, with the folder that its `cd` commands lead to."""
+    """One shell block, with the folder that its `cd` commands lead to.
 
-    def __init__(self, store: FactStore, document: Document, fence: Fence) -> None:
+    `is_loose`: the text around it may say where it is run, so a path counts as there wherever a file has it as its end.
+    """
+
+    def __init__(self, store: FactStore, document: Document, fence: Fence, *, is_loose: bool = False) -> None:
         self.store = store
+        self.is_loose = is_loose
         self.fence = fence
         self.home = dirname(document.path)
         self.folder = self.home
@@ -229,7 +298,7 @@ class _Commands:
             yield from self._go(words[1], words[2:], line, inside=False)
         elif program == "make":
             yield from self._make(words[1:], line)
-        elif words[0].startswith(("./", "../", ".\\")):
+        elif words[0].startswith(("./", "../", ".\\")) or ("/" in words[0] and _SCRIPT.fullmatch(words[0])):
             yield self._path(words[0].replace("\\", "/"), line)
         elif program in (
             "bash",
@@ -248,13 +317,26 @@ class _Commands:
             if arguments and re.search(r"[./]", arguments[0]) and not _is_free(arguments[0]):
                 yield self._path(arguments[0], line)
         yield from self._inputs(words, line)
+        if program == "kubectl":
+            yield from self._workloads(words, line)
+
+    def _workloads(self, words: list[str], line: int) -> Iterator[Reference]:
+        """The workloads that kubectl is to work on (`deployment/api`), against the manifests."""
+        for word in words[1:]:
+            kind, _, name = word.partition("/")
+            known = workloads(self.store).get(_WORKLOADS.get(kind.lower(), ""), set())
+            if known and name and not _OPEN_SLOT.search(name):
+                answer = _found(name in known, f"no manifest has a {kind} {name}")
+                yield Reference("workload", word, line, answer)
 
     def _inputs(self, words: list[str], line: int) -> Iterator[Reference]:
         """Files that are fed to a command: `< file`, and `-f file` of kubectl, docker, psql and the like."""
         reads = words[0] in ("kubectl", "psql", "docker", "oc") and _compose_words(words) is None
         for flag, value in pairwise(words):
             if (flag == "<" or (reads and flag in ("-f", "--filename"))) and not _is_free(value):
-                yield self._path(value, line)
+                made = self.store.repository.is_ignored(normpath(join(self.folder, value)))
+                if not made:  # a dump or the like, which git ignores
+                    yield replace(self._path(value, line), is_fed=flag == "<")
 
     def _path(self, target: str, line: int) -> Reference:
         return Reference("path", target, line, self._resolve(target))
@@ -264,6 +346,11 @@ class _Commands:
             return Answer(UNKNOWN, "it is a placeholder")
         candidates = [normpath(join(base, target)) for base in dict.fromkeys((self.folder, self.home, ""))]
         if any(not c.startswith("..") and _exists(self.store, c) for c in candidates):
+            return Answer(YES)
+        end = "/" + normpath(target).rstrip("/")
+        if self.is_loose and any(
+            ("/" + path).endswith(end) or end + "/" in path for path in self.store.repository.files
+        ):
             return Answer(YES)
         return Answer(NO, f"{candidates[0]} is not in the repository")
 
@@ -387,6 +474,16 @@ def _is_free(target: str) -> bool:
     )
 
 
+def workloads(store: FactStore) -> dict[str, set[str]]:
+    """The names of the workloads in the manifests, by kind; none where charts or overlays may make others."""
+    found: dict[str, set[str]] = {}
+    if helm_files(store.repository):
+        return found
+    for one in store.get(manifests).of_kind(*set(_WORKLOADS.values())):
+        found.setdefault(one.kind, set()).add(one.name)
+    return found
+
+
 def make_targets(store: FactStore, folder: str) -> set[str] | None:
     """The targets of the Makefile in a folder, included ones as well; None when there is no Makefile."""
     for name in ("Makefile", "makefile", "GNUmakefile"):
@@ -412,28 +509,57 @@ def compose_services(store: FactStore) -> set[str]:
 
 
 def _endpoints(store: FactStore, fence: Fence) -> Iterator[Reference]:
-    found = [(m.start(), m.group(1)) for m in _ENDPOINT.finditer(fence.text)]
-    found += [(m.start(), m.group(1)) for m in _REQUEST.finditer(fence.text)]
-    for at, path in sorted(found):
+    found = [(m.start(), m.group(3), m.group(1) or m.group(2) or "") for m in _ENDPOINT.finditer(fence.text)]
+    found += [(m.start(), m.group(1), "") for m in _REQUEST.finditer(fence.text)]
+    for at, path, port in sorted(found):
         path = path.rstrip("/.") or "/"
         if path != "/":
             line = fence.line + fence.text.count("\n", 0, at)
-            yield Reference("endpoint", path, line, _is_served(store, path))
+            yield Reference("endpoint", path, line, _is_served(store, path, port))
 
 
-def _is_served(store: FactStore, path: str) -> Answer:
-    """Whether some binary answers at a path. Routes whose path cannot be followed leave it open."""
-    is_open = False
+def _told_endpoints(store: FactStore, document: Document) -> Iterator[Reference]:
+    """Endpoints of operations that a sentence names: "Health is at `/health`"."""
+    for line in document.markdown.lines:
+        if line.role in ("text", "item", "table") and "`" in line.text and not _NOT_THERE.search(line.text):
+            for code in code_spans(line.text):
+                if _OPERATIONS.fullmatch(code):
+                    path = code.split()[-1]
+                    yield Reference("endpoint", path, line.number, _is_served(store, path, ""))
+
+
+def _is_served(store: FactStore, path: str, port: str) -> Answer:
+    """Whether some binary answers at a path, on a port unless it is empty. What cannot be followed leaves it open."""
+    is_open = elsewhere = False
+    if port and _is_of_another(store, port):
+        return Answer(UNKNOWN, f"port {port} leads to an image from elsewhere")
     for row in store.table("http_route").rows:
         route, served = row.get("route").value, row.get("served").value
-        if route is not None and not _covers(str(route), path):
+        if served == NO or (route is not None and not _covers(str(route), path)):
+            continue
+        if port and _misses(row, port):
+            elsewhere = elsewhere or (route is not None and served == YES)
             continue
         if route is not None and served == YES:
             return Answer(YES)
-        is_open = is_open or route is None or served == UNKNOWN
+        is_open = True
+    if elsewhere and not is_open:
+        return Answer(NO, f"what answers at {path} does not listen on port {port}")
     if is_open:
         return Answer(UNKNOWN, "there are routes that cannot be followed")
     return Answer(NO, f"nothing in the code answers at {path}")
+
+
+def _misses(row: Entity, port: str) -> bool:
+    """True when it is known that nothing leads from this port to the server of a route."""
+    known = [row.get("ports").value, row.get("published").value]
+    return all(isinstance(ports, tuple) and port not in ports for ports in known)
+
+
+def _is_of_another(store: FactStore, port: str) -> bool:
+    """True for a port that compose publishes for an image that is not built here."""
+    services = (service for _, service in store.get(compose_files).services() if service.build is None)
+    return any(p.published == port for service in services for p in service.ports)
 
 
 def _covers(route: str, path: str) -> bool:

@@ -100,14 +100,15 @@ def _rows(
             for s in found
             if binary in code.mains_reaching(s.function.file, s.node.start) and not _is_over(route, s)
         ]
+        path, mine, is_lost = _visible(route, mine)
         fields = LazyFields(
             {
-                "route": Answer(route.path or None, proof=(here,)),
+                "route": Answer(path or None, proof=(here,)),
                 "method": Answer(route.method),
                 "kind": Answer(kind, proof=(here,)),
                 "binary": Answer(binary),
                 "served": _served(
-                    route, binary, binary in reached, mine, serving.is_left_unserved(route), here
+                    route, binary, binary in reached, mine, is_lost or serving.is_left_unserved(route), here
                 ),
                 "conditional": _conditional(file, route),
             },
@@ -117,6 +118,21 @@ def _rows(
             },
         )
         yield Entity("http_route", here, fields)
+
+
+def _visible(route: Route, servings: list[Serving]) -> tuple[str, list[Serving], bool]:
+    """The path under which a route is seen from outside, who serves it there, and whether all others hide it."""
+    paths = {s.visible(route.path) for s in servings} if route.path else set()
+    if not paths or route.path in paths:
+        return (
+            route.path,
+            [s for s in servings if not route.path or s.visible(route.path) == route.path],
+            False,
+        )
+    path = next((p for p in sorted(filter(None, paths))), None)
+    if path is None:
+        return route.path, [], True
+    return path, [s for s in servings if s.visible(route.path) == path], False
 
 
 def _status(handlers: _Handlers, route: Route) -> dict[str, Answer]:

@@ -36,6 +36,9 @@ _NEGATED = re.compile(
     r"|staging|pre-?release)|\b(?:beta|alpha|pre-release|experimental|in development|under development)\b"
     r"|\bread(?:y|iness)\b[^.]{0,40}\b(?:pending|blocked"
     r"|in progress|incomplete|not (?:yet )?(?:reached|met|verified|done|achieved)|after|once|tbd)\b"
+    r"|\bread(?:y|iness)\b[^.]{0,40}\b(?:not\b|no longer|goal|target|aim|planned|wanted|expected|estimated"
+    r"|by (?:q[1-4]|the end|end|20\d\d))(?![^.]{0,40}\b(?:met|reached|achieved|exceeded)\b)"
+    r"|\bnot (?:yet )?(?:at )?100\s*%"
     r"|\b(?:almost|nearly|partially|goal|target"
     r"|to be|towards?|until|before|path to|road to)\b[^.]{0,40}\bproduction[\s-]?read",
     re.IGNORECASE,

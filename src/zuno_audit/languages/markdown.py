@@ -1,7 +1,8 @@
 """Markdown as far as facts about documents need it: headings, fences, task lists, links, code spans.
 
 A line scanner, not a renderer: what it says about each line is what CommonMark says for the documents that
-people write (ATX and setext headings, fenced code also inside list items, HTML comments, reference links).
+people write (ATX and setext headings, fenced and indented code also inside list items, HTML comments, reference
+links).
 Time is linear.
 """
 
@@ -17,6 +18,7 @@ _FENCE = re.compile(r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])?[ \t]*(`{3,}|~{3,})[ \t]*([^
 _HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
 _ITEM = re.compile(r"^[ \t>]*(?:[-*+•]|\d{1,9}[.)])[ \t]+(.*)$")
+_CODE_INDENT = 4  # columns beyond the text around it that make a line code
 _TASK = re.compile(r"^\[([ xX])\](?:[ \t]+|$)(.*)$")
 _LINK = re.compile(
     r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\]){0,500})\]\(\s*(<[^<>\n]*>"
@@ -41,7 +43,7 @@ class Heading(Struct, frozen=True):
 
 
 class Fence(Struct, frozen=True):
-    """A fenced code block. `line` is the line of its first line of code."""
+    """A block of code, fenced or indented (then without a language). `line` is the line of its first line of code."""
 
     language: str
     line: int
@@ -150,6 +152,11 @@ def plain(text: str) -> str:
     return re.sub(r"[*`]|(?<!\w)__?|__?(?!\w)", "", text).strip()
 
 
+def code_spans(text: str) -> list[str]:
+    """What stands between backticks in a line."""
+    return [match.group(2).strip() for match in _SPAN.finditer(text)]
+
+
 def parse_markdown(text: str) -> Markdown:
     """The document. Never fails: every text is Markdown."""
     return _Scanner().scan(text)
@@ -163,6 +170,10 @@ class _Scanner:
         self.fence: tuple[str, str, int] | None = None
         self.code: list[str] = []
         self.in_comment = False
+        self.items: list[int] = []  # the columns at which the text of the open list items starts
+        self.indented: tuple[int, int] | None = (
+            None  # first line and column of an open block of indented code
+        )
 
     def scan(self, text: str) -> Markdown:
         for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
@@ -178,6 +189,8 @@ class _Scanner:
             raw = raw[:MAX_LINE]
         if self.fence is not None:
             return self._in_fence(raw)
+        if not self.in_comment and self._is_indented_code(number, raw):
+            return "code"
         if self.in_comment or raw.lstrip().startswith("<!--"):
             self.in_comment = "-->" not in raw
             return "comment"
@@ -190,6 +203,31 @@ class _Scanner:
             self._heading(Heading(len(heading.group(1)), plain(heading.group(2) or ""), number))
             return "heading"
         return self._setext(number, raw) or self._block(number, raw)
+
+    def _is_indented_code(self, number: int, raw: str) -> bool:
+        """Whether the line is code because of its indent; keeps the open list items up to date."""
+        if not raw.strip():
+            if self.indented is not None:
+                self.code.append("")
+            return False
+        text = raw.expandtabs(_CODE_INDENT)
+        column = len(text) - len(text.lstrip())
+        if self.indented is not None:
+            if column >= self.indented[1]:
+                self.code.append(text[self.indented[1] :])
+                return True
+            self._close()
+        after_blank = not self.found.lines or self.found.lines[-1].role in ("blank", "heading", "code")
+        while self.items and column < self.items[-1] and (after_blank or _ITEM.match(raw)):
+            self.items.pop()
+        needed = (self.items[-1] if self.items else 0) + _CODE_INDENT
+        if after_blank and column >= needed:
+            self.indented = (number, needed)
+            self.code.append(text[needed:])
+            return True
+        if (item := _ITEM.match(text)) is not None:
+            self.items.append(item.start(1))
+        return False
 
     def _in_fence(self, raw: str) -> str:
         assert self.fence is not None
@@ -204,7 +242,9 @@ class _Scanner:
     def _close(self) -> None:
         if self.fence is not None:
             self.found.fences.append(Fence(self.fence[1], self.fence[2], tuple(self.code)))
-        self.fence, self.code = None, []
+        elif self.indented is not None:
+            self.found.fences.append(Fence("", self.indented[0], tuple(self.code)))
+        self.fence, self.indented, self.code = None, None, []
 
     def _heading(self, heading: Heading) -> None:
         self.found.headings.append(heading)

@@ -126,6 +126,9 @@ def readiness(root: Path, text: str) -> Entity:
         ("## Production readiness: 90%\n- Production Ready\n", "no", "no"),
         ("## Production readiness\n- [ ] Production ready\n", "no", "no"),
         ("This is a production-ready, fast system.\n", "no", "no"),
+        ("Production readiness: not 100 % yet\n", "no", "yes"),
+        ("Production readiness goal: 100% by Q3\n", "no", "yes"),
+        ("Production readiness: 100% (target reached)\n", "yes", "yes"),
         ("## Production readiness\n- Production ready\n- Cache hit rate: > 80%\n", "yes", "no"),
     ],
 )
@@ -210,10 +213,56 @@ def test_what_is_gone_is_a_dead_reference(gone: str, expected: list[object], tmp
         ("cd services/a", "cd services/b", ("path", "services/b")),
         ("up -d", "exec b sh", ("compose-service", "b")),
         ("1.22+", "1.21+", ("go-version", "Go 1.21")),
+        ("localhost:8080", "localhost:8090", ("endpoint", "/health")),
+        ("curl http://localhost:8080/health", "curl -f localhost:8080/ready", ("endpoint", "/ready")),
+        ("```bash", "Copy it: `cp .env.sample .env`\n\n```bash", ("path", ".env.sample")),
+        ("```bash", "Then run `scripts/seed.sh`.\n\n```bash", ("path", "scripts/seed.sh")),
+        ("```bash", "Then run\n\n    ./seed.sh --all\n\n```bash", ("path", "./seed.sh")),
+        ("```bash", "1. Seed it\n\n       ./seed.sh\n\n```bash", ("path", "./seed.sh")),
+        ("```bash", "Ready when `/readyz` answers.\n\n```bash", ("endpoint", "/readyz")),
     ],
 )
 def test_references_to_what_is_not_there(old: str, new: str, expected: object, tmp_path: Path) -> None:
     assert expected in dead(tmp_path, (README % "1.22+").replace(old, new), TREE)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The old `scripts/seed.sh` was removed.",
+        "Each service has `./run.sh` in its folder.",
+        "1. An item\n\n    - whose child names ./seed.sh\n",
+    ],
+)
+def test_a_sentence_about_a_file_is_no_command(sentence: str, tmp_path: Path) -> None:
+    assert dead(tmp_path, f"# X\n{sentence}\n", {"services/a/run.sh": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "answer"),
+    [
+        ("Run `scripts/restore.sh`", "yes"),
+        ("Run `scripts/rollback.sh`", "no"),
+        ("Run `kubectl rollout undo deployment/api`", "yes"),
+        ("Run `kubectl rollout undo deployment/web`", "no"),
+        ("Run `docker compose restart api`", "yes"),
+        ("Run `docker compose restart web`", "no"),
+        ("Run `psql db < before-release.sql`", "yes"),
+    ],
+)
+def test_a_plan_whose_commands_cannot_be_run_is_no_plan(step: str, answer: str, tmp_path: Path) -> None:
+    tree = {
+        "docs/rollback.md": f"# Rollback plan\n{STEPS}\n4. {step}\n",
+        "scripts/restore.sh": "",
+        "compose.yml": "services: {api: {image: x}}\n",
+        "k8s/api.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\n",
+    }
+    assert usable(tmp_path, tree) == {"rollback": answer}
+
+
+def test_two_precise_steps_are_enough(tmp_path: Path) -> None:
+    plan = "# Rollback plan\n1. Run `git revert HEAD` on main\n2. Deploy it with `make deploy`\n"
+    assert usable(tmp_path, {"docs/a.md": plan, "Makefile": "deploy:\n"}) == {"rollback": "yes"}
 
 
 def test_commands_that_deploy_are_counted(tmp_path: Path) -> None:

@@ -165,6 +165,12 @@ def test_documented_operations_are_validated(tmp_path: Path) -> None:
     assert [(p.line, p.note) for p in bad.get("valid").proof] == [(7, "NoncePayload has no field gone")]
 
 
+def test_an_operation_that_a_command_sends_is_validated(tmp_path: Path) -> None:
+    command = 'curl -X POST http://localhost/graphql -d \'{"query": "{ me { gone } }"}\''
+    files = {**FILES, "README.md": f"# Use\n```bash\n{command}\n```\n"}
+    assert column(graphql_document(store_of(tmp_path, files)), "valid") == ["no"]
+
+
 def test_a_block_that_is_not_graphql_is_left_open(tmp_path: Path) -> None:
     files = {**FILES, "README.md": "```graphql\nmutation { <your mutation> }\n```\n"}
     assert column(graphql_document(store_of(tmp_path, files)), "valid") == ["unknown"]
@@ -178,12 +184,17 @@ def test_a_block_that_is_not_graphql_is_left_open(tmp_path: Path) -> None:
         ("srv := handler.New(es)\n\tsrv.AddTransport(&transport.Websocket{})", "yes"),
         ("srv := handler.New(es)\n\t// srv.AddTransport(transport.Websocket{})", "no"),
         ("srv := handler.New(es)\n\tws := transport.Websocket{}\n\tadd(srv, ws)", "unknown"),
+        (
+            "srv := handler.New(es)\n\tspare := handler.New(es)\n\tspare.AddTransport(transport.Websocket{})",
+            "no",
+        ),
     ],
 )
 def test_websocket_transport(code: str, websocket: str, tmp_path: Path) -> None:
     main = (
-        'package main\n\nimport (\n\t"github.com/99designs/gqlgen/graphql/handler"\n'
-        f'\t"github.com/99designs/gqlgen/graphql/handler/transport"\n)\n\nfunc main() {{\n\t{code}\n}}\n'
+        'package main\n\nimport (\n\t"net/http"\n\n\t"github.com/99designs/gqlgen/graphql/handler"\n'
+        f'\t"github.com/99designs/gqlgen/graphql/handler/transport"\n)\n\nfunc main() {{\n\t{code}\n'
+        '\thttp.Handle("/query", srv)\n}\n'
     )
     row = graphql_server(store_of(tmp_path, {**FILES, "gateway/main.go": main})).rows[0]
     assert values(row, "websocket", "subscriptions") == (websocket, 1)

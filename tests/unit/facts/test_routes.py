@@ -58,6 +58,26 @@ def served(tmp_path: Path, main: str) -> object:
 
 
 @pytest.mark.parametrize(
+    ("mount", "route", "answer"),
+    [
+        ('outer.Handle("/", inner)', "/health", "yes"),
+        ('outer.Handle("/ops/", http.StripPrefix("/ops", inner))', "/ops/health", "yes"),
+        ('outer.Handle("/ops/", inner)', "/health", "no"),
+        ('outer.Handle("/health", inner)', "/health", "yes"),
+    ],
+)
+def test_a_router_below_another_is_seen_at_its_mount(
+    mount: str, route: str, answer: str, tmp_path: Path
+) -> None:
+    main = (
+        'func main() {\n\tinner := http.NewServeMux()\n\tinner.HandleFunc("/health", ok)\n'
+        f'\touter := http.NewServeMux()\n\t{mount}\n\thttp.ListenAndServe(":80", outer)\n}}\n'
+    )
+    found = {row.get("route").value: row.get("served").value for row in routes(tmp_path, main)}
+    assert found[route] == answer
+
+
+@pytest.mark.parametrize(
     "main",
     [
         'func main() { http.HandleFunc("/health", ok); http.ListenAndServe(":8081", nil) }',
