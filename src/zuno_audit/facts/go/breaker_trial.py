@@ -18,6 +18,7 @@ from zuno_audit.facts.go import breaker_readings as readings
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
+from zuno_audit.facts.go.evaluation.records import WorkLimitError
 from zuno_audit.facts.go.guards import Guard, sites_of
 from zuno_audit.facts.go.live_memory import reachable
 from zuno_audit.facts.go.own_variables import start_from_initial_values
@@ -78,6 +79,7 @@ class Trial:
             self.ev.models[lib.GRPC, ".NewStream"] = self._wire
         self.ev.clock = START
         self.ev.assume = True
+        self.ev.left_running = []
         self.ev.on_func = self._ran
         self.ev.on_extern = self._left
         self.func, self.kind, self.arguments = func, kind, arguments
@@ -133,6 +135,8 @@ class Trial:
         try:
             breaker_library.run_timers(ev, state)
             exits = ev.simulate(self.func, self.arguments(self.invoker), state)
+            with suppress(WorkLimitError):
+                ev.finish_goroutines(state)
         finally:
             ev.frame, ev.depth = frame, depth
             comparisons, ev.comparisons = ev.comparisons or [], outer

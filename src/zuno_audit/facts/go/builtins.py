@@ -78,6 +78,7 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
             return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site, (object(), 0)),)
         return (Seq((), True, type_, site),)
     sizes = tuple(ev.eval(a, scope, state) for a in expr.args[1:])
+    state.cells.pop(("channel", site), None)  # a new channel is empty
     return (Extern("builtin", "make", sizes, site=site),)
 
 

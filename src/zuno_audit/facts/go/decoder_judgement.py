@@ -30,6 +30,7 @@ class Judgement(Struct):
     """What all trials of a decoder showed."""
 
     decode: str = "abi"
+    abi_first: str = "yes"
     error: str | None = None
     arrays: str | None = None
     because: dict[str, str] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Judge:
         if not self.decoding.method:
             self.judged.decode = "manual"
             self.judged.because["decode"] = "the data is cut into words by hand"
+            self.judged.abi_first = "no"
             self.judged.arrays = self._manual_arrays()
             self.judged.because["arrays"] = "they are cut out of the data by hand"
             return
@@ -125,7 +127,7 @@ class Judge:
         by_hand = [holds_part(trial, self._values(trial, exit_), exit_) for trial, exit_ in good]
         sliced = self.judged.manual is not None
         if self.has_record and good and all(by_hand):
-            self.judged.decode = "manual"
+            self.judged.decode, self.judged.abi_first = "manual", "no"
             self.judged.because["decode"] = "what it returns is cut out of the data by hand"
             self.judged.arrays = "manual" if self.arrays else None
             self.judged.because["arrays"] = "they are cut out of the data by hand"
@@ -134,6 +136,11 @@ class Judge:
             self.judged.because["decode"] = (
                 "where the ABI does not decode the data, it is cut into words by hand"
             )
+            if any(by_hand):
+                self.judged.abi_first = "unknown"
+                self.judged.because["abi_first"] = (
+                    "data that the ABI decodes may be cut into words by hand as well"
+                )
         else:
             self.judged.because["decode"] = f"{self.decoding.method} of the abi package decodes the data"
 

@@ -53,7 +53,8 @@ MAX_NAMED = 40  # events that one function decodes for its callers
 def table(store: FactStore) -> Table:
     """`log_decoder`: one row per call of the abi package that decodes a log, and one per decoder by hand.
 
-    Fields: function, decode (abi, manual, mixed), method, event, error (checked, ignored), arrays (safe,
+    Fields: function, decode (abi, manual, mixed), abi_first (yes where what comes out for data that the ABI decodes
+    was never cut out by hand), method, event, error (checked, ignored), arrays (safe,
     unsafe, manual), allocation ("unbounded" where a length in the data alone decides how much memory is
     taken), definition (the signature of the event in the ABI that is used, "none" where it has no
     such event), used (something else in the program refers to the function), can_run (a binary reaches it).
@@ -71,7 +72,9 @@ class _Decoder(msgspec.Struct):
 def _not_tried() -> Judgement:
     """What is known of a call that no trial came to."""
     why = "the function around it is larger than is followed"
-    return Judgement(because={"error": why, "arrays": why, "definition": why})
+    return Judgement(
+        abi_first="unknown", because=dict.fromkeys(("abi_first", "error", "arrays", "definition"), why)
+    )
 
 
 class _Question:
@@ -498,6 +501,7 @@ class _Question:
         fields = {
             "function": Answer(node.name, "", (self._head(root, node),)),
             "decode": answer("decode", judged.decode),
+            "abi_first": answer("abi_first", judged.abi_first),
             "method": Answer(decoding.method or None),
             "event": Answer(event),
             "error": answer("error", judged.error),
@@ -561,6 +565,7 @@ class _Question:
             judged.manual = judged.manual or one.manual
             judged.unbounded = judged.unbounded or one.unbounded
         judged.decode, judged.error, judged.arrays = worst.decode, worst.error, worst.arrays
+        judged.abi_first = min((j.abi_first for j in judgements), key=("no", "unknown", "yes").index)
         judged.because.update(worst.because)
         judged.places.update(worst.places)
         judged.failed = any(one.failed for one in judgements)

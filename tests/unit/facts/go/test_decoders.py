@@ -235,6 +235,27 @@ def test_a_fall_back_by_hand(tmp_path: Path) -> None:
     program = changed((CHECK, CHECK.replace("return nil, err", "return byHand(entry.Data)"))) + HAND
     row = only(decoded(tmp_path, program))
     assert values(row, "decode", "method", "error", "arrays") == ("mixed", "UnpackIntoMap", "checked", "safe")
+    assert values(row, "abi_first") == ("yes",)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "\tif len(entry.Data) >= 128 {\n\t\treturn byHand(entry.Data)\n\t}\n",
+        "\tif cut, err := byHand(entry.Data); err == nil {\n\t\treturn cut, nil\n\t}\n",
+    ],
+)
+def test_by_hand_before_the_abi_is_asked(tmp_path: Path, first: str) -> None:
+    row = only(decoded(tmp_path, changed(("\tout := map", first + "\tout := map")) + HAND))
+    assert values(row, "decode", "abi_first") == ("mixed", "unknown")
+
+
+def test_by_hand_after_the_abi_has_decoded(tmp_path: Path) -> None:
+    last = (
+        "\tif cut, err := byHand(entry.Data); err == nil {\n\t\treturn cut, nil\n\t}\n\treturn batch, nil\n"
+    )
+    row = only(decoded(tmp_path, changed(("\treturn batch, nil\n", last)) + HAND))
+    assert values(row, "abi_first") == ("unknown",)
 
 
 def test_a_fall_back_that_is_always_taken(tmp_path: Path) -> None:

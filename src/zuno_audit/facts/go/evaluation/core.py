@@ -85,6 +85,8 @@ class Core:
         self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
         self.scalars_wait = False  # a simulation does not look at how numbers and texts are made
         self.goroutines_finish = False  # a simulation waits for the goroutines that it starts
+        # goroutines that nobody waits for: what they call, for a simulation that runs them when all else is done
+        self.left_running: list[tuple[Value, list[Value], bool, Frame, Site]] | None = None
         self.assume = False  # stand-ins for numbers that come from outside
         self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it

@@ -212,9 +212,17 @@ class Panics(Expressions):
             if delay is not None:
                 self.timers.append((self.clock + delay, callee, args))
                 return state
+        waits = self.goroutines_finish
+        if self.left_running is not None:
+            waits = _waits(stmt, scope.frame.func)
+            if not waits:
+                scope.frame.escapes = True
+                site = self._site(call, scope)
+                self.left_running.append((callee, args, call.ellipsis, scope.frame, site))
+                return state
         branch = state.fork()
         self._run_goroutine(callee, args, branch, call.ellipsis, scope.frame, self._site(call, scope))
-        if self.goroutines_finish and not branch.dead:
+        if waits and not branch.dead:
             state.cells = branch.cells
             return state
         joined = self.join([state, branch])
@@ -250,6 +258,12 @@ class Panics(Expressions):
             self.until, self.models = until, models
         return waits[0] if waits else None
 
+    def finish_goroutines(self, state: State) -> None:
+        """Runs the goroutines that were left running."""
+        while self.left_running:
+            callee, args, spread, frame, site = self.left_running.pop(0)
+            self._run_goroutine(callee, args, state, spread, frame, site)
+
     def _run_goroutine(
         self, callee: Value, args: list[Value], state: State, spread: bool, frame: Frame, site: Site
     ) -> None:
@@ -268,3 +282,17 @@ class Panics(Expressions):
         if self.on_exit is not None:
             self.on_exit(v, state)
         state.dead = True
+
+
+def _waits(stmt: s.Go, func: Func) -> bool:
+    """True when a function waits for something behind a `go` statement."""
+    for node in s.nodes_of(func.node):
+        if node.start < stmt.end:
+            continue
+        if isinstance(node, s.Select):
+            return all(clause.comm is not None for clause in node.clauses)
+        if isinstance(node, s.Unary) and node.op == "<-":
+            return True
+        if isinstance(node, s.Call) and isinstance(node.fun, s.Selector) and node.fun.sel == "Wait":
+            return True
+    return False
