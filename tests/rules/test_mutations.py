@@ -17,6 +17,7 @@ from mutations import Mutation, catalogue
 from zuno_audit import audit
 
 MUTATIONS = catalogue()
+DELIVERY = catalogue("delivery")  # build, tests, certificates, deployment: phases 2 to 5
 
 BASE = {
     **dict.fromkeys(("1.1.1", "1.1.2", "1.1.3", "1.1.4"), "pass"),
@@ -70,6 +71,35 @@ def test_the_verdicts_follow_the_meaning(mutation: Mutation, base: Path, tmp_pat
         del expected[item]
     found = judged(root)
     assert differences(expected, found) == [], mutation.why
+
+
+@pytest.fixture(scope="module")
+def delivered(base: Path) -> dict[str, str]:
+    """The verdicts of the untouched fixture in the phases 2 to 5."""
+    return delivery(base)
+
+
+def delivery(root: Path) -> dict[str, str]:
+    """The status of every item in the phases 2 to 5."""
+    return {v.control.id: v.status.value for v in audit(root, phases=["2", "3", "4", "5"]).verdicts}
+
+
+def test_every_item_of_delivery_holds_as_far_as_files_can_tell(delivered: dict[str, str]) -> None:
+    assert set(delivered.values()) == {"needs-evidence", "pass", "manual"}
+
+
+@pytest.mark.parametrize("mutation", DELIVERY, ids=lambda m: m.name)
+def test_the_verdicts_of_delivery_follow_the_meaning(
+    mutation: Mutation, base: Path, delivered: dict[str, str], tmp_path: Path
+) -> None:
+    root = tmp_path / "zuno_mini"
+    shutil.copytree(base, root)
+    mutation.apply(root)
+    commit(root, mutation.name)
+    expected = {**delivered, **mutation.expect}
+    for item in mutation.unasserted:
+        del expected[item]
+    assert differences(expected, delivery(root)) == [], mutation.why
 
 
 def test_the_catalogue_breaks_nearly_every_item_and_has_rewrites() -> None:

@@ -1,6 +1,6 @@
 """The mutation catalogue: edits of a fixture that break one protection, or rewrite it to the same effect.
 
-Every file of `tests/fixtures/mutations` holds `mutations`, a list of
+Every file of `tests/fixtures/mutations` and its folders holds `mutations`, a list of
 
     name: kebab-case                  # unique in the catalogue
     kind: break | rewrite
@@ -57,11 +57,14 @@ class Mutation:
             _apply(edit, root, self.name)
 
 
-def catalogue() -> tuple[Mutation, ...]:
-    """All mutations in the order of the files. Raises ValueError when two have the same name."""
+def catalogue(folder: str = "") -> tuple[Mutation, ...]:
+    """All mutations of a folder of the catalogue in the order of its files, those of folders below left out.
+
+    Raises ValueError when two have the same name.
+    """
     found = [
         _mutation(entry)
-        for path in sorted(CATALOGUE.glob("*.yaml"))
+        for path in sorted((CATALOGUE / folder).glob("*.yaml"))
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["mutations"]
     ]
     names = [mutation.name for mutation in found]

@@ -88,7 +88,10 @@ class Volume(Struct, frozen=True):
 
 
 class Build(Struct, frozen=True):
-    """How an image is built. `context` and `dockerfile` are relative to the repository root."""
+    """How an image is built. `context` and `dockerfile` are relative to the repository root.
+
+    `written` has the keys that are there; the others hold what compose assumes.
+    """
 
     context: str
     dockerfile: str
@@ -96,6 +99,7 @@ class Build(Struct, frozen=True):
     target: str | None = None
     args: tuple[EnvEntry, ...] = ()
     inline: str | None = None
+    written: frozenset[str] = frozenset()
 
 
 class Healthcheck(Struct, frozen=True):
@@ -409,11 +413,15 @@ def _build(document: YamlFile, entry: YamlEntry | None) -> Build | None:
     body = entry.value
     if not isinstance(body, YamlMap):
         context = _below(document.path, scalar_text(body) or ".")
-        return Build(context, posixpath.normpath(posixpath.join(context, "Dockerfile")), where)
+        dockerfile = posixpath.normpath(posixpath.join(context, "Dockerfile"))
+        return Build(context, dockerfile, where, written=frozenset({"context"}))
     context = _below(document.path, body.text("context") or ".")
     dockerfile = posixpath.normpath(posixpath.join(context, body.text("dockerfile") or "Dockerfile"))
     arguments = _environment(document, body.get("args"))
-    return Build(context, dockerfile, where, body.text("target"), arguments, body.text("dockerfile_inline"))
+    written = frozenset(e.key for e in body.entries)
+    return Build(
+        context, dockerfile, where, body.text("target"), arguments, body.text("dockerfile_inline"), written
+    )
 
 
 def _ports(document: YamlFile, node: YamlNode | None) -> Iterator[Port]:
@@ -486,7 +494,7 @@ def merge_services(base: Service, over: Service) -> Service:
         location=base.location,
         path=base.path,
         image=over.image or base.image,
-        build=over.build or base.build,
+        build=_merged_build(base.build, over.build),
         environment=(*(e for e in base.environment if e.name not in names), *over.environment),
         env_files=_joined(base.env_files, over.env_files),
         ports=_joined(base.ports, over.ports),
@@ -505,6 +513,24 @@ def merge_services(base: Service, over: Service) -> Service:
 
 def _joined(first: tuple[_T, ...], second: tuple[_T, ...]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys((*first, *second)))
+
+
+def _merged_build(base: Build | None, over: Build | None) -> Build | None:
+    """The keys of both; those of the later file win, and build arguments are joined by name."""
+    if base is None or over is None:
+        return over or base
+    context = over.context if "context" in over.written else base.context
+    named = over if "dockerfile" in over.written else base
+    names = {entry.name for entry in over.args}
+    return Build(
+        context,
+        posixpath.normpath(posixpath.join(context, posixpath.relpath(named.dockerfile, named.context))),
+        over.location,
+        over.target or base.target,
+        (*(e for e in base.args if e.name not in names), *over.args),
+        over.inline or base.inline,
+        base.written | over.written,
+    )
 
 
 def _merged_healthcheck(base: Healthcheck | None, over: Healthcheck | None) -> Healthcheck | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 
 from zuno_audit.facts.base import FactStore
@@ -20,7 +21,8 @@ def compose_service(store: FactStore) -> Table:
     digest), `has_build` yes/no, `context` and `dockerfile` (repository paths), `dockerfile_exists` yes/no,
     `target`, `healthcheck` yes/no, `env_names`, `env_references` (variables that the environment takes from
     outside), `env_files`, `ports` (`published:target`, variables replaced from the env template), `published`
-    and `container_ports` (numbers as text), `volumes` (`source:target`), `depends_on`, `networks`, `command`,
+    and `container_ports` (numbers as text), `management` (RabbitMQ with its management plugin: by the image, a
+    command or a mounted enabled_plugins), `volumes` (`source:target`), `depends_on`, `networks`, `command`,
     `container_name`, `profiles`, `restart`. What a service does not have is None or an empty tuple.
     """
     read = store.get(compose_files)
@@ -54,6 +56,7 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "file": Answer(service.path),
         "overlay": _yes_no(file.is_overlay),
         "image": Answer(service.image),
+        "management": _management(store, service),
         "repository": Answer(image_repository(service.image) if service.image else None),
         **_build_fields(store, service),
         "healthcheck": _healthcheck(service),
@@ -79,6 +82,26 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "restart": Answer(service.restart),
     }
     return Entity("compose_service", service.location, fields)
+
+
+def _management(store: FactStore, service: Service) -> Answer:
+    """Whether a RabbitMQ has its management plugin."""
+    if service.image and "management" in service.image:
+        return Answer(YES, "its image has the plugin", (service.location,))
+    words = " ".join((*service.entrypoint, *service.command))
+    if re.search(r"rabbitmq-plugins\b.*\benable\b.*\brabbitmq_management\b", words, re.DOTALL):
+        return Answer(YES, "its command enables the plugin", (service.location,))
+    for volume in service.volumes:
+        if volume.path is not None and volume.target.startswith("/etc/rabbitmq"):
+            inside = (
+                volume.path if volume.target.endswith("enabled_plugins") else f"{volume.path}/enabled_plugins"
+            )
+            plugins = re.sub(r"%.*", "", store.repository.text(inside) or "")
+            if re.search(r"\brabbitmq_management\b", plugins):
+                return Answer(YES, "enabled_plugins names the plugin", (volume.location,))
+    if service.build is not None:
+        return Answer(UNKNOWN, "its image is built here", (service.location,))
+    return Answer(NO, f"{service.image or 'it'} does not have the management plugin", (service.location,))
 
 
 def _build_fields(store: FactStore, service: Service) -> dict[str, Answer]:

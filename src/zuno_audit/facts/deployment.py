@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.compose import ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import dockerfiles
 from zuno_audit.facts.dotenv import default_environment
-from zuno_audit.facts.images import image_build_table
+from zuno_audit.facts.images import image_build_table, image_builds
 from zuno_audit.facts.kubernetes import manifests
 from zuno_audit.facts.tilt import tilt_load_table
 from zuno_audit.languages import shell
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # variables that switch the TLS of a service itself on and off; not those of what it connects to
 _TLS_SWITCH = re.compile(r"(?:GRPC_|SERVER_|SERVICE_)?(?:(?:ENABLE|USE)_)?M?TLS(?:_ENABLED?|_ON|_MODE)?")
+_CERTIFICATES = re.compile(
+    r"(?:\w+_)?(?:M?TLS|SSL|CERTS?|CERTIFICATES?)(?:_\w+)?_(?:DIR|DIRECTORY|FOLDER|PATH|FILE)"
+)
 _OFF = frozenset(("false", "0", "no", "off", "disabled", "disable"))
 _SETS = re.compile(r"(?:^|[\s;\"'({])(?:for\s+(\w+)\s+in\b|(?:local|export|readonly|read)\s+(\w+)\b|(\w+)=)")
 
@@ -119,7 +122,24 @@ def _encrypted(store: FactStore, services: tuple[Service, ...], overlay: Compose
         for name, value in values.items():
             if _TLS_SWITCH.fullmatch(name) and value.strip().lower() in _OFF:
                 return Answer(NO, f"{service.name} runs with {name}={value}", (service.location,))
+            if _CERTIFICATES.fullmatch(name) and value.startswith("/") and not _has(store, service, value):
+                reason = f"{service.name} looks for certificates in {value}, which nothing mounts there"
+                return Answer(NO, reason, (service.location,))
     return Answer(YES, "nothing switches TLS off")
+
+
+def _has(store: FactStore, service: Service, path: str) -> bool:
+    """True when a mount, a secret or the image may put something at an absolute path of the container."""
+    places = [v.target for v in service.volumes]
+    for image in store.get(image_builds):
+        if image.service.name == service.name and image.dockerfile is not None:
+            places += [c.target for stage in image.dockerfile.stages for c in stage.copies]
+    own = path.rstrip("/")
+    return own.startswith("/run/secrets") or any(
+        place.rstrip("/") == own or own.startswith(place.rstrip("/") + "/") or place.startswith(own + "/")
+        for place in places
+        if place.startswith("/")
+    )
 
 
 def _first_obstacle(*obstacles: Answer) -> Answer:
@@ -206,10 +226,14 @@ def _tilt_rows(store: FactStore) -> Iterator[Entity]:
         loads = [r for r in table.rows if r.location.path == path]
         obstacles = [r.fields["tracked"] for r in loads if r.fields["how"].value != "deps"]
         built = {str(r.fields["file"].value) for r in loads if "build" in str(r.fields["how"].value)}
-        for row in store.get(image_build_table).rows:
-            if row.fields["dockerfile"].value in built:
-                answer = row.fields["toolchain"]
-                reason = f"{row.fields['dockerfile'].value} cannot be built: {answer.because}"
+        for dockerfile in sorted(built):
+            rows = [
+                r for r in store.get(image_build_table).rows if r.fields["dockerfile"].value == dockerfile
+            ]
+            # what fails in every image that compose builds of it is the fault of the Dockerfile or of its sources
+            field = "buildable" if all(r.fields["buildable"].value == NO for r in rows) else "toolchain"
+            for answer in (row.fields[field] for row in rows):
+                reason = f"{dockerfile} cannot be built: {answer.because}"
                 obstacles.append(Answer(answer.value, reason, answer.proof))
         obstacles += _copied_scripts(store, built)
         problems = [p for p in table.problems if p.path == path]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from posixpath import dirname, join
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -157,12 +157,12 @@ def _yes_no(holds: bool, otherwise: str) -> Answer:
 def go_requirement_table(store: FactStore) -> Table:
     """Table `go_requirement`: module, version, indirect, imported, in_sum, tidy."""
     uses = store.get(module_uses)
-    rows = tuple(_requirement_row(use, r) for use in uses for r in use.module.requires)
+    rows = tuple(_requirement_row(store, use, r) for use in uses for r in use.module.requires)
     problems = tuple(p for use in uses for p in (*use.module.problems, *use.sums.problems))
     return Table("go_requirement", rows, tuple(u.module.file for u in uses), problems)
 
 
-def _requirement_row(use: ModuleUse, requirement: Requirement) -> Entity:
+def _requirement_row(store: FactStore, use: ModuleUse, requirement: Requirement) -> Entity:
     here = at_line(use.module.file, requirement.line)
     place, tool = use.imported(requirement.path), use.tool(requirement.path)
     if place is not None:
@@ -179,7 +179,7 @@ def _requirement_row(use: ModuleUse, requirement: Requirement) -> Entity:
             "version": Answer(requirement.version),
             "indirect": Answer(YES if requirement.indirect else NO),
             "imported": imported,
-            "in_sum": _in_sum(use, requirement, built=place is not None or tool is not None),
+            "in_sum": _in_sum(store, use, requirement, built=place is not None or tool is not None),
             "tidy": _tidy(requirement, imported, is_tool=tool is not None),
         },
     )
@@ -201,7 +201,18 @@ def _tidy(requirement: Requirement, imported: Answer, *, is_tool: bool) -> Answe
     return Answer(YES, imported.because, imported.proof)
 
 
-def _in_sum(use: ModuleUse, requirement: Requirement, *, built: bool) -> Answer:
+def _local(store: FactStore, mod: GoModule, replacement: Replacement) -> Answer:
+    """Whether the folder that replaces a module is one of this repository and holds a module."""
+    here = (at_line(mod.file, replacement.line),)
+    folder = normpath(join(mod.directory, replacement.new))
+    if folder.startswith(("..", "/")):
+        return Answer(NO, f"it is replaced by {replacement.new}, which lies outside of the repository", here)
+    if normpath(join(folder, "go.mod")) not in store.repository:
+        return Answer(NO, f"it is replaced by {replacement.new}, which holds no go.mod", here)
+    return Answer(YES, "it is replaced by a folder", here)
+
+
+def _in_sum(store: FactStore, use: ModuleUse, requirement: Requirement, *, built: bool) -> Answer:
     """Whether go.sum can vouch for the module.
 
     The hash of its go.mod is always needed. The hash of its contents is needed when a package of it is
@@ -213,7 +224,7 @@ def _in_sum(use: ModuleUse, requirement: Requirement, *, built: bool) -> Answer:
     replacement = _replacement_for(use.module, module, version)
     if replacement is not None:
         if replacement.is_local:
-            return Answer(YES, "it is replaced by a folder", here)
+            return _local(store, use.module, replacement)
         module, version = replacement.new, replacement.new_version
     sum_path = join(use.module.directory, "go.sum")
     if not use.has_sum:

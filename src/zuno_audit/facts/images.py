@@ -37,6 +37,13 @@ _GO_TOOL_AT_LATEST = re.compile(r"\bgo\s+(?:install|run|get)\s+(?:-\S+\s+)*([^\s
 _FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
 _LARGE = ("golang", "debian", "ubuntu", "node", "python", "buildpack-deps", "fedora", "centos", "rockylinux")
+_SYSTEM_FOLDERS = frozenset(
+    "bin boot dev etc go home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var".split()
+)
+_WRITES_NOTHING = frozenset(
+    "apk apt apt-get update-ca-certificates addgroup adduser groupadd useradd chmod chown set true echo cd ls export"
+    " test fi done".split()
+)
 _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
 _OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
 
@@ -249,6 +256,10 @@ def _sources(store: FactStore, image: ImageBuild) -> Answer:
                 if not _stage_exists(image, stage, copy.stage):
                     reason = f"no earlier stage is called {copy.stage}"
                     return Answer(NO, reason, (copy.location,))
+                for source in copy.sources:
+                    if _is_never_made(store, image, copy.stage, source):
+                        reason = f"nothing in stage {copy.stage} makes {source}"
+                        return Answer(NO, reason, (copy.location,))
                 continue
             for source in copy.sources:
                 looked += 1
@@ -264,6 +275,84 @@ def _stage_exists(image: ImageBuild, stage: Stage, name: str) -> bool:
         return True
     found = image.dockerfile.stage(name) if image.dockerfile else None
     return found is not None and found.index < stage.index
+
+
+def _is_never_made(store: FactStore, image: ImageBuild, name: str, source: str) -> bool:
+    """True when it is certain that a stage has no file or folder at a path when another one copies it.
+
+    Certain are stages whose commands only install packages and compile Go: then all there is, outside of the
+    system's folders, are the folders worked in, what was copied in and what `go build -o` wrote.
+    """
+    stage = image.dockerfile.stage(name) if image.dockerfile else None
+    path = normpath(join("/", source))
+    if stage is None or image.dockerfile is None or re.search(r"[*?\[$]", source):
+        return False
+    if path.split("/")[1] in _SYSTEM_FOLDERS:
+        return False
+    lineage = {s.index for s in image.dockerfile.lineage(stage)}
+    made: set[str] = set()
+    last: StageState | None = None
+    for other, state, run in _followed(store, image):
+        if other.index not in lineage:
+            continue
+        last = state
+        made.add(state.folder)
+        script = _filled("\n".join((run.arguments, *run.heredocs)), state.variables)
+        for command in commands(script, "shell"):
+            outputs = _written(command.words)
+            if outputs is None:
+                return False
+            for output in outputs:
+                place = output if output.startswith("/") else resolve(command.folder, output)
+                if place is None:
+                    return False
+                if place.startswith(START):
+                    place = join(state.folder, place.removeprefix(START).lstrip("/"))
+                made.add(normpath(place))
+    if last is None or not last.everything_known or _copies_late(stage):
+        return False
+    if any(m == path or m.startswith(path + "/") for m in (*made, *(c.target for c in last.copied))):
+        return False
+    original = last.original(path)
+    return original is None or not _is_in_context(store, image, original)
+
+
+def _copies_late(stage: Stage) -> bool:
+    """True when a stage goes on after its last command: with what it copies then, or with another folder."""
+    names = [i.name for i in stage.instructions]
+    after = names[len(names) - names[::-1].index("RUN") :] if "RUN" in names else names
+    return any(name in ("COPY", "ADD", "WORKDIR", "VOLUME") for name in after)
+
+
+def _is_in_context(store: FactStore, image: ImageBuild, inside: str) -> bool:
+    path = normpath(join(image.build.context, inside))
+    repository = store.repository
+    return (
+        path == "." or path in repository or repository.is_directory(path) or path in store.get(built_files)
+    )
+
+
+def _written(words: tuple[str, ...]) -> list[str] | None:
+    """The files that a command of a builder makes outside of the system's folders; None when it may make any."""
+    while words and ("=" in words[0] or words[0] in ("env", "exec", "then", "do", "else", "time")):
+        words = words[1:]
+    if any(">" in word for word in words):
+        return None
+    verb = words[0].rsplit("/", 1)[-1] if words else ""
+    if not words or verb in _WRITES_NOTHING:
+        return []
+    if verb != "go" or len(words) < 2:
+        return None
+    if words[1] in ("mod", "env", "vet", "version", "test"):
+        return []
+    if words[1] != "build":
+        return None
+    for index, word in enumerate(words):
+        name, given, value = word.partition("=")
+        if name in ("-o", "--o"):
+            target = value if given else (*words, "")[index + 1]
+            return None if not target or target.endswith("/") or "$" in target else [target]
+    return None
 
 
 def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:

@@ -35,7 +35,9 @@ _CI = re.compile(
     r"|bitbucket-pipelines\.ya?ml|\.pre-commit-config\.ya?ml|\.drone\.ya?ml|\.travis\.ya?ml"
 )
 _COMMAND_KEYS = ("run", "script", "before_script", "after_script", "commands", "command", "entry", "bash")
-_RUN = re.compile(r"(?:^|[\s;&|(/])(gosec|golangci-lint|staticcheck|govulncheck|trivy)(?=[\s\"']|$)")
+_RUN = re.compile(
+    r"(?:^|[\s;&|(/])(gosec|golangci-lint|staticcheck|govulncheck|trivy)(?:@[\w.-]+)?(?=[\s\"']|$)"
+)
 _ASKS_ONLY = re.compile(r"[\"']?\s+(?:--?version|version|--?help|-h|help)\b")
 _NEVER = re.compile(r"\s*(?:\$\{\{\s*)?(?:false|!\s*true)(?:\s*\}\})?\s*", re.IGNORECASE)
 MAX_CALLS = 3  # scripts and Makefile targets that call each other

@@ -127,11 +127,18 @@ def _is_foreign(path: str) -> bool:
 
 
 def _migration_files(store: FactStore, folder: str) -> list[str]:
-    """The migrations of a folder in the order of their versions."""
+    """The migrations of a folder in the order of their versions.
+
+    Where files come in pairs (`.up.sql`, `.down.sql`), tools overlook a file of another name.
+    """
     versions: list[tuple[int, str]] = []
-    for path in store.repository.glob(f"{folder}/*.sql" if folder else "*.sql"):
+    paths = tuple(store.repository.glob(f"{folder}/*.sql" if folder else "*.sql"))
+    has_pairs = any(_NUMBERED.match(posixpath.basename(path)) for path in paths)
+    for path in paths:
         name = posixpath.basename(path)
-        match = _NUMBERED.match(name) or (None if name.endswith(".down.sql") else _SINGLE.match(name))
+        match = _NUMBERED.match(name)
+        if match is None and not has_pairs and not name.endswith(".down.sql"):
+            match = _SINGLE.match(name)
         if match is not None:
             versions.append((int(match[1]), path))
     return [path for _, path in sorted(versions)]

@@ -281,9 +281,20 @@ class Credentials:
         return frozenset(found) if found else NOT_KNOWN
 
 
+_REQUIRE_AND_VERIFY = 4  # of tls.ClientAuthType, where it is written as a number
+
+
 def config_words(name: str, value: Expr) -> list[str]:
     """What a field of tls.Config says."""
     text = value.sel if isinstance(value, Selector) else value.name if isinstance(value, Ident) else ""
+    if isinstance(value, Call) and len(value.args) == 1:  # a conversion
+        return config_words(name, value.args[0]) if name == "ClientAuth" else _plain_words(name, "")
+    if isinstance(value, BasicLit):
+        text = "RequireAndVerifyClientCert" if value.value == _REQUIRE_AND_VERIFY else ""
+    return _plain_words(name, text)
+
+
+def _plain_words(name: str, text: str) -> list[str]:
     if name == "ClientAuth":
         return ["demand"] if text == "RequireAndVerifyClientCert" else ["lax"]
     if name == "ClientCAs":

@@ -100,10 +100,14 @@ def test_every_hash_of_a_requirement_has_to_be_in_go_sum(tmp_path: Path, gone: s
     assert go_requirement_table(store).rows[0].get("in_sum").value == expected
 
 
-def test_a_module_replaced_by_a_folder_needs_no_hash(tmp_path: Path) -> None:
-    mod = MOD + "\nreplace example.org/used => ./local\n"
-    store = store_of(tmp_path, {"go.mod": mod, "go.sum": "", "a.go": CODE})
-    assert go_requirement_table(store).rows[0].get("in_sum").value == "yes"
+@pytest.mark.parametrize(("folder", "expected"), [("./local", "yes"), ("./other", "no"), ("../local", "no")])
+def test_a_module_replaced_by_a_folder_needs_that_folder_and_no_hash(
+    tmp_path: Path, folder: str, expected: str
+) -> None:
+    mod = f"{MOD}\nreplace example.org/used => {folder}\n"
+    files = {"go.mod": mod, "go.sum": "", "a.go": CODE, "local/go.mod": "module example.org/used\n"}
+    rows = go_requirement_table(store_of(tmp_path, files)).rows
+    assert rows[0].get("in_sum").value == expected
 
 
 def test_an_untracked_go_sum_does_not_count(tmp_path: Path) -> None:

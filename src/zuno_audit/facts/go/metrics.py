@@ -51,6 +51,8 @@ _CONSTRUCTORS = {f"New{kind}{suffix}": kind.lower() for kind in _KINDS for suffi
 _HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional")
 _NOTHING = s.BadNode(0, 0)
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
+_REGISTERED = re.compile(rb"\b(?:Must)?Register\((?:[^()]|\([^()]*\))*\)")
+_DECLARES = re.compile(rb"[ \t]*(?:,[ \t]*\w+[ \t]*)*\*?[ \t]*\w+\.\w+Vec\b")
 _SEPARATOR = "\x00"
 
 
@@ -63,7 +65,31 @@ class Metric(msgspec.Struct, frozen=True):
     location: Location
     registration: Registration
     binaries: tuple[str, ...]
+    written: Answer = Answer(YES)  # for a vector with labels: whether anything makes a series of it
     last: str = ""  # the part of the name that the options call Name, where nobody says the rest
+
+
+def _bound_name(node: s.Node, call: s.Call) -> str:
+    """The variable or field that a construction is bound to where it stands; empty when it is used otherwise."""
+    for inner in s.walk(node):
+        if isinstance(inner, s.CompositeLit):
+            pairs = list(inner.elements)
+        elif isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
+            pairs = list(zip(inner.lhs, inner.rhs, strict=True))
+        elif isinstance(inner, s.ValueSpec) and len(inner.names) == len(inner.values):
+            pairs = list(zip(inner.names, inner.values, strict=True))
+        else:
+            continue
+        for target, value in pairs:
+            if value is call:
+                return (
+                    target.name
+                    if isinstance(target, s.Ident)
+                    else target.sel
+                    if isinstance(target, s.Selector)
+                    else ""
+                )
+    return ""
 
 
 class _NeedsCallerError(Exception):
@@ -96,7 +122,8 @@ def metric_table(store: FactStore) -> Table:
     is built with for certain), `read_back` (yes for one that nothing registers since the program reads it itself or
     only sees whether it can be made), `binaries` (folders of the main packages that can run the code that makes
     it), `served` yes/no/unknown (one of them serves a Prometheus handler of the registry that the metric is
-    in) and `served_by` (those that do; None if that is not known).
+    in), `served_by` (those that do; None if that is not known) and `written` (no: it is a vector of which nothing that
+    runs makes a series).
     """
     asked = store.get(analysis)
     rows = tuple(_row(store, asked, metric) for metric in store.get(metrics))
@@ -134,6 +161,7 @@ def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
         "in_library": Answer(in_library, "", proof),
         "read_back": Answer(YES if registration.is_read_back else NO, "", proof),
         "binaries": Answer(metric.binaries),
+        "written": metric.written,
         "served": served,
         "served_by": Answer(served_by if registration.answer != NO else (), served.because, served.proof),
     }
@@ -235,6 +263,7 @@ class _Finder:
         if maker is None:
             return
         kind = _CONSTRUCTORS.get(called_name(call)) or self._kind_of_desc(root)
+        written = self._written(root, call) if called_name(call).endswith("Vec") else Answer(YES)
         location = root.file.location(call.start, call.end)
         for name, labels, chain in self._named(root, call):
             registration = self._registration(root, call, maker, chain)
@@ -246,7 +275,37 @@ class _Finder:
                     None if labels is None or added is None else tuple(dict.fromkeys([*labels, *added]))
                 )
                 type_ = registration.kind or kind
-                yield Metric(full, type_, every_label, location, registration, binaries, last)
+                yield Metric(full, type_, every_label, location, registration, binaries, written, last)
+
+    def _written(self, root: Declaration, call: s.Call) -> Answer:
+        """Whether anything makes a series of a vector: without one, a vector exports nothing.
+
+        `no` is certain: the name that the vector is bound to is only registered, or asked for a series by code
+        that never runs.
+        """
+        name = _bound_name(root.node, call)
+        here = (root.file.location(call.start, call.end),)
+        if not name:
+            return Answer(UNKNOWN, "what it is bound to is not known", here)
+        mention = re.compile(rb"(?<![\w])" + name.encode() + rb"(?!\w)[ \t]*(\.[ \t\n]*(\w+)|)")
+        for path in self.asked.search.files_with(name.encode()):
+            data = self.program.repository.read(path) or b""
+            registered = [m.span() for m in _REGISTERED.finditer(data)]
+            for match in mention.finditer(data):
+                at = match.start()
+                if (
+                    path == root.file.path
+                    and at < call.start
+                    and not data[match.end() : call.start].strip(b" \t:=&,")
+                ):
+                    continue  # where it is bound
+                if any(start <= at < end for start, end in registered) or _DECLARES.match(data, match.end(1)):
+                    continue
+                if self.reachable.can_run(path, at) != NO:
+                    return Answer(YES)
+        return Answer(
+            NO, f"nothing that runs makes a series of {name}, and without one it exports nothing", here
+        )
 
     def _last(self, root: Declaration, call: s.Call) -> str:
         """The constant field Name of the options, or nothing."""
