@@ -5,6 +5,7 @@ Table `grafana_dashboard`: one row per tracked dashboard JSON.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.prometheus import exported
 from zuno_audit.languages.promql import parse_promql
+from zuno_audit.languages.yaml import YamlMap, items, read_yaml
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import kind_by_path
@@ -66,7 +68,7 @@ def _row(store: FactStore, path: str, board: dict[str, Any]) -> Entity:
         "title": Answer(title),
         "topics": Answer(tuple(dict.fromkeys((*main, *topics))), proof=(here,)),
         "queries": Answer(len(queries)),
-        "known": _known(store, queries, here),
+        "known": _elsewhere(store, panels, here) or _known(store, queries, here),
         "tracked": _tracked(store, path),
     }
     return Entity("grafana_dashboard", here, fields)
@@ -94,6 +96,38 @@ def _queries(panel: dict[str, Any]) -> Iterator[str]:
             yield target["expr"]
 
 
+def _elsewhere(store: FactStore, panels: list[dict[str, Any]], here: Location) -> Answer | None:
+    """No where every panel with queries asks a data source that Grafana is not given; None otherwise."""
+    sources = store.get(datasources)
+    asked = [p.get("datasource") for p in panels if any(True for _ in _queries(p))]
+    uids = [d["uid"] for d in asked if isinstance(d, dict) and isinstance(d.get("uid"), str)]
+    if not sources or len(uids) < len(asked) or not uids:
+        return None
+    missing = [
+        u for u in uids if u not in sources and not u.startswith(("$", "[[", "-- ")) and u != "grafana"
+    ]
+    if len(missing) < len(uids):
+        return None
+    return Answer(NO, f"its panels ask the data source {missing[0]}, which is not provisioned", (here,))
+
+
+def datasources(store: FactStore) -> frozenset[str]:
+    """The uids of the data sources that files provision; one without a uid gets it from its name, as Grafana does."""
+    found = set()
+    paths = [p for p in store.repository.grep(b"datasources:") if p.endswith((".yml", ".yaml"))]
+    for path in paths:
+        for root in read_yaml(store.repository, path).documents:
+            listed = (
+                items(root.get("datasources")) if isinstance(root, YamlMap) and root.get("apiVersion") else ()
+            )
+            for source in listed:
+                name = source.text("name") if isinstance(source, YamlMap) else None
+                if name is not None and isinstance(source, YamlMap):
+                    made = "P" + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
+                    found.add(source.text("uid") or made)
+    return frozenset(found)
+
+
 def _known(store: FactStore, queries: list[str], here: Location) -> Answer:
     """Whether at least one of its queries can show something, and none asks for what nobody exports."""
     if not queries:
@@ -104,12 +138,13 @@ def _known(store: FactStore, queries: list[str], here: Location) -> Answer:
         if query.error:
             unknown += 1
             continue
-        for name in query.metrics:
-            if name in ("up", "ALERTS") or name.startswith(
+        for selector in query.selectors:
+            name = selector.name
+            if name in ("", "up", "ALERTS") or name.startswith(
                 ("go_", "process_", "promhttp_", "pg_", "redis_exporter")
             ):
                 continue
-            answer = exported(store, name, (), here)
+            answer = exported(store, name, tuple(m.label for m in selector.matchers), here)
             if answer.value == NO:
                 return answer
             unknown += answer.value == UNKNOWN

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.compose import compose_files
+from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.go_code import GoCode, go_code
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.languages.go.syntax import Call, If, Selector
+from zuno_audit.languages.go.syntax import BasicLit, If
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import kind_by_path
@@ -34,6 +34,10 @@ _TEXT_OUTPUT = re.compile(
 _JSON_OUTPUT = re.compile(
     rb"NewJSONHandler\(|JSONFormatter\b|NewProduction\(|NewJSONEncoder\(|zerolog\.New\("
 )
+_SILENT = re.compile(
+    rb"(?:zerolog\.New|NewJSONHandler|SetOutput|AddSync)\(\s*io(?:util)?\.Discard\b|evel\(\s*zerolog\.Disabled\s*\)"
+)
+_TIMED = re.compile(rb"\.Timestamp\(\)|\.Time\(|TimestampHook")
 _KEYS = {
     "service": (b'"service"', b'"service_name"'),
     "trace_id": (b'"trace_id"', b'"traceId"', b'"trace.id"', b'"traceID"'),
@@ -41,11 +45,12 @@ _KEYS = {
 _SHIPPERS = re.compile(
     r"(?:.*/)?(?:promtail|fluent-bit|fluent-?bit|fluentd?|filebeat|vector|logstash|alloy|loki)[\w.-]*\.(?:ya?ml|conf|toml|alloy|json)"
 )
+_STORE_IMAGES = re.compile(r"grafana/loki|elasticsearch|opensearch(?!-dash)")
 _SHIPPER_IMAGES = re.compile(r"promtail|fluent|filebeat|logstash|vector|grafana/(?:loki|alloy)|elasticsearch")
 
 
 def service_log_table(store: FactStore) -> Table:
-    """Table `service_log`: binary, json, service_key, trace_key (the keys occur where it logs)."""
+    """Table `service_log`: binary, json, time_key, service_key, trace_key (the keys occur where it logs)."""
     code = store.get(go_code)
     rows = [_row(code, binary) for binary in code.packages.mains()]
     return Table("service_log", tuple(rows), tuple(code.linked_files))
@@ -57,6 +62,7 @@ def _row(code: GoCode, binary: str) -> Entity:
     loggers = [p for p in paths if any(i.path in _STRUCTURED for i in code.packages.heads[p].imports)]
     first = at_line(code.packages.by_directory[binary].files[0].path)
     fields = {"binary": Answer(binary), "json": _json(code, binary, paths, loggers, first)}
+    fields["time_key"] = _time(code, loggers, first)
     for key, spellings in _KEYS.items():
         fields[f"{key.split('_')[0]}_key"] = _has_key(code, loggers, key, spellings, first)
     return Entity("service_log", first, fields)
@@ -81,12 +87,30 @@ def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first
                 "its logger writes text for people, not JSON",
                 (file.location(match.start(), match.end()),),
             )
+    for path in loggers:
+        silent = _SILENT.search(code.repository.read(path) or b"")
+        file = code.file(path) if silent is not None else None
+        if silent is not None and file is not None and not _is_conditional(code, file, silent.start()):
+            return Answer(
+                NO, "its logger is told to write nothing", (file.location(silent.start(), silent.end()),)
+            )
     if text:
         return Answer(UNKNOWN, "a setting decides whether its logger writes JSON", (at_line(text[0][0]),))
     by_default = any(i.path in _JSON_BY_DEFAULT for p in loggers for i in code.packages.heads[p].imports)
     if by_default or any(_JSON_OUTPUT.search(code.repository.read(p) or b"") for p in loggers):
         return Answer(YES, "its logger writes JSON", (at_line(loggers[0]),))
     return Answer(UNKNOWN, "the format of its logger is not known", (at_line(loggers[0]),))
+
+
+def _time(code: GoCode, loggers: list[str], first: Location) -> Answer:
+    """Whether the lines have a time: zerolog writes none unless it is told to, the others do."""
+    others = [x for x in _STRUCTURED if x != "github.com/rs/zerolog"]
+    for path in loggers:
+        if any(i.path in others for i in code.packages.heads[path].imports):
+            return Answer(YES, "its logger adds the time", (at_line(path),))
+        if _TIMED.search(code.repository.read(path) or b""):
+            return Answer(YES, f"{path} adds the time", (at_line(path),))
+    return Answer(NO, "nothing adds the time to its lines", (first,))
 
 
 def _is_own(path: str, binary: str) -> bool:
@@ -124,35 +148,78 @@ def _has_key(
         data = code.repository.read(path) or b""
         for spelling in spellings:
             at = data.find(spelling)
-            if at >= 0 and _is_in_call(code, path, at):
+            if at >= 0 and _is_said(code, path, at):
                 return Answer(YES, f"{path} adds {key}", (at_line(path, data.count(b"\n", 0, at) + 1),))
     return Answer(NO, f"nothing that logs adds the key {key}", (first,))
 
 
-def _is_in_call(code: GoCode, path: str, offset: int) -> bool:
-    """True when the literal is an argument of a call in a function (and not part of a comment or a type)."""
+def _is_said(code: GoCode, path: str, offset: int) -> bool:
+    """True when the literal is code of a function that some program runs, or of a constant (not a comment or a tag)."""
     file = code.file(path)
     function = code.enclosing(file, offset) if file is not None else None
-    if function is None:
+    if file is None:
         return False
-    return any(
-        isinstance(n, Call) and isinstance(n.fun, Selector) and any(a.start == offset for a in n.args)
-        for n in function.nodes
-    )
+    if function is None:
+        line = file.data[file.data.rfind(b"\n", 0, offset) + 1 : offset]
+        return re.search(rb"\w+\s*(?:string\s*)?=\s*$", line) is not None and not line.lstrip().startswith(
+            b"//"
+        )
+    if not code.mains_reaching(file, function.start):
+        return False
+    return any(isinstance(n, BasicLit) and n.start == offset for n in function.nodes)
 
 
 def log_shipper_table(store: FactStore) -> Table:
-    """Table `log_shipper`: name, how (config or compose)."""
+    """Table `log_shipper`: name, how (config, compose, or store for what only keeps logs), configured (it gets a
+    configuration that is there; something ships to a store)."""
     rows = []
+    services = [service for _, service in store.get(compose_files).services()]
     for path in store.repository.files:
         if _SHIPPERS.fullmatch(path.lower()) and kind_by_path(path) is None:
-            rows.append(_shipper(basename(path), "config", at_line(path)))
-    for _, service in store.get(compose_files).services():
+            here = at_line(path)
+            how = "store" if basename(path).lower().startswith("loki") else "config"
+            rows.append((basename(path), how, here, _sends(store, services, path, here)))
+    for service in services:
         if service.image and _SHIPPER_IMAGES.search(service.image):
-            rows.append(_shipper(service.name, "compose", service.location))
-    rows.sort(key=lambda r: r.location)
-    return Table("log_shipper", tuple(rows), tuple(store.repository.files))
+            how = "store" if _STORE_IMAGES.search(service.image) else "compose"
+            rows.append((service.name, how, service.location, _configured(store, services, service)))
+    ships = any(how != "store" for _, how, _, _ in rows) or bool(
+        store.repository.grep_any(b"loki-docker", b"driver: loki", b"driver: fluentd", b"driver: gelf")
+    )
+    made = []
+    for name, how, place, answer in rows:
+        if how == "store":
+            answer = Answer(YES if ships else NO, f"nothing here ships logs to {name}", (place,))
+        made.append(_shipper(name, how, place, answer))
+    made.sort(key=lambda r: r.location)
+    return Table("log_shipper", tuple(made), tuple(store.repository.files))
 
 
-def _shipper(name: str, how: str, place: Location) -> Entity:
-    return Entity("log_shipper", place, {"name": Answer(name), "how": Answer(how)})
+def _configured(store: FactStore, services: list[Service], service: Service) -> Answer:
+    """Whether a shipper of a compose file is given a configuration that is in the repository."""
+    given = [(v.path, v) for v in service.volumes if re.search(r"\.[a-z]+$|conf|etc", v.target)]
+    mounts = [(path, volume) for path, volume in given if path is not None]
+    for path, volume in mounts:
+        if not (path in store.repository or store.repository.is_directory(path)):
+            return Answer(
+                NO, f"{service.name} mounts {path}, which is not in the repository", (volume.location,)
+            )
+    for path, volume in mounts:
+        if path in store.repository:
+            return _sends(store, services, path, volume.location)
+    return Answer(YES, f"{service.name} runs", (service.location,))
+
+
+def _sends(store: FactStore, services: list[Service], path: str, here: Location) -> Answer:
+    """No where a configuration sends to a bare host that no compose file has; yes otherwise."""
+    names = {n for s in services for n in (s.name, s.container_name)}
+    hosts = re.findall(r"^\s*-?\s*(?:url|host|hosts|endpoint)\b\W*(?:https?://)?([a-z][\w-]*):\d+",
+                       store.repository.text(path) or "", re.MULTILINE | re.IGNORECASE)  # fmt: skip
+    unknown = [h for h in hosts if h not in names and h != "localhost"]
+    if services and unknown and len(unknown) == len(hosts):
+        return Answer(NO, f"{path} sends to {unknown[0]}, which is no service of a compose file", (here,))
+    return Answer(YES, f"{path} is there", (here,))
+
+
+def _shipper(name: str, how: str, place: Location, configured: Answer) -> Entity:
+    return Entity("log_shipper", place, {"name": Answer(name), "how": Answer(how), "configured": configured})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.images import image_packages
+from zuno_audit.facts.kubernetes import manifests
 from zuno_audit.languages.promql import Query, Selector, parse_promql
 from zuno_audit.languages.yaml import YamlFile, YamlMap, YamlNode, items, read_yaml, texts
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -30,6 +32,9 @@ _ERROR_VALUE = re.compile(r"5|4\.\.|err|fail|internal|unavailable|ok|2\.\.|succe
 _STATUS_LABELS = frozenset(
     {"status", "code", "status_code", "grpc_code", "grpc_status", "result", "outcome", "le"}
 )
+# fields of a rule: https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/
+_RULE_KEYS = frozenset({"alert", "expr", "for", "keep_firing_for", "labels", "annotations"})
+_DURATION = re.compile(r"0|(?:\d+(?:ms|[smhdwy]))+")
 _TARGET_LABELS = frozenset(
     {"job", "instance", "service", "namespace", "pod", "container"}
 )  # Prometheus adds them
@@ -87,6 +92,8 @@ def _file(document: YamlFile, root: YamlNode) -> PrometheusFile | None:
     groups = root.get("groups") or root.get("spec", "groups")
     rules = [r for g in items(groups) if isinstance(g, YamlMap) for r in items(g.get("rules"))]
     alerts = tuple(r for r in rules if isinstance(r, YamlMap) and r.text("alert"))
+    if root.entry("clients") is not None or root.entry("positions") is not None:
+        return None  # Promtail has scrape_configs of its own
     if not jobs and not alerts and root.entry("scrape_configs") is None:
         return None
     return PrometheusFile(document, jobs, texts(root.get("rule_files")), alerts)
@@ -128,7 +135,8 @@ def _all_serve(store: FactStore, job: YamlMap, targets: tuple[str, ...], here: L
             (here,),
         )
     path = job.text("metrics_path") or "/metrics"
-    answers = [_serves(store, target, path, here) for target in targets]
+    is_tls = (job.text("scheme") or "http") == "https"
+    answers = [_serves(store, target, path, here, is_tls=is_tls) for target in targets]
     for value in (NO, UNKNOWN):
         for answer in answers:
             if answer.value == value:
@@ -138,7 +146,7 @@ def _all_serve(store: FactStore, job: YamlMap, targets: tuple[str, ...], here: L
     )
 
 
-def _serves(store: FactStore, target: str, path: str, here: Location) -> Answer:
+def _serves(store: FactStore, target: str, path: str, here: Location, *, is_tls: bool) -> Answer:
     """Whether a target host:port serves metrics, as far as compose and the code tell."""
     host, _, port = target.partition("/")[0].rpartition(":")
     host = host or target
@@ -146,7 +154,8 @@ def _serves(store: FactStore, target: str, path: str, here: Location) -> Answer:
         return Answer(YES, "Prometheus scrapes itself", (here,))
     service = _service(store, host)
     if service is None:
-        return Answer(UNKNOWN, f"{host} is no service of a compose file", (here,))
+        value = NO if _is_nowhere(store, host, here.path) else UNKNOWN
+        return Answer(value, f"{host} is no service of a compose file", (here,))
     if service.build is None:
         return Answer(YES, f"{host} runs an image from elsewhere", (service.location,))
     packages = {p for image, p in store.get(image_packages) if image.service.name == service.name}
@@ -156,11 +165,58 @@ def _serves(store: FactStore, target: str, path: str, here: Location) -> Answer:
         ports = row.fields["ports"].value
         on_port = not isinstance(ports, tuple) or port in ports
         if row.fields["route"].value == path and row.fields["served"].value == YES and on_port:
+            if is_tls and not store.repository.grep_any(b"ServeTLS(", b"TLSConfig", b"tls.Listen("):
+                return Answer(
+                    NO, f"{host} serves {path} without TLS, but is asked for by https", (here, row.location)
+                )
             return Answer(YES, f"{host} serves {path}", (row.location,))
         is_open |= row.fields["route"].value is None or row.fields["served"].value == UNKNOWN
     if is_open:
         return Answer(UNKNOWN, f"whether {host} serves {path} cannot be followed", (here,))
     return Answer(NO, f"{host} serves no metrics on {port}{path}", (here, service.location))
+
+
+def _is_nowhere(store: FactStore, host: str, path: str) -> bool:
+    """True for a bare name that nothing in the repository gives to a container, asked for by a Prometheus of a
+    compose file."""
+    containers = [s for s in _containers(store) if _inside(s, path)]
+    if "." in host or not containers:
+        return False
+    name = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])")
+    files = [f.path for f in store.get(compose_files).files]
+    texts_of = [store.repository.text(p) or "" for p in files]
+    if any(name.search(text) or "external:" in text for text in texts_of):
+        return False
+    return not any(one.name == host for one in store.get(manifests).objects)
+
+
+def _containers(store: FactStore) -> list[Service]:
+    """The Prometheus containers of all compose files."""
+    services = [service for _, service in store.get(compose_files).services()]
+    return [s for s in services if "prometheus" in (s.image or "") or "prometheus" in s.name]
+
+
+def _inside(service: Service, path: str) -> str | None:
+    """Where a file of the repository is in a container, by the mount that is most to the point."""
+    found: dict[str, str] = {}
+    for volume in service.volumes:
+        if volume.path == path:
+            found[volume.path] = volume.target
+        elif volume.path is not None and (not volume.path or path.startswith(volume.path.rstrip("/") + "/")):
+            found[volume.path] = join(volume.target, path[len(volume.path) :].lstrip("/"))
+    return normpath(found[max(found, key=len)]) if found else None
+
+
+def _asked_for(service: Service) -> str | None:
+    """The configuration that a Prometheus container reads; None when it is computed."""
+    words = [w for part in (*service.entrypoint, *service.command) for w in part.split()]
+    for word, following in pairwise([*words, ""]):
+        for flag in ("--config.file", "-config.file"):
+            if word == flag or word.startswith(flag + "="):
+                path = following if word == flag else word.partition("=")[2]
+                return None if "$" in path else normpath(path)
+    text = " ".join(words)
+    return None if "config.file" in text or service.entrypoint else "/etc/prometheus/prometheus.yml"
 
 
 def _service(store: FactStore, host: str) -> Service | None:
@@ -172,12 +228,15 @@ def _service(store: FactStore, host: str) -> Service | None:
 
 def _delivered(store: FactStore, path: str, here: Location) -> Answer:
     """Whether a Prometheus container of a compose file or a manifest gets the file."""
-    for _, service in store.get(compose_files).services():
-        if "prometheus" in (service.image or "") or "prometheus" in service.name:
-            for volume in service.volumes:
-                if volume.path and (volume.path == path or path.startswith(volume.path.rstrip("/") + "/")):
-                    return Answer(YES, f"{service.name} mounts it", (volume.location,))
-    return Answer(NO, "no Prometheus container mounts it", (here,))
+    because = "no Prometheus container mounts it"
+    for service in _containers(store):
+        at = _inside(service, path)
+        wanted = _asked_for(service)
+        if at is not None and (wanted is None or at == wanted):
+            return Answer(YES, f"{service.name} mounts it", (here, service.location))
+        if at is not None:
+            because = f"{service.name} has it at {at} and reads {wanted}"
+    return Answer(NO, because, (here,))
 
 
 # ---------------------------------------------------------------- alerts
@@ -220,13 +279,29 @@ def alert_rule_table(store: FactStore) -> Table:
             fields = {
                 "name": Answer(alert.text("alert")),
                 "purpose": Answer(_purpose(query), proof=(here,)),
-                "valid": _valid(query, here),
+                "valid": _accepted(file, here) or _valid(query, here),
                 "known": _known(store, query, here),
-                "loaded": _loaded(read, file, here),
+                "loaded": _loaded(store, read, file, here),
                 "metrics": Answer(query.metrics),
             }
             rows.append(Entity("alert_rule", here, fields))
     return Table("alert_rule", tuple(rows), read.paths, read.problems)
+
+
+def _accepted(file: PrometheusFile, here: Location) -> Answer | None:
+    """No where Prometheus refuses the whole file because of one rule in it; None where it reads it."""
+    for alert in file.alerts:
+        name, place = alert.text("alert"), file.document.at(alert)
+        unknown = next((e.key for e in alert.entries if e.key not in _RULE_KEYS and e.key != "<<"), None)
+        if unknown is not None:
+            reason = f"Prometheus refuses the file: {unknown} is no field of a rule ({name})"
+            return Answer(NO, reason, tuple(dict.fromkeys((here, place))))
+        for key in ("for", "keep_firing_for"):
+            text = alert.text(key)
+            if text is not None and not _DURATION.fullmatch(text):
+                reason = f"Prometheus refuses the file: `{key}: {text}` is no duration ({name})"
+                return Answer(NO, reason, tuple(dict.fromkeys((here, place))))
+    return None
 
 
 def _valid(query: Query, here: Location) -> Answer:
@@ -319,6 +394,13 @@ def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Locatio
         value = UNKNOWN if answer.value == UNKNOWN else NO
         return Answer(value, f"{name} is defined, but never registered", (here, rows[0].location))
     for row in registered:
+        if (
+            name != base
+            and name.endswith("_bucket")
+            and row.fields["type"].value not in ("histogram", "unknown")
+        ):
+            kind = row.fields["type"].value
+            return Answer(NO, f"{base} is a {kind}, which has no buckets", (here, row.location))
         own = row.fields["labels"].value
         known = set(own) if isinstance(own, tuple) else set()
         missing = [x for x in labels if x not in known and x not in _TARGET_LABELS and x != "le"]
@@ -333,14 +415,23 @@ def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Locatio
     return Answer(NO, f"{name} has no label {missing[0]}", (here, registered[0].location))
 
 
-def _loaded(read: PrometheusFiles, file: PrometheusFile, here: Location) -> Answer:
+def _loaded(store: FactStore, read: PrometheusFiles, file: PrometheusFile, here: Location) -> Answer:
     """Whether a Prometheus configuration names the rule file; a PrometheusRule is picked up by its kind."""
     if any(isinstance(d, YamlMap) and d.text("kind") == "PrometheusRule" for d in file.document.documents):
         return Answer(YES, "it is a PrometheusRule", (here,))
     configs = [f for f in read.files if f.jobs or f.rule_files]
     if not configs:
         return Answer(NO, "no Prometheus configuration is in the repository", (here,))
+    missing = ""
     for config in configs:
+        container = next((s for s in _containers(store) if _inside(s, config.path) is not None), None)
+        if container is not None and config.rule_files:
+            at, home = _inside(container, file.path), dirname(_inside(container, config.path) or "")
+            wanted = [normpath(join(home, pattern)) for pattern in config.rule_files]
+            if at is None or not any(fits(w.lstrip("/"), at.lstrip("/")) for w in wanted):
+                where = f"has it at {at}" if at is not None else "does not mount it"
+                missing = f"{container.name} {where} and loads {', '.join(wanted)}"
+                continue
         for pattern in config.rule_files:
             near = normpath(join(dirname(config.path), pattern))
             if fits(near, file.path):
@@ -351,4 +442,4 @@ def _loaded(read: PrometheusFiles, file: PrometheusFile, here: Location) -> Answ
                 )
             if fits(basename(pattern), basename(file.path)):
                 return Answer(YES, f"{config.path} loads a file of that name", (here,))
-    return Answer(NO, f"rule_files of {configs[0].path} does not name it", (here,))
+    return Answer(NO, missing or f"rule_files of {configs[0].path} does not name it", (here,))

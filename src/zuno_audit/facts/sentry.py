@@ -15,7 +15,18 @@ from zuno_audit.facts.go_http import element
 from zuno_audit.facts.go_settings import go_settings
 from zuno_audit.facts.routes import deployments
 from zuno_audit.languages import shell
-from zuno_audit.languages.go.syntax import Call, CompositeLit, Selector, walk
+from zuno_audit.languages.go.syntax import (
+    BasicLit,
+    Binary,
+    Call,
+    CompositeLit,
+    FuncLit,
+    Ident,
+    If,
+    Return,
+    Selector,
+    walk,
+)
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
 
@@ -56,14 +67,48 @@ def _row(store: FactStore, code: GoCode, binary: str, sites: list[tuple[Function
     function, call = sites[0]
     here = function.file.location(call.start, call.fun.end, "sentry.Init")
     names = _variables(store, function, call)
+    obstacle = _obstacle(function, call)
     fields = {
         "binary": Answer(binary),
-        "initialises": Answer(YES, "it calls sentry.Init", (here,)),
+        "initialises": Answer(NO, obstacle, (here,))
+        if obstacle
+        else Answer(YES, "it calls sentry.Init", (here,)),
         "variable": Answer(names[0] if names else None),
         "documented": _documented(store, names, here),
         "delivered": _delivered(store, binary, names, here),
     }
     return Entity("sentry_client", here, fields)
+
+
+def _obstacle(function: Function, call: Call) -> str:
+    """What keeps the call from connecting whenever there is a DSN; empty where nothing is seen."""
+    options = [n for argument in call.args for n in walk(argument) if isinstance(n, CompositeLit)]
+    hooks = [h for o in options if (h := element(o, "BeforeSend")) is not None]
+    if any(isinstance(h, FuncLit) and _drops(h) for h in hooks):
+        return "BeforeSend drops every event"
+    dsn = next((d for o in options if (d := element(o, "Dsn")) is not None), None)
+    name = dsn.name if isinstance(dsn, Ident) else ""
+    for node in function.nodes if name else ():
+        if not isinstance(node, If) or node.init is not None or not isinstance(node.cond, Binary):
+            continue
+        test = node.cond
+        sides = (test.x, test.y)
+        is_about = any(isinstance(x, Ident) and x.name == name for x in sides) and any(
+            isinstance(x, BasicLit) and x.value == "" for x in sides
+        )
+        around = node.body.start <= call.start < node.body.end
+        leaves = any(isinstance(x, Return) for x in node.body.stmts) and node.end <= call.start
+        if is_about and ((around and test.op == "==") or (leaves and test.op == "!=")):
+            return f"it calls sentry.Init only where {name} is empty"
+    return ""
+
+
+def _drops(hook: FuncLit) -> bool:
+    """True when every return of a hook gives nil."""
+    returns = [n for n in walk(hook.body) if isinstance(n, Return)]
+    return bool(returns) and all(
+        len(r.values) == 1 and isinstance(r.values[0], Ident) and r.values[0].name == "nil" for r in returns
+    )
 
 
 def _variables(store: FactStore, function: Function, call: Call) -> list[str]:

@@ -36,7 +36,7 @@ services:
   redis: {image: 'redis:7'}
   prometheus:
     image: prom/prometheus
-    volumes: ['./prom/prometheus.yml:/etc/prometheus/prometheus.yml']
+    volumes: ['./prom:/etc/prometheus']
 """,
 }
 
@@ -51,7 +51,9 @@ def config(targets: str, more: str = "") -> str:
         ("['app:8081', 'localhost:9090']", "", "yes"),
         ("['app:9999']", "", "no"),
         ("['app:8081']", "    metrics_path: /prom\n", "no"),
-        ("['other:8081']", "", "unknown"),
+        ("['other.example.org:8081']", "", "unknown"),
+        ("['aap:8081']", "", "no"),
+        ("['app:8081']", "    scheme: https\n", "no"),
         ("[]", "", "no"),
     ],
 )
@@ -63,6 +65,110 @@ def test_targets_have_to_serve_metrics(tmp_path: Path, targets: str, more: str, 
 def test_a_configuration_that_nobody_mounts(tmp_path: Path) -> None:
     (row,) = scrape_job_table(store_of(tmp_path, {**TREE, "other.yml": config("['app:8081']")})).rows
     assert row.get("delivered").value == "no"
+
+
+@pytest.mark.parametrize(
+    ("container", "delivered"),
+    [
+        ("volumes: ['./prom:/etc/prometheus']", "yes"),
+        ("volumes: ['./prom/prometheus.yml:/etc/prometheus/prometheus.yml']", "yes"),
+        ("volumes: ['./prom:/prom']", "no"),
+        ("volumes: ['./prom:/prom']\n    command: ['--config.file=/prom/prometheus.yml']", "yes"),
+        ("volumes: ['./prom:/prom']\n    command: --config.file /prom/other.yml", "no"),
+    ],
+)
+def test_prometheus_has_to_read_the_file_that_it_is_given(
+    tmp_path: Path, container: str, delivered: str
+) -> None:
+    compose = TREE["docker-compose.yml"].replace("volumes: ['./prom:/etc/prometheus']", container)
+    files = {**TREE, "docker-compose.yml": compose, "prom/prometheus.yml": config("['app:8081']")}
+    (row,) = scrape_job_table(store_of(tmp_path, files)).rows
+    assert row.get("delivered").value == delivered
+
+
+def test_the_scrape_configs_of_promtail_are_no_jobs(tmp_path: Path) -> None:
+    text = "clients: [{url: 'http://loki:3100'}]\n" + config("['localhost']")
+    assert scrape_job_table(store_of(tmp_path, {**TREE, "promtail.yml": text})).rows == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "valid"),
+    [
+        ("for: 5m", "yes"),
+        ("for: 1h30m", "yes"),
+        ("keep_firing_for: 10s", "yes"),
+        ("for: 5 minutes", "no"),
+        ("severity: critical", "no"),
+        ("labels: {severity: critical}", "yes"),
+    ],
+)
+def test_a_rule_that_prometheus_refuses_is_none(tmp_path: Path, fields: str, valid: str) -> None:
+    rules = f"groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up == 0\n    {fields}\n"
+    (row,) = alert_rule_table(store_of(tmp_path, {**TREE, "prom/alerts.yml": rules})).rows
+    assert row.get("valid").value == valid
+
+
+@pytest.mark.parametrize(
+    ("mount", "loaded"),
+    [
+        ("./prom:/etc/prometheus", "yes"),
+        ("./prom/prometheus.yml:/etc/prometheus/prometheus.yml", "no"),
+    ],
+)
+def test_rules_have_to_be_where_prometheus_looks(tmp_path: Path, mount: str, loaded: str) -> None:
+    files = {
+        **TREE,
+        "docker-compose.yml": TREE["docker-compose.yml"].replace("./prom:/etc/prometheus", mount),
+        "prom/prometheus.yml": config("['app:8081']") + "rule_files: [a.yml]\n",
+        "prom/a.yml": "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up == 0\n",
+    }
+    (row,) = alert_rule_table(store_of(tmp_path, files)).rows
+    assert row.get("loaded").value == loaded
+
+
+@pytest.mark.parametrize(
+    ("expr", "known"),
+    [
+        ('hits_total{route="/"}', "yes"),
+        ('hits_total{path="/"}', "no"),
+        ("rate(took_seconds_bucket[5m])", "yes"),
+        ("rate(size_bytes_bucket[5m])", "no"),
+        ("unset_total", "no"),
+    ],
+)
+def test_a_dashboard_shows_what_has_values(tmp_path: Path, expr: str, known: str) -> None:
+    metrics = """\
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+var (
+	hits  = promauto.NewCounterVec(prometheus.CounterOpts{Name: "hits_total"}, []string{"route"})
+	took  = promauto.NewHistogram(prometheus.HistogramOpts{Name: "took_seconds"})
+	size  = promauto.NewSummary(prometheus.SummaryOpts{Name: "size_bytes"})
+	unset = promauto.NewCounterVec(prometheus.CounterOpts{Name: "unset_total"}, []string{"route"})
+)
+
+func init() { hits.WithLabelValues("/").Inc() }
+"""
+    (row,) = grafana_dashboard_table(
+        store_of(tmp_path, {**TREE, "metrics.go": metrics, "d/x.json": board("X", expr)})
+    ).rows
+    assert row.get("known").value == known
+
+
+@pytest.mark.parametrize(
+    ("uid", "known"), [("PBFA97CFB590B2093", "yes"), ("${source}", "yes"), ("other", "no"), ("named", "yes")]
+)
+def test_a_dashboard_asks_a_data_source_that_is_there(tmp_path: Path, uid: str, known: str) -> None:
+    sources = "apiVersion: 1\ndatasources:\n- {name: Prometheus, type: prometheus}\n- {name: N, uid: named}\n"
+    panel = {"datasource": {"type": "prometheus", "uid": uid}, "targets": [{"expr": "up"}]}
+    files = {"d/x.json": json.dumps({"title": "X", "panels": [panel]}), "g/sources.yml": sources}
+    (row,) = grafana_dashboard_table(store_of(tmp_path, {**TREE, **files})).rows
+    assert row.get("known").value == known
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,27 @@ def test_a_binary_without_sentry(tmp_path: Path) -> None:
     assert values(row, "initialises", "delivered") == ("no", "no")
 
 
+@pytest.mark.parametrize(
+    ("before", "options", "initialises"),
+    [
+        ('if dsn == "" { return }', "", "yes"),
+        ('if dsn != "" { return }', "", "no"),
+        ("", "BeforeSend: func(*sentry.Event, *sentry.EventHint) *sentry.Event { return nil }", "no"),
+        ("", "BeforeSend: func(e *sentry.Event, _ *sentry.EventHint) *sentry.Event { return e }", "yes"),
+    ],
+)
+def test_sentry_has_to_connect_when_there_is_a_dsn(
+    tmp_path: Path, before: str, options: str, initialises: str
+) -> None:
+    text = (
+        'package main\n\nimport (\n\t"os"\n\n\t"github.com/getsentry/sentry-go"\n)\n\nfunc main() {\n'
+        f'\tdsn := os.Getenv("SENTRY_DSN")\n\t{before}\n'
+        f"\tsentry.Init(sentry.ClientOptions{{Dsn: dsn, {options}}})\n}}\n"
+    )
+    (row,) = sentry_client_table(store_of(tmp_path, {**MOD, "main.go": text})).rows
+    assert row.get("initialises").value == initialises
+
+
 LOG = """\
 package main
 
@@ -301,6 +322,54 @@ func main() {
 def test_what_a_binary_logs(tmp_path: Path, text: str, expected: tuple[str, ...]) -> None:
     (row,) = service_log_table(store_of(tmp_path, {**MOD, "main.go": text})).rows
     assert values(row, "json", "service_key", "trace_key") == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (".Timestamp()", "", ("yes", "no", "yes")),
+        ("os.Stdout", "io.Discard", ("no", "yes", "yes")),
+        (".Timestamp()", ".Timestamp().Logger().Level(zerolog.Disabled).With()", ("no", "yes", "yes")),
+        ('Str("service", "a")', 'Fields(map[string]any{"service": "a"})', ("yes", "yes", "yes")),
+        ("func main() {", 'const name = "service"\n\nfunc main() {', ("yes", "yes", "yes")),
+    ],
+)
+def test_how_a_logger_is_made(tmp_path: Path, old: str, new: str, expected: tuple[str, ...]) -> None:
+    text = LOG.replace(old, new)
+    if "const" in new:
+        text = text.replace('Str("service"', "Str(name")
+    (row,) = service_log_table(store_of(tmp_path, {**MOD, "main.go": text})).rows
+    assert values(row, "json", "time_key", "service_key") == expected
+
+
+@pytest.mark.parametrize(
+    ("services", "files", "configured"),
+    [
+        ("loki: {image: 'grafana/loki:3'}", {}, ["no"]),
+        ("loki: {image: 'grafana/loki:3'}\n  vector: {image: 'timberio/vector:1'}", {}, ["yes", "yes"]),
+        (
+            "promtail: {image: 'grafana/promtail:3', volumes: ['./p.yml:/etc/promtail/config.yml']}",
+            {},
+            ["no"],
+        ),
+        (
+            "promtail: {image: 'grafana/promtail:3', volumes: ['./p.yml:/etc/promtail/config.yml']}",
+            {"p.yml": "clients:\n- url: http://loky:3100/push\n"},
+            ["no"],
+        ),
+        (
+            "promtail: {image: 'grafana/promtail:3', volumes: ['./p.yml:/etc/promtail/config.yml']}",
+            {"p.yml": "clients:\n- url: http://promtail:3100/push\n"},
+            ["yes"],
+        ),
+    ],
+)
+def test_a_shipper_has_a_configuration_and_a_store_a_shipper(
+    tmp_path: Path, services: str, files: dict[str, str], configured: list[str]
+) -> None:
+    tree = {"docker-compose.yml": f"services:\n  {services}\n", **files}
+    rows = log_shipper_table(store_of(tmp_path, tree)).rows
+    assert [row.get("configured").value for row in rows] == configured
 
 
 def test_log_shippers(tmp_path: Path) -> None:
