@@ -408,6 +408,8 @@ def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Locatio
             return Answer(
                 NO, f"{name} is registered, but {row.fields['served'].because}", (here, row.location)
             )
+        if row.fields["written"].value == NO:
+            return Answer(NO, f"{name} never appears: {row.fields['written'].because}", (here, row.location))
         if not missing and own is not None:
             return Answer(YES, f"{name} is registered", (row.location,))
         if own is None:
