@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from zuno_audit.facts.go.program import program
-from zuno_audit.facts.go_packages import GoPackage, GoPackages, go_packages
+from zuno_audit.facts.go_packages import GoPackages, go_packages
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, nodes_of, walk
 from zuno_audit.languages.go_outline import assumed_names
@@ -227,14 +227,34 @@ class GoCode:
                 found.setdefault(imported.path, []).append(path)
         return found
 
-    def _candidates(self, function: Function, own: GoPackage | None, everywhere: bool) -> list[str]:
-        """The linked files that may name a function."""
-        if everywhere:
-            return list(self.linked_files)
-        near = self._by_directory.get(function.directory, [])
-        if own is None or not function.name[:1].isupper():
+    def _candidates(self, directory: str, name: str) -> list[str]:
+        """The linked files that may name what a package declares."""
+        own = self.packages.by_directory.get(directory)
+        near = self._by_directory.get(directory, [])
+        if own is None or not name[:1].isupper():
             return near
         return sorted({*near, *self._importers.get(own.import_path, ())})
+
+    def users_of_type(self, directory: str, name: str) -> list[Function | None]:
+        """The functions that name a type of a package; None for a declaration that does.
+
+        Its own declaration is left out. Other things of that name are taken for the type.
+        """
+        found: dict[tuple[str, int], Function | None] = {}
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        for path in self._candidates(directory, name):
+            places = [m.start() for m in word.finditer(self.repository.read(path) or b"")]
+            file = self.file(path) if places else None
+            if file is None:
+                continue
+            for start in places:
+                node = file._tree.root_node.descendant_for_byte_range(start, start + len(name.encode()))
+                if node is None or not node.type.endswith("identifier"):
+                    continue  # a comment or a text
+                around = self.enclosing(file, start)
+                if around is not None or dirname(path) != directory or not _declares_type(node):
+                    found.setdefault(around.key if around else (path, -1), around)
+        return list(found.values())
 
     def mentions(self, function: Function, *, importers_only: bool = True) -> Iterator[tuple[GoFile, int]]:
         """Places (file, byte offset) that name the function: its package and those that import it, or all.
@@ -247,7 +267,8 @@ class GoCode:
         literal = name.encode()
         word = re.compile(re.escape(literal) + rb"(?![\w])")
         everywhere = is_method and name[:1].isupper() and not importers_only
-        for path in self._candidates(function, own, everywhere):
+        paths = self.linked_files if everywhere else self._candidates(function.directory, name)
+        for path in paths:
             same = self.linked_files[path] == function.directory
             data = self.repository.read(path)
             if data is None or literal not in data:
@@ -281,6 +302,14 @@ def _may_be_named(data: bytes, start: int, must_select: bool) -> bool:
 
 def _is_word_byte(byte: int) -> bool:
     return byte == 0x5F or byte >= 0x80 or chr(byte).isalnum()
+
+
+def _declares_type(node: TreeNode) -> bool:
+    """Whether a name is the one that a type declaration declares."""
+    if node.parent is None or node.parent.type != "type_spec":
+        return False
+    declared = node.parent.child_by_field_name("name")
+    return declared is not None and declared.start_byte == node.start_byte
 
 
 def _function(file: GoFile, node: TreeNode) -> Function | None:

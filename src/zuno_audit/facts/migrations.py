@@ -318,7 +318,9 @@ def _judged(
     if not applies:
         wired = Answer(NO, f"{who} does not apply migrations", (where,))
     elif missing is not None:
-        wired = Answer(NO, f"{who} reads {missing}, which is no folder of the repository", (where,))
+        is_there = store.repository.is_directory(posixpath.normpath(missing))
+        why = "holds no numbered migrations" if is_there else "is no folder of the repository"
+        wired = Answer(NO, f"{who} reads {missing}, which {why}", (where,))
     elif folder is not None and not _migration_files(store, folder):
         wired = Answer(NO, f"{who} reads {folder}/, which holds no migrations", (where,))
     own_table = "x-migrations-table" in text or "-table" in words

@@ -186,6 +186,20 @@ def test_ci_migrates_or_only_installs(tmp_path: Path, step: str, wired: str | No
     assert found.get("golang-migrate") == wired
 
 
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("services/a/db", "reads services/a/db, which holds no numbered migrations"),
+        ("services/b/db", "reads services/b/db, which is no folder of the repository"),
+    ],
+)
+def test_a_folder_without_migrations_is_not_called_missing(tmp_path: Path, folder: str, reason: str) -> None:
+    files = {"services/a/db/up.sql": "CREATE TABLE m (a int);", "migrate.sh": f"migrate -path {folder} up\n"}
+    (row,) = migration_tool_table(repository(tmp_path, files)).rows
+    assert row.fields["wired"].value == "no"
+    assert reason in row.fields["wired"].because
+
+
 GO_MOD = "module example.com/shop\n\ngo 1.22\n"
 MIGRATOR = """\
 package store

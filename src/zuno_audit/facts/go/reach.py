@@ -2,7 +2,8 @@
 initializer.
 
 `no` is certain up to reflection, `yes` may be too wide for methods (a call through an interface counts for
-every method of the name); what only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`.
+every method of the name); what only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`,
+unless no value of its type is made.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go.types import receiver_type_name
 from zuno_audit.facts.go_code import MAX_STEPS, Function, GoCode, go_code
 from zuno_audit.facts.go_packages import GoPackages, go_modules, module_of
 from zuno_audit.languages.go.syntax import Ident, Selector
@@ -88,6 +90,7 @@ class Reach:
         self._roots = {module.directory: module.path for module in found if module.path}
         self._libraries = _libraries(code.packages, found, used)
         self._known: dict[tuple[str, int], str] = {}
+        self._made: dict[tuple[str, str], bool] = {}
 
     def is_library(self, path: str) -> bool:
         """Whether a file belongs to a module without programs, which no program here is built with: who runs its
@@ -150,7 +153,7 @@ class Reach:
                 return UNKNOWN
             current = todo.pop()
             callers = self.code.callers(current)
-            if not callers and current.is_method and _may_be_called_by_libraries(current):
+            if not callers and _may_be_called_by_libraries(current) and self._is_made(current):
                 return UNKNOWN
             for caller in callers:
                 if caller is not None and caller.key not in seen:
@@ -158,8 +161,36 @@ class Reach:
                     todo.append(caller)
         return NO
 
+    def _is_made(self, method: Function) -> bool:
+        """Whether there may be a value to call the method of: something that may run names its type.
+
+        Certain not to run are plain functions that nothing mentions, and methods of the type itself.
+        """
+        owner = (method.directory, receiver_type_name(method.decl))
+        if owner not in self._made:
+            self._made[owner] = self._may_be_made(*owner)
+        return self._made[owner]
+
+    def _may_be_made(self, directory: str, name: str) -> bool:
+        seen: set[tuple[str, int]] = set()
+        todo = self.code.users_of_type(directory, name)
+        while todo:
+            current = todo.pop()
+            if current is None or current.name in ("main", "init") or len(seen) > MAX_STEPS:
+                return True
+            if current.key in seen:
+                continue
+            seen.add(current.key)
+            if not current.is_method:
+                todo.extend(self.code.callers(current))
+            elif current.directory != directory or receiver_type_name(current.decl) != name:
+                return True
+        return False
+
 
 def _may_be_called_by_libraries(function: Function) -> bool:
+    if not function.is_method:
+        return False
     if function.name in _CALLED_BY_LIBRARIES:
         return True
     params = function.decl.params

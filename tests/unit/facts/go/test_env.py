@@ -342,6 +342,35 @@ class TestCanRun:
         """
         assert runs(tmp_path, body) == ["unknown"]
 
+    @pytest.mark.parametrize(
+        ("use", "expected"),
+        [
+            ("func NewHandler() *Handler { return &Handler{} }", "no"),
+            ("func (h *Handler) Twin() *Handler { return &Handler{} }", "no"),
+            ("// Handler is for later\nvar about = `Handler`", "no"),
+            ("func start() *Handler { return &Handler{} }\nfunc init() { println(start()) }", "unknown"),
+            ("var shared Handler", "unknown"),
+            ("type Outer struct { Handler }", "unknown"),
+            ("type Other = Handler", "unknown"),
+            ("type server struct{}\nfunc (server) Make() *Handler { return new(Handler) }", "unknown"),
+        ],
+    )
+    def test_a_method_that_a_library_may_call_needs_a_value(
+        self, tmp_path: Path, use: str, expected: str
+    ) -> None:
+        method = (
+            'type Handler struct{}\nfunc (*Handler) ServeHTTP(w int, r int) { println(os.Getenv("A_1")) }\n'
+        )
+        main = "// import example.com/app/web\nfunc main() { web.X() }"
+        assert runs(tmp_path, main, web__web=f"{method}{use}\nfunc X() {{}}") == [expected]
+
+    def test_another_package_makes_the_value(self, tmp_path: Path) -> None:
+        method = (
+            'type Handler struct{}\nfunc (*Handler) ServeHTTP(w int, r int) { println(os.Getenv("A_1")) }\n'
+        )
+        main = "// import example.com/app/web\nfunc main() { println(web.Handler{}) }"
+        assert runs(tmp_path, main, web__web=method) == ["unknown"]
+
 
 class TestTags:
     def test_kelseyhightower(self, tmp_path: Path) -> None:
