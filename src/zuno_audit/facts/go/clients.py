@@ -119,6 +119,12 @@ class Connections:
         files = self.analysis.search.files_with(lib.GRPC.encode())
         for construction in self.analysis.constructions(lib.GRPC, *CONSTRUCTORS, leave_out=self.is_left_out):
             rows.extend(row for row in self._rows(construction) if not self.is_left_out(row.location.path))
+        for name in CONSTRUCTORS:
+            sites = self.analysis.search.calls_by_value(lib.GRPC, name, self.is_left_out)
+            for construction in self.analysis.constructions_at(sites, frozenset([(lib.GRPC, name)])):
+                rows.extend(
+                    r for r in self._rows(construction, name) if not self.is_left_out(r.location.path)
+                )
         rows.extend(self._framework_rows())
         relevant = [p for p in files if not self.is_left_out(p) and _MAKES.search(self._bytes(p))]
         rows.sort(key=lambda row: row.location)
@@ -207,11 +213,16 @@ class Connections:
 
     # ------------------------------------------------------------ rows
 
-    def _rows(self, construction: Construction) -> list[Entity]:
+    def _rows(self, construction: Construction, by_value: str = "") -> list[Entity]:
+        """The rows of a construction. `by_value` names the function where a variable or field holds it."""
         own = self._judge_construction(construction)
+        if by_value and construction.call is None:
+            open_ = Guard("unknown", "who calls it, and how, is not followed", depends_on_caller=True)
+            own = ConnectionGuards(open_, open_)
         below: list[tuple[Construction, ConnectionGuards]] = []
         if own.depends_on_caller:
-            own, below = self.perspectives.of(construction, own, TARGETS)
+            targets = frozenset([(lib.GRPC, by_value)]) if by_value else TARGETS
+            own, below = self.perspectives.of(construction, own, targets)
         below = [(seen, self._unless_absent(seen, guards)) for seen, guards in below]
         if not below:
             own = self._unless_absent(construction, own)
@@ -226,8 +237,8 @@ class Connections:
             alike = False  # the construction has no row of its own
         callers = [self.analysis.location(c.seen_from or c.site).path for c, _ in below]
         return [
-            self._row(construction, own, counts=alike, callers=tuple(callers)),
-            *(self._row(c, g, counts=not alike) for c, g in below),
+            self._row(construction, own, counts=alike, callers=tuple(callers), name=by_value),
+            *(self._row(c, g, counts=not alike, name=by_value) for c, g in below),
         ]
 
     def _unless_absent(self, construction: Construction, guards: ConnectionGuards) -> ConnectionGuards:
@@ -271,6 +282,7 @@ class Connections:
         *,
         counts: bool = True,
         callers: tuple[str, ...] = (),
+        name: str = "",
     ) -> Entity:
         place = construction.seen_from or construction.site
         location = self.analysis.location(place)
@@ -280,7 +292,7 @@ class Connections:
             via = f"{made.path}:{made.line}"
         guards, whole = self._with_stubs(construction, guards)
         fields = {
-            "constructor": Answer(self._constructor(construction)),
+            "constructor": Answer(f"grpc.{name}" if name else self._constructor(construction)),
             "target": Answer(self._target(construction)),
             "via": Answer(via),
             "counts": Answer(YES if counts else NO),

@@ -84,6 +84,76 @@ class Search:
                         if isinstance(node.x, s.Ident) and node.x.name in aliases:
                             yield CallSite(Declaration(package, file, function), node)
 
+    def calls_by_value(
+        self,
+        import_path: str,
+        name: str,
+        leave_out: Callable[[str], bool] = lambda path: False,
+        among: Sequence[str] | None = None,
+    ) -> Iterator[CallSite]:
+        """Calls of a function of a package through the variable or field that it was put in: `dial := grpc.Dial`.
+
+        Where nobody calls that, the place where the function is named.
+        """
+        found: dict[tuple[str, int], CallSite] = {}
+        value = re.compile(rb"\b\w+\." + name.encode() + rb"\b(?!\()")
+        for path in self.files_with(import_path.encode(), name.encode()) if among is None else among:
+            package = self.program.package_of(path)
+            if leave_out(path) or package is None or path not in package.files:
+                continue
+            if not value.search(self.program.repository.read(path) or b""):
+                continue
+            file = self.program.file(path)
+            aliases = (
+                {a for a, p in self.program.imported(file).items() if p == import_path} if file else set()
+            )
+            roots: list[s.FuncDecl | s.ValueSpec] = []
+            if file is not None:
+                roots += [*file.functions_with(name.encode()), *file.values_with(name.encode())]
+            for root in roots:
+                nodes = list(s.walk(root))
+                called = {id(n.fun) for n in nodes if isinstance(n, s.Call)}
+                for node in nodes:
+                    if not isinstance(node, s.Selector) or node.sel != name or id(node) in called:
+                        continue
+                    if isinstance(node.x, s.Ident) and node.x.name in aliases and file is not None:
+                        here = CallSite(Declaration(package, file, root), node)
+                        for site in list(self._calls_of_holder(here, nodes)) or [here]:
+                            found.setdefault((site.root.file.path, site.call.start), site)
+        yield from found.values()
+
+    def _calls_of_holder(self, here: CallSite, nodes: list[s.Node]) -> Iterator[CallSite]:
+        """Calls of the variable or field that a value is put in."""
+        value, root = here.call, here.root
+        for node in nodes:
+            match node:
+                case s.Assign(lhs=targets, rhs=values) | s.ValueSpec(names=targets, values=values):
+                    pairs = list(zip(targets, values, strict=False))
+                case s.CompositeLit(elements=elements):
+                    pairs = [(key, held) for key, held in elements if key is not None]
+                case _:
+                    continue
+            for target, held in pairs:
+                if held is not value:
+                    continue
+                if isinstance(node, s.CompositeLit) and isinstance(target, s.Ident):
+                    yield from self._calls_in(root.package, target.name, s.Selector)
+                elif isinstance(target, s.Selector):
+                    yield from self._calls_in(root.package, target.sel, s.Selector)
+                elif isinstance(target, s.Ident) and node is root.node:
+                    yield from self._calls_in(root.package, target.name, s.Ident)
+                elif isinstance(target, s.Ident) and isinstance(root.node, s.FuncDecl):
+                    for call in self._index(root.node).get(target.name, ()):
+                        if isinstance(call.fun, s.Ident) and call.start > value.start:
+                            yield CallSite(root, call)
+
+    def _calls_in(self, package: Package, name: str, kind: type[s.Node]) -> Iterator[CallSite]:
+        for path in package.files:
+            file = self.program.file(path) if not path.endswith("_test.go") else None
+            for site in self.calls_named(file, package, name) if file is not None else ():
+                if isinstance(site.call, s.Call) and isinstance(site.call.fun, kind):
+                    yield site
+
     def mentions(self, declared: Declaration) -> Iterator[CallSite]:
         """Places that name a function or method without calling it there: handed on, stored, deferred."""
         node, package = declared.node, declared.package

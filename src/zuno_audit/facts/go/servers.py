@@ -70,6 +70,9 @@ class _Question:
             files.update(p for p in among if not self._is_left_out(p))
             for construction in self.analysis.constructions(path, name, among=among):
                 self._rows(construction, path, name)
+            by_value = self.analysis.search.calls_by_value(path, name, self._is_left_out, among)
+            for construction in self.analysis.constructions_at(by_value, frozenset([(path, name)])):
+                self._rows(construction, path, name, by_value=True)
         self._ask_methods()
         self._note_broken(files)
         rows = sorted((row for row, _ in self.rows), key=lambda row: row.location)
@@ -105,8 +108,11 @@ class _Question:
 
     # ------------------------------------------------------------ rows
 
-    def _rows(self, construction: Construction, path: str, name: str) -> None:
+    def _rows(self, construction: Construction, path: str, name: str, *, by_value: bool = False) -> None:
         own = self._judge(construction)
+        if by_value and construction.call is None:
+            open_ = Recovery("unknown", "who calls it, and how, is not followed", depends_on_caller=True)
+            own = _Judgement(open_, open_)
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller:
             own, below = self.perspectives.of(construction, own, frozenset([(path, name)]))

@@ -1099,3 +1099,48 @@ func main() {
 def test_more_shapes(tmp_path: Path, name: str) -> None:
     code, expected = MORE[name]
     assert [(r.target, r.via, r.breaker) for r in rows(tmp_path, code)] == expected
+
+
+BY_VALUE = """
+type pool struct {
+    dialer func(string, ...grpc.DialOption) (*grpc.ClientConn, error)
+    opts   []grpc.DialOption
+}
+
+var dial = grpc.Dial
+
+func newPool(opts ...grpc.DialOption) *pool { return &pool{dialer: grpc.NewClient, opts: opts} }
+
+func (p *pool) get(addr string) (*grpc.ClientConn, error) {
+    return p.dialer(addr, p.opts...) // field
+}
+
+func handed(func(string, ...grpc.DialOption) (*grpc.ClientConn, error)) {}
+
+func main() {
+    local := grpc.NewClient
+    a, err := local("a:1") // local
+    b, err := newPool().get("b:1") // caller
+    c, err := dial("c:1") // variable
+    handed(grpc.NewClient) // handed
+    fmt.Println(a, b, c, err)
+}
+"""
+
+
+def test_connections_made_through_a_variable_or_a_field(tmp_path: Path) -> None:
+    source = go_file(BY_VALUE)
+    rows = table(analyse(tmp_path, {"main.go": source})).rows
+    lines = source.split("\n")
+    found = {lines[r.location.line - 1].partition("// ")[2]: r for r in rows}
+    names = {name: row.get("constructor").value for name, row in found.items()}
+    assert names == {
+        "field": "grpc.NewClient",
+        "local": "grpc.NewClient",
+        "caller": "grpc.NewClient",
+        "variable": "grpc.Dial",
+        "handed": "grpc.NewClient",
+    }
+    assert {row.get("circuit_breaker").value for row in rows} == {"no"}
+    targets = {name: row.get("target").value for name, row in found.items()}
+    assert (targets["local"], targets["caller"], targets["variable"]) == ("a:1", "b:1", "c:1")

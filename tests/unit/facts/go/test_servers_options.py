@@ -251,7 +251,7 @@ LISTS = {
         "yn",
     ),
     "variable for the option": (f"opt := {U}; s := grpc.NewServer(opt); _ = s", "yn"),
-    "function value for NewServer": (f"make := grpc.NewServer; s := make({U}); _ = s", None),
+    "function value for NewServer": (f"make := grpc.NewServer; s := make({U}); _ = s", "yn"),
     "EmptyServerOption": (f"s := grpc.NewServer(grpc.EmptyServerOption{{}}, {U}); _ = s", "yn"),
     "join of options": (f"s := grpc.NewServer([]grpc.ServerOption{{{U}, {S}}}...); _ = s", "yy"),
     "pointer to options": (
