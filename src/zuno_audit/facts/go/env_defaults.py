@@ -317,6 +317,8 @@ class Surroundings:
         type_ = function.results[0].type if len(function.results) == 1 else None
         if type_ is None or (isinstance(type_, s.Ident) and type_.name == "error"):
             return None
+        if isinstance(type_, s.Ident) and type_.name == "bool" and _answers(function):
+            return None
         for stmt in stmts:
             returned = _returned(stmt)
             if returned is not None and not (isinstance(returned, s.Ident) and returned.name == "nil"):
@@ -492,6 +494,12 @@ def _is_error(value: s.Expr) -> bool:
         return called_name(value) in ("Errorf", "Error", "Wrap", "Wrapf", "WithMessage")
     name = value.name if isinstance(value, s.Ident) else value.sel if isinstance(value, s.Selector) else ""
     return name == "err" or (name.startswith(("Err", "err")) and name[3:4].isupper())
+
+
+def _answers(function: FunctionNode) -> bool:
+    """True for a function that returns nothing but true and false: what it returns is no value of a variable."""
+    returned = [v for n in s.walk(function.body) if isinstance(n, s.Return) for v in n.values]
+    return all(isinstance(v, s.Ident) and v.name in ("true", "false") for v in returned)
 
 
 def _returned(body: s.Stmt) -> s.Expr | None:

@@ -66,6 +66,25 @@ class _Viper(Struct):
             name = name.replace(old, new)
         return name
 
+    def inherit(self, shared: _Viper) -> None:
+        """Takes over what code for all programs says, where this program says nothing."""
+        self.prefix = self.prefix or shared.prefix
+        self.replacements = self.replacements or shared.replacements
+        self.automatic = self.automatic or shared.automatic
+        self.defaults = {**shared.defaults, **self.defaults}
+
+    def learn(self, programs: list[_Viper]) -> None:
+        """Takes over what the programs say that run this code: where they differ, the first prefix."""
+        if not self.automatic:
+            self.automatic = any(program.automatic for program in programs)
+        self.prefix = self.prefix or next((p.prefix for p in programs if p.prefix), "")
+        self.replacements = self.replacements or next(
+            (p.replacements for p in programs if p.replacements), []
+        )
+        for program in programs:
+            for key, value in program.defaults.items():
+                self.defaults[key] = value if self.defaults.get(key, value) == value else None
+
 
 class _Flags:
     """One pass per library over the files that import it."""
@@ -112,8 +131,11 @@ class _Flags:
         """viper: BindEnv, and with AutomaticEnv every key that is asked for (or has a default, for
         Unmarshal).
         """
-        state = _Viper()
+        shared = _Viper()
+        programs: dict[str, _Viper] = {}  # main packages: what they say is for them alone
         for root in self._roots(_VIPER.encode()):
+            package = root.package
+            state = programs.setdefault(package.path, _Viper()) if package.name == "main" else shared
             for node in s.walk(root.node):
                 if (
                     isinstance(node, s.Call)
@@ -121,6 +143,13 @@ class _Flags:
                     and self._is_viper(node, root)
                 ):
                     self._note(state, node, root)
+        for state in programs.values():
+            state.inherit(shared)
+        shared.learn(list(programs.values()))
+        for state in (shared, *programs.values()):
+            yield from self._viper_reads(state)
+
+    def _viper_reads(self, state: _Viper) -> Iterator[Found]:
         for site, names in state.bound:
             key, given = names[0], names[1:]
             for name in given or [state.variable(key)]:

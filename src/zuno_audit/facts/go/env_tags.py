@@ -12,11 +12,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.bindings import called_name
+from zuno_audit.facts.go.env_defaults import Surroundings
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.search import Use, uses
+from zuno_audit.facts.go.static_types import static_type
+from zuno_audit.facts.go.texts import returned
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, YES
@@ -216,8 +220,41 @@ class _Tags:
             type_ = self.types.resolve(argument, site.root.file, site.root.package)
             yield from self._struct(type_, library, prefix, mechanism, site, 0)
         elif index < len(site.call.args):
+            filled = self._filled(site.call.args[index], site.root, 0)
             for type_ in self._types_of(site.call.args[index], site.root, 0):
-                yield from self._struct(type_, library, prefix, mechanism, site, 0)
+                for read, offset in self._struct(type_, library, prefix, mechanism, site, 0):
+                    yield self._with_default(read, type_, filled), offset
+
+    def _filled(self, expr: s.Expr, root: Declaration, level: int) -> dict[str, str | None]:
+        """The fields that a struct has values in before the library reads it, with their texts."""
+        match expr:
+            case s.Unary(op="&", x=x):
+                return self._filled(x, root, level)
+            case s.CompositeLit(elements=elements):
+                around = Surroundings(self.texts, root, lambda *_: None)
+                return {k.name: around.text(v) for k, v in elements if isinstance(k, s.Ident)}
+            case s.Ident():
+                variable = self.texts.bindings(root).variable(expr.name, expr.start)
+                sources = [x for x in variable.sources if x.kind != "address"] if variable is not None else []
+                if len(sources) == 1 and sources[0].kind == "value" and sources[0].expr is not None:
+                    return self._filled(sources[0].expr, root, level)
+            case s.Call() if level < MAX_LEVELS:
+                declared = self.texts.function(expr, root)
+                value = returned(declared) if declared is not None else None
+                if declared is not None and value is not None:
+                    return self._filled(value, declared, level + 1)
+        return {}
+
+    def _with_default(self, read: EnvRead, type_: Type | None, filled: dict[str, str | None]) -> EnvRead:
+        """A read with what its field holds before as the default, unless the tag gives one."""
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        under = self.types.underlying(base) if base is not None and filled else None
+        if under is None or under.file is None or read.default is not None:
+            return read
+        for field in self.types.fields(base) if base is not None else ():
+            if field.name in filled and under.file.location(field.start, field.end) == read.location:
+                return replace(read, default=filled[field.name])
+        return read
 
     @staticmethod
     def _mechanism(site: Use) -> str:
@@ -239,6 +276,8 @@ class _Tags:
                 return [self.types.resolve(type_, file, package)]
             case s.Call(fun=s.Ident(name="new"), args=[type_]):
                 return [self.types.resolve(type_, file, package)]
+            case s.Call():
+                return [static_type(expr, root, self.texts, self.types)]
             case s.Selector(x=x, sel=sel):
                 owners = self._types_of(x, root, level)
                 return [self.types.field_type(owner, sel) for owner in owners if owner is not None]

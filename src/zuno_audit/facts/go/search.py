@@ -118,34 +118,27 @@ class Search:
                         continue
                     if isinstance(node.x, s.Ident) and node.x.name in aliases and file is not None:
                         here = CallSite(Declaration(package, file, root), node)
-                        for site in list(self._calls_of_holder(here, nodes)) or [here]:
+                        holders = [(n, target) for n in nodes for target in _targets(n, node)]
+                        if any(isinstance(target, s.Ident) and target.name == "_" for _, target in holders):
+                            continue
+                        for site in list(self._calls_of_holders(here, holders)) or [here]:
                             found.setdefault((site.root.file.path, site.call.start), site)
         yield from found.values()
 
-    def _calls_of_holder(self, here: CallSite, nodes: list[s.Node]) -> Iterator[CallSite]:
-        """Calls of the variable or field that a value is put in."""
-        value, root = here.call, here.root
-        for node in nodes:
-            match node:
-                case s.Assign(lhs=targets, rhs=values) | s.ValueSpec(names=targets, values=values):
-                    pairs = list(zip(targets, values, strict=False))
-                case s.CompositeLit(elements=elements):
-                    pairs = [(key, held) for key, held in elements if key is not None]
-                case _:
-                    continue
-            for target, held in pairs:
-                if held is not value:
-                    continue
-                if isinstance(node, s.CompositeLit) and isinstance(target, s.Ident):
-                    yield from self._calls_in(root.package, target.name, s.Selector)
-                elif isinstance(target, s.Selector):
-                    yield from self._calls_in(root.package, target.sel, s.Selector)
-                elif isinstance(target, s.Ident) and node is root.node:
-                    yield from self._calls_in(root.package, target.name, s.Ident)
-                elif isinstance(target, s.Ident) and isinstance(root.node, s.FuncDecl):
-                    for call in self._index(root.node).get(target.name, ()):
-                        if isinstance(call.fun, s.Ident) and call.start > value.start:
-                            yield CallSite(root, call)
+    def _calls_of_holders(self, here: CallSite, holders: list[tuple[s.Node, s.Expr]]) -> Iterator[CallSite]:
+        """Calls of the variables and fields that a value is put in, by the statement or literal that does it."""
+        root = here.root
+        for node, target in holders:
+            if isinstance(target, s.Selector):
+                yield from self._calls_in(root.package, target.sel, s.Selector)
+            elif isinstance(target, s.Ident) and isinstance(node, s.CompositeLit):
+                yield from self._calls_in(root.package, target.name, s.Selector)
+            elif isinstance(target, s.Ident) and node is root.node:
+                yield from self._calls_in(root.package, target.name, s.Ident)
+            elif isinstance(target, s.Ident) and isinstance(root.node, s.FuncDecl):
+                for call in self._index(root.node).get(target.name, ()):
+                    if isinstance(call.fun, s.Ident) and call.start > here.call.start:
+                        yield CallSite(root, call)
 
     def _calls_in(self, package: Package, name: str, kind: type[s.Node]) -> Iterator[CallSite]:
         for path in package.files:
@@ -369,3 +362,15 @@ def _is_local(name: s.Ident, site: CallSite) -> bool:
     if isinstance(node, s.FuncDecl) and name.name not in local_names(node):
         return False
     return Bindings(node).variable(name.name, name.start) is not None
+
+
+def _targets(node: s.Node, value: s.Expr) -> list[s.Expr]:
+    """The variables, or the keys of a literal, that a node puts a value in."""
+    match node:
+        case s.Assign(lhs=lhs, rhs=rhs):
+            return [target for target, held in zip(lhs, rhs, strict=False) if held is value]
+        case s.ValueSpec(names=names, values=values):
+            return [target for target, held in zip(names, values, strict=False) if held is value]
+        case s.CompositeLit(elements=elements):
+            return [key for key, held in elements if key is not None and held is value]
+    return []

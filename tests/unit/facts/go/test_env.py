@@ -473,3 +473,70 @@ class TestLibraries:
             "}"
         )
         assert summary(reads(tmp_path, body)) == {"PORT": ("80", "no")}
+
+
+def test_defaults_of_viper_belong_to_one_program(tmp_path: Path) -> None:
+    program = 'package main\n\nimport "github.com/spf13/viper"\n\nfunc main() {{\n\t{}\n}}\n'
+    files = {
+        "go.mod": "module example.com/app\n\ngo 1.22\n",
+        "cmd/a/main.go": program.format(
+            'viper.SetDefault("port", -1); viper.BindEnv("port"); viper.SetDefault("batch", 9)'
+        ),
+        "cmd/b/main.go": program.format(
+            'viper.SetDefault("port", 80); viper.BindEnv("port"); viper.AutomaticEnv(); viper.GetString("lease")'
+        ),
+    }
+    store = store_of(tmp_path, files)
+    rows = {read.location.path: read.default for read in store.get(env_reads) if read.name == "PORT"}
+    assert rows == {"cmd/a/main.go": "-1", "cmd/b/main.go": "80"}
+    assert {read.name for read in store.get(env_reads)} == {"PORT", "LEASE"}
+
+
+def test_a_struct_that_a_function_fills_with_defaults(tmp_path: Path) -> None:
+    code = """package main
+
+import "github.com/kelseyhightower/envconfig"
+
+type Config struct {
+	Image  string `envconfig:"IMAGE" required:"true"`
+	Policy string `envconfig:"PULL_POLICY"`
+	Domain string `envconfig:"DOMAIN" default:"x"`
+}
+
+func defaults() Config { return Config{Policy: "Always", Domain: "y"} }
+
+func main() {
+	c := defaults()
+	if err := envconfig.Process("", &c); err != nil {
+		panic(err)
+	}
+}
+"""
+    store = store_of(tmp_path, {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": code})
+    found = {read.name: (read.default, read.required) for read in store.get(env_reads)}
+    assert found == {"IMAGE": (None, "yes"), "PULL_POLICY": ("Always", "no"), "DOMAIN": ("x", "no")}
+
+
+def test_an_answer_is_no_default(tmp_path: Path) -> None:
+    code = """package main
+
+import (
+	"os"
+	"strings"
+)
+
+func allowed(key string) bool {
+	list := os.Getenv("ALLOWED_KEYS")
+	if list == "" {
+		return true
+	}
+	if strings.Contains(list, key) {
+		return true
+	}
+	return false
+}
+
+func main() { println(allowed("x")) }
+"""
+    store = store_of(tmp_path, {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": code})
+    assert [(read.name, read.default) for read in store.get(env_reads)] == [("ALLOWED_KEYS", None)]
