@@ -344,7 +344,7 @@ class _Finder:
                 return self._factory(declared, root)
             source = variable.sources[0]
             if variable.type is not None and self._path(variable.type, root) == PROMAUTO:
-                return "auto", s.BadNode(owner.start, owner.end)
+                return "auto", owner
             return self._factory(source.expr, root)
         return self._factory(owner, root)
 
@@ -352,7 +352,7 @@ class _Finder:
         if isinstance(expr, s.Call) and called_name(expr) == "With" and expr.args:
             return ("auto", expr.args[0]) if self._path(expr.fun, root) == PROMAUTO else None
         if isinstance(expr, s.Selector) and any(i.path == PROMAUTO for i in root.file.imports):
-            return "auto", s.BadNode(expr.start, expr.end)  # a factory in a field
+            return "auto", expr  # a factory in a field
         return None
 
     def _path(self, fun: s.Expr, root: Declaration) -> str:
@@ -420,7 +420,7 @@ class _Finder:
         found: Registration,
     ) -> list[Wrap]:
         """What wrapped registerers put before the name and add to the labels: one for each way to register."""
-        if maker[1] is not None and not isinstance(maker[1], s.BadNode):
+        if maker[1] is not None:
             try:
                 seen = self._through(_Seen(maker[1], root, chain))
             except _NeedsCallerError:
@@ -431,6 +431,8 @@ class _Finder:
         wraps = {wrap for registerer in given for wrap in self.flow.wraps(registerer)}
         if len(wraps) > MAX_WRAPS:
             return [(None, None)]
+        if len(wraps) > 1:
+            wraps.discard((None, None))  # the names that are known are true
         return sorted(wraps, key=str) or [NO_WRAP]
 
     # ---------------------------------------------------------------- names and labels

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PROMETHEUS = "github.com/prometheus/client_golang/prometheus"
 DEFAULT = "default"
+_EXTPROM = "github.com/thanos-io/thanos/pkg/extprom"  # the same wrappers, which let nil be nil
 MAX_DEPTH = 10
 MAX_CALLERS = 20
 MAX_WRAP_DEPTH = 40
@@ -96,7 +97,10 @@ Wrap = tuple[
     str | None, tuple[str, ...] | None
 ]  # a prefix of names, and constant labels; None where computed
 NO_WRAP: Wrap = ("", ())
-_PLAIN = frozenset((NO_WRAP,))  # also what cannot be followed: few registerers are wrapped
+_PLAIN = frozenset((NO_WRAP,))
+_UNKNOWN: frozenset[Wrap] = frozenset(((None, None),))
+# registerers that libraries keep, which add nothing
+_KEPT = frozenset((("sigs.k8s.io/controller-runtime/pkg/metrics", "Registry"),))
 
 
 class RegistryFlow:
@@ -264,36 +268,60 @@ class RegistryFlow:
     def _wraps(self, expr: s.Expr, root: Declaration, frame: _Frame | None, depth: int) -> frozenset[Wrap]:
         """`frame` is the call through which the function around the expression was entered, if any."""
         if depth > MAX_WRAP_DEPTH:
-            return frozenset(((None, None),))
+            return _UNKNOWN
         match expr:
+            case s.Unary(op="&", x=x) | s.Star(x=x) | s.TypeAssert(x=x):
+                return self._wraps(x, root, frame, depth + 1)
             case s.Call():
                 return self._wraps_of_call(expr, root, frame, depth)
-            case s.Ident(name=name) if name != "nil":
+            case (
+                s.Ident(name="nil") | s.CompositeLit(elements=[])
+            ):  # a registerer of our own, which exports nothing
+                return frozenset()
+            case s.Ident(name=name):
                 variable = self.texts.bindings(root).variable(name, expr.start)
                 if variable is None:
-                    value = self.texts.named_constant(expr, root)
-                    declared = root.package.declaration(name)
-                    if value is None or declared is None:
-                        return _PLAIN
-                    return self._wraps(value, declared, None, depth + 1)
+                    return self._wraps_of_global(root.package.declaration(name), name, depth)
                 return _union(self._wraps_of_source(x, root, frame, depth + 1) for x in variable.sources)
-            case s.Selector(sel="DefaultRegisterer") if (
-                self.collectors.package_path(expr, root) == PROMETHEUS
-            ):
-                return _PLAIN
             case s.Selector(x=x, sel=sel):
+                path = self.collectors.package_path(expr, root)
+                if path == PROMETHEUS or (path, sel) in _KEPT:
+                    return _PLAIN
+                if path:
+                    package = self.program.package(path)
+                    declared = package.declaration(sel) if package is not None else None
+                    return self._wraps_of_global(declared, sel, depth)
                 owner = static_type(x, root, self.texts, self.types)
                 base = owner.elem if owner is not None and owner.kind == "pointer" else owner
                 if base is None or base.kind != "named":
-                    return _PLAIN
+                    return _UNKNOWN
                 sources = self._known_sources(base, sel)[:MAX_SOURCES]
                 return self._remembered(
                     (base, sel),
                     lambda: _union(self._wraps(v, where, None, depth + 1) for v, where in sources),
                 )
-            case s.Ident(name="nil"):
-                return frozenset()
-        return _PLAIN
+        return _UNKNOWN
+
+    def _wraps_of_global(self, declared: Declaration | None, name: str, depth: int) -> frozenset[Wrap]:
+        """A package-level variable: what it starts with and what is assigned to it."""
+        if declared is None or not isinstance(declared.node, s.ValueSpec):
+            return _UNKNOWN
+        node = declared.node
+        values = [
+            (node.values[i], declared)
+            for i, target in enumerate(node.names)
+            if target.name == name and len(node.values) == len(node.names)
+        ]
+        for root, assign in self.asked.effects.assignments_to_global(declared.package, name):
+            for target_, value in zip(assign.lhs, assign.rhs, strict=False):
+                if getattr(target_, "sel", getattr(target_, "name", "")) == name:
+                    values.append((value, root))
+        if not values:
+            return _UNKNOWN
+        return self._remembered(
+            ("global", declared.package.path, name),
+            lambda: _union(self._wraps(value, root, None, depth + 1) for value, root in values),
+        )
 
     def _remembered(self, key: object, find: Callable[[], frozenset[Wrap]]) -> frozenset[Wrap]:
         """What was found before; inside a cycle nothing, and then only the outermost answer is kept."""
@@ -316,11 +344,13 @@ class RegistryFlow:
         self, call: s.Call, root: Declaration, frame: _Frame | None, depth: int
     ) -> frozenset[Wrap]:
         name = called_name(call)
-        if self.collectors.package_path(call.fun, root).startswith(PROMETHEUS):
+        if self.collectors.package_path(call.fun, root).startswith((PROMETHEUS, _EXTPROM)):
             if name in _MAKES:
                 return _PLAIN
+            if name == "With" and len(call.args) == 1:  # of promauto
+                return self._wraps(call.args[0], root, frame, depth + 1)
             if name not in ("WrapRegistererWithPrefix", "WrapRegistererWith") or len(call.args) != 2:
-                return _PLAIN
+                return _UNKNOWN
             inner = self._wraps(call.args[1], root, frame, depth + 1)
             prefixes: list[str | None] = [""]
             keys: tuple[str, ...] | None = ()
@@ -332,7 +362,7 @@ class RegistryFlow:
             return frozenset(_wrapped(prefix, keys, wrap) for prefix in prefixes for wrap in inner)
         callee = callee_of(call, root, self.texts, self.types)
         if callee is None:
-            return _PLAIN
+            return _UNKNOWN
         entered = _Frame(call, root, frame)
         returned = [r.values[0] for r in _returns(callee.node) if r.values]
         return _union(self._wraps(value, callee, entered, depth + 1) for value in returned)
@@ -352,11 +382,11 @@ class RegistryFlow:
                 return self._wraps_of_parameter(source.index, root, depth)
             args = frame.call.args
             if source.index >= len(args):
-                return _PLAIN
+                return _UNKNOWN
             return self._wraps(args[source.index], frame.root, frame.outer, depth)
         if source.kind in ("value", "result") and source.index == 0 and source.expr is not None:
             return self._wraps(source.expr, root, frame, depth)
-        return _PLAIN if source.kind != "zero" else frozenset()
+        return _UNKNOWN if source.kind != "zero" else frozenset()
 
     def _wraps_of_parameter(self, index: int, root: Declaration, depth: int) -> frozenset[Wrap]:
         from zuno_audit.facts.go.collectors import callers_of
@@ -392,6 +422,8 @@ class RegistryFlow:
     def _call(self, call: s.Call, root: Declaration, binary: str, depth: int, index: int = 0) -> Registries:
         name = called_name(call)
         if self.collectors.package_path(call.fun, root).startswith(PROMETHEUS):
+            if name == "With" and len(call.args) == 1:  # of promauto
+                return self._expression(call.args[0], root, binary, depth + 1)
             if name in _MAKES:
                 return only(f"{root.file.path}:{call.start}")
             if name.startswith(_PASSES_LAST) and call.args:

@@ -444,3 +444,43 @@ def test_vendored_code_may_serve(serves: str, answer: str, tmp_path: Path) -> No
     )
     files = {"go.mod": "module example.com/m\n", "main.go": main, "vendor/example.org/server/s.go": vendored}
     assert told(list(metric_table(store_of(tmp_path, files)).rows), "served") == [(answer,)]
+
+
+@pytest.mark.parametrize(
+    ("registerer", "name", "labels"),
+    [
+        pytest.param("prometheus.NewRegistry()", "x_total", (), id="plain"),
+        pytest.param("elsewhere.Registerer()", None, None, id="made by code that is not followed"),
+        pytest.param("elsewhere.Shared", None, None, id="a variable of code that is not followed"),
+        pytest.param("metrics.Registry", "x_total", (), id="a library's own, which adds nothing"),
+        pytest.param("own()", "own_x_total", (), id="wrapped in a function"),
+        pytest.param(
+            'extprom.WrapRegistererWith(prometheus.Labels{"component": "a"}, prometheus.NewRegistry())',
+            "x_total",
+            ("component",),
+            id="wrapped by a library",
+        ),
+        pytest.param("shared", "late_x_total", (), id="a variable that is set later"),
+    ],
+)
+def test_the_name_depends_on_the_registerer(
+    registerer: str, name: str | None, labels: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    body = f"""
+    // import example.org/elsewhere
+    // import sigs.k8s.io/controller-runtime/pkg/metrics
+    // import github.com/thanos-io/thanos/pkg/extprom
+    var _, _, _ = elsewhere.X, metrics.X, extprom.X
+    var shared prometheus.Registerer
+    func own() prometheus.Registerer {{
+        return prometheus.WrapRegistererWithPrefix("own_", prometheus.NewRegistry())
+    }}
+    func count(f promauto.Factory) {{
+        f.NewCounter({OPTS})
+    }}
+    func main() {{
+        shared = prometheus.WrapRegistererWithPrefix("late_", prometheus.DefaultRegisterer)
+        count(promauto.With({registerer}))
+    }}
+    """
+    assert told(rows(tmp_path, body), "name", "labels") == [(name, labels)]
