@@ -13,6 +13,7 @@ from zuno_audit.facts.go.env import env_reads
 from zuno_audit.facts.go.hard_coded import HARD_CODED, WEAK_DEFAULT, HardCoded, is_weak, literal_text
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.secret_flow import SecretFlow
+from zuno_audit.facts.go.secret_guards import refused_defaults
 from zuno_audit.facts.go.secret_sinks import Sinks
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.facts.secrets import ANCHORS, secrets_in_text
@@ -66,6 +67,7 @@ def secret_leak_table(store: FactStore) -> Table:
             read.default
             and is_weak(read.name, read.default)
             and store.repository.kind(read.location.path) is FileKind.CODE
+            and not (_is_compared(asked, read.default, code) and read.name in store.get(refused_defaults))
         ):
             found.setdefault((read.location, WEAK_DEFAULT), read.name)
     rows = [
@@ -73,6 +75,21 @@ def secret_leak_table(store: FactStore) -> Table:
         for (where, kind), what in sorted(found.items(), key=lambda item: item[0])
     ]
     return Table("secret_leak", tuple(rows), tuple(sorted(paths)))
+
+
+def _is_compared(asked: Analysis, text: str, code: list[str]) -> bool:
+    """True when code compares something with a text or with a constant that has it."""
+    quoted = b'"' + re.escape(text.encode()) + b'"'
+    named = re.compile(rb"\b(\w+)[ \t]*(?:\bstring[ \t]*)?:?=[ \t]*" + quoted)
+    texts = [data for p in code if (data := asked.program.repository.read(p)) and text.encode() in data]
+    names = {match[1] for data in texts for match in named.finditer(data)}
+    either = b"|".join([quoted, *(rb"(?:\w+\.)?" + name + rb"\b" for name in sorted(names))])
+    compares = re.compile(
+        rb"[=!]=[ \t]*(?:" + either + rb")|(?:" + either + rb")[ \t]*[=!]=|\bcase\b[^\n]*(?:" + either + b")"
+    )
+    if names:
+        texts = [data for p in code if (data := asked.program.repository.read(p))]
+    return any(compares.search(data) for data in texts)
 
 
 def _is_other(data: bytes) -> bool:

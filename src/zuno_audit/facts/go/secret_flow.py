@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.bindings import Source, Variable, called_name
@@ -122,12 +123,14 @@ Given = tuple[tuple[str, str | None], ...]
 class At(NamedTuple):
     """Where an expression stands: its declaration, and what parameters of that are known to hold.
 
-    With `only` nothing else counts as a secret but what is given.
+    With `only` nothing else counts as a secret but what is given. With `errors` the texts of errors are looked into
+    that functions of the repository return.
     """
 
     root: Declaration
     given: Given = ()
     only: bool = False
+    errors: bool = False
 
 
 class Verb(NamedTuple):
@@ -268,8 +271,11 @@ class SecretFlow:
         is_secret = not at.only and self._is_named_secret(name, expr, root)
         if is_secret and not self._is_clean(name, sources, at) and not self._is_key_of_secret(name, root):
             return name
+        is_error = (type_ := self.type_of(expr, root)) is not None and type_.name == "error"
         for source in sources:
             found = self._source(source, at, how)
+            if found is None and is_error and source.kind == "value" and source.expr is not None:
+                found = self._error(source.expr, at) if at.errors else None
             if found is not None:
                 return found
         if any(isinstance(x.expr, s.Call) and called_name(x.expr) == "make" for x in sources):
@@ -727,12 +733,16 @@ class SecretFlow:
         if index >= len(node.results):
             return None
         result = self.types.resolve(node.results[index].type, callee.file, callee.package)
-        if not self._can_hold_text(result):
+        is_error = at.errors and result is not None and result.name == "error"
+        if not is_error and not self._can_hold_text(result):
             return None
         given = self.given(callee, node, call, at)
         if at.only and not any(label for _, label in given):
             return None
-        inner = At(callee, given, at.only)
+        inner = At(callee, given, at.only, at.errors)
+        if is_error:
+            returned = (self._returned(r, node, index) for r in self.returns_of(node))
+            return next((e for v in returned if v is not None and (e := self._error(v, inner))), None)
         values = [v for r in self.returns_of(node) if (v := self._returned(r, node, index)) is not None]
         if any(
             self._is_masked(v, callee) for v in values
@@ -745,6 +755,46 @@ class SecretFlow:
                 return found
         if index == 0 and not at.only and self._names_its_result(node.name, callee):
             return node.name if self.is_text(result, node.name) else None
+        return None
+
+    @cached_property
+    def errors_keep_secrets(self) -> bool:
+        """True when a type of the repository is an error and has a field with a secret."""
+        program = self.asked.program
+        for path in self.asked.search.own_files_with(b") Error() string"):
+            file, package = program.file(path), program.package_of(path)
+            for node in (
+                file.functions_with(b"Error() string") if file is not None and package is not None else ()
+            ):
+                if node.name == "Error" and node.receiver is not None:
+                    type_ = self.types.resolve(node.receiver.type, file, package)
+                    base = self._struct_type(type_) if type_ is not None else None
+                    if base is not None and self._secret_fields(base, TEXT):
+                        return True
+        return False
+
+    def _error(self, expr: s.Expr, at: At) -> str | None:
+        """The secret in the text of an error, where a type of the repository keeps one: what fmt puts into an error
+        is given away where it does.
+        """
+        type_ = self.type_of(expr, at.root)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        if base is not None and base.kind == "named" and self._struct_type(base) is not None:
+            return self.shown(expr, at, TEXT)
+        if isinstance(expr, s.Call) and self.own_callee(expr, at.root) is None:
+            return next((e for x in expr.args if (e := self._error(x, at))), None)
+        if isinstance(expr, s.Call):
+            return self.shown(expr, at, TEXT)
+        if isinstance(expr, s.Ident) and self._depth < MAX_DEPTH:
+            variable = self.texts.bindings(at.root).variable(expr.name, expr.start)
+            for source in self.reaching(variable, expr.start, at.root) if variable is not None else ():
+                if source.expr is not None and source.expr is not expr and source.start < expr.start:
+                    if source.kind == "result" and isinstance(source.expr, s.Call):
+                        found = self._result(source.expr, source.index, at, TEXT)
+                    else:
+                        found = self._error(source.expr, at)
+                    if found is not None:
+                        return found
         return None
 
     def _is_masked(self, value: s.Expr, root: Declaration) -> bool:

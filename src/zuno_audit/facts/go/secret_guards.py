@@ -82,6 +82,18 @@ def refusals(store: FactStore) -> dict[str, str]:
     return {name: next(a for a in (YES, UNKNOWN, NO) if a in found) for name, found in answers.items()}
 
 
+def refused_defaults(store: FactStore) -> frozenset[str]:
+    """Secrets in the environment that every program which reads them refuses to start without: what stands in the code
+    in their place is never used.
+    """
+    groups = _groups(store, names_a_secret)
+    trials = _trials(store, groups)
+    answers: dict[str, set[str]] = {}
+    for name, binary in groups:
+        answers.setdefault(name, set()).add(trials[binary].missing(name))
+    return frozenset(name for name, found in answers.items() if found == {YES})
+
+
 def _groups(store: FactStore, is_wanted: Callable[[str], bool]) -> dict[tuple[str, str], list[EnvRead]]:
     """The reads of wanted variables, by variable and binary."""
     asked, reachable = store.get(analysis), store.get(reach)
@@ -159,7 +171,9 @@ class _Planted(Const):
 
 
 class _Tracking(Evaluator):
-    """Never puts off a call that carries the planted value, a part of it or the name of the variable."""
+    """Never puts off a call that carries the planted value, a part of it, the name of the variable or what stands in
+    the code in its place.
+    """
 
     names: frozenset[str] = frozenset()
 
@@ -305,7 +319,7 @@ class _Trial:
     def _start(self, names: frozenset[str], value: str | None) -> _Course:
         assert self.main is not None
         ev = _Tracking(self.asked.program, self.asked.types, self.asked.effects, limits=Limits(steps=_STEPS))
-        ev.names = frozenset(self.names)
+        ev.names = frozenset([*self.names, *(read.default for read in self.reads if read.default)])
         ev.eager.update(self._followed)
         values = {name: value if name in names else FILLING * LONG for name in self.names}
         asked: set[str] = set()

@@ -94,10 +94,11 @@ class Sinks:
         """The kind of leak and the name of the secret that a call gives away, also through functions of the
         repository where that is asked for.
         """
-        at = At(root)
         sink = self.sink(call, root)
         if sink is not None:
-            what = self.flow.formatted(call, at, sink.start, sink.how)
+            what = self.flow.formatted(call, At(root), sink.start, sink.how)
+            if what is None and sink.kind != ERROR_TEXT and self.flow.errors_keep_secrets:
+                what = self.flow.formatted(call, At(root, errors=True), sink.start, sink.how)
             if what is None or (sink.to_client and not _is_setting(what)):
                 return None
             return sink.kind, what
@@ -114,7 +115,7 @@ class Sinks:
             param = params[min(index, len(params) - 1)]
             if not param.name or names_something_about(param.name):
                 continue
-            what = self.flow.shown(argument, at, RAW if _is_string(param) else TEXT)
+            what = self.flow.shown(argument, At(root), RAW if _is_string(param) else TEXT)
             if what is None:
                 continue
             found = self._parameter(callee, param.name, 0)
