@@ -763,9 +763,9 @@ class SecretFlow:
         program = self.asked.program
         for path in self.asked.search.own_files_with(b") Error() string"):
             file, package = program.file(path), program.package_of(path)
-            for node in (
-                file.functions_with(b"Error() string") if file is not None and package is not None else ()
-            ):
+            if file is None or package is None:
+                continue
+            for node in file.functions_with(b"Error() string"):
                 if node.name == "Error" and node.receiver is not None:
                     type_ = self.types.resolve(node.receiver.type, file, package)
                     base = self._struct_type(type_) if type_ is not None else None
