@@ -2,8 +2,8 @@
 
 Looked for are the mistakes that an edit leaves behind: an import that nothing uses, a package, function,
 field or method that does not exist, a call with too few or too many arguments, a variable that nothing reads,
-two package clauses in one folder. What is reported does not compile; what is not reported may still not.
-Nothing is type-checked: whatever a name could also mean counts as fine.
+a name that is declared twice, two package clauses in one folder. What is reported does not compile; what is
+not reported may still not. Nothing is type-checked: whatever a name could also mean counts as fine.
 """
 
 from __future__ import annotations
@@ -176,6 +176,8 @@ class GoCompile:
             for head in heads:
                 if not found and not head.constraint:
                     found += self._file(head.path, siblings)
+            if not found:
+                found += self._redeclared([h.path for h in heads if not h.constraint])
             self._faults[key] = tuple(found[:MAX_FAULTS])
         return self._faults[key]
 
@@ -226,6 +228,24 @@ class GoCompile:
                     head.path, 1, f"this is package {head.package}, but {first.path} is {first.package}"
                 )
                 return
+
+    def _redeclared(self, paths: Iterable[str]) -> Iterator[Fault]:
+        """Names that two files of a package, or one file twice, declare; generated code is left out."""
+        first: dict[str, str] = {}
+        for path in paths:
+            file = (
+                None if _is_special(path) or self._is_generated(path) else self.store.get(program).file(path)
+            )
+            if file is None:
+                continue
+            for name, start in file.declared():
+                if name in first:
+                    word = re.compile(rb"\b" + name.rpartition(".")[2].encode() + rb"\b")
+                    at = word.search(file.data, start)
+                    line = file.location(at.start() if at else start, start).line
+                    yield Fault(path, line, f"{name} is declared again, {first[name]} has it already")
+                    return
+                first[name] = path
 
     def _file(self, path: str, siblings: tuple[str, ...]) -> Iterator[Fault]:
         file = self.outline(path) if not _is_special(path) and not self._is_generated(path) else None

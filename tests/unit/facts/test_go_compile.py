@@ -132,6 +132,40 @@ def test_two_packages_in_one_folder_do_not_compile(tmp_path: Path) -> None:
     assert fault_of(tmp_path, MAIN, **more) == "lib/other.go:1 this is package other, but lib/lib.go is lib"
 
 
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        ("func Must() {}\n", "3 Must is"),
+        ("\nvar (\n\tother = 1\n\tMust  = 2\n)\n", "6 Must is"),
+        ("type Plain int\n", "3 Plain is"),
+        ("func (*Client) Call() {}\n", "3 Client.Call is"),
+    ],
+)
+def test_a_name_that_two_files_declare_does_not_compile(tmp_path: Path, again: str, expected: str) -> None:
+    found = fault_of(tmp_path, MAIN, **{"lib/more.go": f"package lib\n\n{again}"})
+    assert found == f"lib/more.go:{expected} declared again, lib/lib.go has it already"
+
+
+def test_a_name_that_one_file_declares_twice_does_not_compile(tmp_path: Path) -> None:
+    twice = LIBRARY + "\nfunc (c *Client) Call() error { return nil }\n"
+    assert "Client.Call is declared again" in fault_of(tmp_path, MAIN, twice)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lib/more.go": "package lib\n\nfunc init() {}\n\nfunc init() {}\n\nvar _ = 1\nvar _ = 2\n"},
+        {"lib/more.go": "package lib\n\nfunc (*Plain) Call() {}\n\nfunc Call() {}\n"},
+        {"lib/more.go": "//go:build never\n\npackage lib\n\nfunc Must() {}\n"},
+        {"lib/more_windows.go": "package lib\n\nfunc Must() {}\n"},
+        {"lib/more_test.go": "package lib_test\n\nfunc Must() {}\n"},
+        {"other/more.go": "package other\n\nfunc Must() {}\n"},
+    ],
+)
+def test_names_that_may_be_declared_again(tmp_path: Path, more: dict[str, str]) -> None:
+    assert fault_of(tmp_path, MAIN, **more) == ""
+
+
 def test_a_package_whose_name_is_only_guessed_is_not_reported(tmp_path: Path) -> None:
     main = MAIN.replace('\t"fmt"\n', '\t"fmt"\n\n\t"example.org/go-strange/v2/impl"\n')
     main = main.replace("helper(1))", "helper(1), oddname.Value)")

@@ -10,6 +10,8 @@ from zuno_audit.languages.go.grammar import parser
 from zuno_audit.model.location import Location, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node as TreeNode
 
 # The grammar wants a type behind `new(` and `make(`. Go 1.26 allows `new(expression)`, and functions may be called
@@ -42,6 +44,7 @@ class GoFile:
         self._functions: dict[str, list[TreeNode]] = {}
         self._methods: dict[tuple[str, str], TreeNode] = {}
         self._specs: dict[str, TreeNode] = {}
+        self._repeated: list[tuple[str, int]] = []
         self._lowered: dict[int, syntax.FuncDecl] = {}
         self._lowered_specs: dict[int, list[syntax.ValueSpec | syntax.TypeSpec]] = {}
         self._lines: list[int] | None = None
@@ -57,7 +60,10 @@ class GoFile:
             elif kind == "method_declaration":
                 name = node.child_by_field_name("name")
                 if name is not None and name.text is not None:
-                    self._methods[_receiver_name(node), name.text.decode()] = node
+                    key = (_receiver_name(node), name.text.decode())
+                    if key in self._methods and key[1] != "_":
+                        self._repeated.append((".".join(key), node.start_byte))
+                    self._methods[key] = node
             elif kind in ("const_declaration", "var_declaration", "type_declaration"):
                 self._index_specs(node, node)
             elif kind == "import_declaration":
@@ -73,9 +79,24 @@ class GoFile:
             elif child.type in ("const_spec", "var_spec", "type_spec", "type_alias"):
                 for name in child.children_by_field_name("name"):
                     if name.is_named and name.text is not None:
-                        self._specs[name.text.decode()] = declaration
+                        text = name.text.decode()
+                        if text in self._specs and text != "_":
+                            self._repeated.append((text, name.start_byte))
+                        self._specs[text] = declaration
 
     # ------------------------------------------------------------ declarations
+
+    def declared(self) -> Iterator[tuple[str, int]]:
+        """What may be declared once only in a package, with byte offsets: names, and methods as `Type.Method`."""
+        for name, nodes in self._functions.items():
+            for node in nodes if name not in ("init", "_") else ():
+                yield name, node.start_byte
+        for (owner, name), node in self._methods.items():
+            yield f"{owner}.{name}", node.start_byte
+        for name, node in self._specs.items():
+            if name != "_":
+                yield name, node.start_byte
+        yield from self._repeated
 
     def functions(self) -> list[syntax.FuncDecl]:
         """All functions and methods in source order."""
