@@ -41,7 +41,11 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _SETTING = re.compile(r"([A-Za-z_]\w*(?:[A-Z_]\w*))[\"']?[ \t]*[:=]?[ \t]*(\d+)")  # a name with its number
-_EVERY_ONE = re.compile(r"(?i)\b(?:every|each)(?: single)? one\b")
+_NO_AMOUNT = re.compile(  # "one" for anybody or anything, "most" for the highest degree, a state of a breaker
+    r"(?i)\b(?:every|each)(?: single)? one\b|\bone (?:can|may|must|should|has to)\b|\b(?:be|there is|it is) one\b"
+    r"|\bmost (?:important|critical|relevant|used|common|urgent|popular)\b|\bmatters? (?:the )?most\b"
+    r"|\bhalf[- ](?:open|closed)\b"
+)
 _COMMENT = re.compile(r"(?m)(?:^|\s)(?:#|--|//)\s.*$")
 _HUMPS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _NEGATION = re.compile(
@@ -95,7 +99,7 @@ def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
             found.add(number + _unit(unit))
     for source in (code, prose):
         found.update(f"{_plain_name(m.group(1))}={m.group(2)}" for m in _SETTING.finditer(source))
-    words = _WORD.findall(_EVERY_ONE.sub(" ", prose).lower())
+    words = _WORD.findall(_NO_AMOUNT.sub(" ", prose).lower())
     found.update(CLAIMING[word] for word in words if word in CLAIMING)
     found.update(sign for sign, pattern in ((">", _MORE), ("<", _LESS)) if pattern.search(prose))
     found.update(COUNTS[word] for word in _WORD.findall(prose.lower()) if word in COUNTS)

@@ -111,6 +111,11 @@ def test_what_a_box_claims_anew_keeps_it_from_being_judged(item: str, text: str,
         ("1.3.1", "Panics are recovered from in all 6 gRPC services"),
         ("1.2.2", "ERC1155 ABI present as `shared/contracts/ERC1155.json`"),
         ("G.1.5", "There is a documented plan for the rollback"),
+        ("9.3.1", "The critical user flows that matter most work"),
+        (
+            "1.1.3",
+            "Every client's breaker is set to MaxFailures 5, ResetTimeout 60s and 3 calls while half open",
+        ),
     ],
 )
 def test_other_words_for_the_same_are_judged(item: str, text: str) -> None:
