@@ -52,6 +52,7 @@ TABLES: dict[str, str] = {
     "graphql_schema": "zuno_audit.facts.graphql:graphql_schema",
     "graphql_document": "zuno_audit.facts.graphql:graphql_document",
     "graphql_operation": "zuno_audit.facts.graphql:graphql_operation",
+    "graphql_call": "zuno_audit.facts.graphql_calls:graphql_call",
     "graphql_server": "zuno_audit.facts.graphql_server:graphql_server",
     "http_route": "zuno_audit.facts.routes:http_route_table",
     "document_reference": "zuno_audit.facts.readme:document_reference",

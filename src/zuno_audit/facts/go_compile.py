@@ -267,6 +267,7 @@ class GoCompile:
         yield from self._literals(file)
         yield from self._members(file)
         yield from _unread_variables(file)
+        yield from _returns(file)
 
     def _ours(self, import_path: str) -> bool:
         return any(import_path == m or import_path.startswith(m + "/") for _, m in self._modules)
@@ -501,6 +502,27 @@ class GoCompile:
                     yield match.group(1), package.directory, name
 
 
+def _returns(file: GoOutline) -> Iterator[Fault]:
+    """Return statements with more or fewer values than the function around them has results.
+
+    Functions with literals of functions, which have results of their own, are left out.
+    """
+    for function in file.functions:
+        plain = _FUNCTION.search(file.masked, function.opening, function.closing) is None
+        shape = _shape(function.signature) if plain else None
+        for match in _RETURN.finditer(file.masked, function.opening, function.closing) if shape else ():
+            end = match.end()
+            while end < function.closing and file.masked[end] not in "\n;}":
+                end = file.pairs.get(end, end) + 1
+            given = _split(file.masked[match.end() : end].strip())
+            if not given or file.masked[end - 1] in ",.+-*/&|=<([{" or shape is None:
+                continue
+            several = len(given) == 1 and given[0].endswith(")")  # a call may have several results
+            if len(given) != shape[2] and not several:
+                why = f"{function.name} returns {shape[2]} values, not {len(given)}"
+                yield Fault(file.path, file.line(match.start()), why)
+
+
 def _literal(file: GoOutline, name: str, declared: Declared, opening: int, closing: int) -> Iterator[Fault]:
     """The keys of a composite literal that are no fields, and constants of the wrong kind."""
     for key, where in _keys(file, opening, closing):
@@ -534,6 +556,8 @@ _KIND_OF = {
 }
 _CONSTANT = r"(\"[^\"\n]*\"|`[^`]*`|-?\d[\w.]*|true|false|nil)"
 _VALUE = re.compile(rf"[ \t]*:[ \t]*{_CONSTANT}[ \t]*(?=[,\n}}])")
+_RETURN = re.compile(r"(?<![\w.])return\b")
+_FUNCTION = re.compile(r"(?<![\w.])func\b")
 _OWN_LITERAL = re.compile(r"(?<![\w.*\]])([A-Za-z_]\w*)\{")
 _PARAMETER = re.compile(r"[(,]\s*(\w+)\s+\*?(\w+)\.([A-Z]\w*)(?=\s*[,)])")
 _CONSTRUCTED = re.compile(r"(?<=[\n\t;{])(\w+)(?:[ \t]*,[ \t]*\w+)?[ \t]*:=[ \t]*(\w+)\.([A-Z]\w*)\(")

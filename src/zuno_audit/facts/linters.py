@@ -36,12 +36,14 @@ _CI = re.compile(
 )
 _COMMAND_KEYS = ("run", "script", "before_script", "after_script", "commands", "command", "entry", "bash")
 _RUN = re.compile(
-    r"(?:^|[\s;&|(/])(gosec|golangci-lint|staticcheck|govulncheck|trivy)(?:@[\w.-]+)?(?=[\s\"']|$)"
+    r"(?:^|[\s;&|(/])(gosec|golangci-lint|staticcheck|govulncheck|trivy)(?:[@:][\w.-]+)?(?=[\s\"']|$)"
 )
 _ASKS_ONLY = re.compile(r"[\"']?\s+(?:--?version|version|--?help|-h|help)\b")
 _NEVER = re.compile(r"\s*(?:\$\{\{\s*)?(?:false|!\s*true)(?:\s*\}\})?\s*", re.IGNORECASE)
 MAX_CALLS = 3  # scripts and Makefile targets that call each other
-_NOT_A_RUN = re.compile(r"\b(?:install|curl|wget|echo|which|command -v|brew|apt(?:-get)?|mkdir|cp|mv|rm)\b")
+_NOT_A_RUN = re.compile(
+    r"\b(?:install|curl|wget|echo|which|command -v|brew|apt(?:-get)?|mkdir|cp|mv|(?<!-)rm)\b"
+)
 _IGNORED = re.compile(
     r"\|\|\s*(?:true|:|echo\b|exit 0)|;\s*true\s*$|--?(?:no-fail|exit-zero|issues-exit-code[= ]0)\b"
 )

@@ -1,0 +1,210 @@
+"""Which gRPC services the resolvers of a GraphQL schema ask, and whether they do so for every request.
+
+Table `graphql_call`: one row per operation of a served schema and service that its resolver asks. Resolvers are
+methods of types called resolver, and functions in a table by the operation's name. A call counts by the name of a
+method of a generated client; helpers of the resolver's own package are followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go_http import mentions_error
+from zuno_audit.facts.graphql import schema_sets
+from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.languages.go.syntax import (
+    BasicLit,
+    Binary,
+    Block,
+    Call,
+    CompositeLit,
+    Expr,
+    FuncLit,
+    Ident,
+    If,
+    Return,
+    Selector,
+    Stmt,
+    walk,
+)
+from zuno_audit.languages.graphql import ROOTS
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.location import at_line
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.base import FactStore
+
+MAX_DEPTH = 2  # helpers between a resolver and the call
+_CLIENT = re.compile(r"^type (\w+)Client interface \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_METHOD = re.compile(r"^\t([A-Z]\w*)\(", re.MULTILINE)
+
+
+class Resolver(Struct, frozen=True):
+    """The body of a resolver and the function of the file that it stands in."""
+
+    file: GoFile
+    body: Block
+    name: str
+
+
+def graphql_call(store: FactStore) -> Table:
+    """Table `graphql_call`.
+
+    Fields: `operation` (query, mutation, subscription), `name`, `service` (of the generated client, None when the
+    resolver cannot be found, empty when it asks none) and `always` (yes; no: a request without a token or an
+    argument ends before the call; unknown: something else decides).
+    """
+    sets = store.get(schema_sets)
+    rows = []
+    for one in sets:
+        for kind in ROOTS:
+            root = one.schema.root(kind)
+            for operation in root.fields.values() if root is not None else ():
+                place = at_line(operation.path, operation.line)
+                for service, always in _asked(store, operation.name):
+                    fields = {
+                        "operation": Answer(kind),
+                        "name": Answer(operation.name),
+                        "service": service,
+                        "always": always,
+                    }
+                    rows.append(Entity("graphql_call", place, fields))
+    rows.sort(key=lambda row: (row.location, str(row.fields["service"].value)))
+    return Table("graphql_call", tuple(rows), tuple(dict.fromkeys(f for one in sets for f in one.files)))
+
+
+def _asked(store: FactStore, operation: str) -> list[tuple[Answer, Answer]]:
+    code = store.get(go_code)
+    resolvers = list(_resolvers(code, operation))
+    if not resolvers:
+        because = f"no resolver method answers {operation}"
+        return [(Answer(None, because), Answer(UNKNOWN, because))]
+    found: dict[str, tuple[Answer, Answer]] = {}
+    for resolver in resolvers:
+        for service, call, always in _calls(store, code, resolver.file, resolver.body, 0):
+            proof = (resolver.file.location(call.start, call.end, f"asks {service}"),)
+            if service not in found or found[service][1].value != YES:
+                found[service] = (Answer(service, proof=proof), always)
+    if not found:
+        body = resolvers[0].body
+        place = resolvers[0].file.location(body.start, body.start + 1, f"answers {operation}")
+        because = f"{resolvers[0].name} asks no gRPC service"
+        return [(Answer("", because, (place,)), Answer(NO, because, (place,)))]
+    return list(found.values())
+
+
+def _resolvers(code: GoCode, operation: str) -> Iterator[Resolver]:
+    wanted = operation.replace("_", "").lower()
+    for file in code.files_with(b"esolver)"):
+        for function in code.functions(file):
+            if function.is_method and function.name.replace("_", "").lower() == wanted:
+                head = file.data[function.start : function.start + 200].partition(b")")[0]
+                if b"esolver" in head:
+                    yield Resolver(file, function.decl.body, function.name)
+    for file in code.files_with(f'"{operation}"'.encode()):
+        for function in code.functions(file):
+            for node in function.nodes:
+                for key, value in node.elements if isinstance(node, CompositeLit) else ():
+                    if isinstance(key, BasicLit) and key.value == operation:
+                        yield from _listed(code, file, value)
+
+
+def _listed(code: GoCode, file: GoFile, value: Expr) -> Iterator[Resolver]:
+    """The function that a table holds for an operation."""
+    if isinstance(value, FuncLit):
+        yield Resolver(file, value.body, "the function of the table")
+    elif isinstance(value, Ident | Selector):
+        for function in code.resolve(file, value)[:2]:
+            yield Resolver(function.file, function.decl.body, function.name)
+
+
+def _client_methods(store: FactStore) -> dict[str, tuple[str, ...]]:
+    """The services whose generated client has a method, by its name."""
+    found: dict[str, list[str]] = {}
+    for path in store.repository.grep(b"Client interface {", suffix=".go"):
+        text = store.repository.text(path) or ""
+        for service, body in _CLIENT.findall(text) if "grpc.CallOption" in text else ():
+            for method in _METHOD.findall(body):
+                found.setdefault(method, []).append(service)
+    return {name: tuple(services) for name, services in found.items()}
+
+
+def _calls(
+    store: FactStore, code: GoCode, file: GoFile, body: Block, depth: int
+) -> Iterator[tuple[str, Call, Answer]]:
+    """(service, call, whether it is made for every request) of the calls in a body and the helpers it calls."""
+    methods = store.get(_client_methods)
+    for node in walk(body):
+        if not isinstance(node, Call):
+            continue
+        name = node.fun.sel if isinstance(node.fun, Selector) else ""
+        imported = isinstance(node.fun, Selector) and isinstance(node.fun.x, Ident)
+        path = code.import_path(file, node.fun.x.name) if imported else None  # type: ignore[attr-defined]
+        if name in methods and path is None and len(node.args) >= 2:
+            for service in methods[name]:
+                yield service, node, _always(file, body, node)
+        elif depth < MAX_DEPTH and path is None:
+            for helper in _helpers(code, file, node):
+                for service, _, inner in _calls(store, code, helper.file, helper.decl.body, depth + 1):
+                    outer = _always(file, body, node)
+                    yield service, node, inner if outer.value == YES else outer
+
+
+def _helpers(code: GoCode, file: GoFile, call: Call) -> list[Function]:
+    if not isinstance(call.fun, Ident | Selector):
+        return []
+    directory = file.path.rpartition("/")[0]
+    return [f for f in code.resolve(file, call.fun)[:3] if f.directory == directory]
+
+
+def _always(file: GoFile, body: Block, call: Call) -> Answer:
+    """Whether a body comes to a call for every request that carries nothing but the query."""
+    unknown: Answer | None = None
+    for statement in body.stmts:
+        holds = statement.start <= call.start and call.end <= statement.end
+        if isinstance(statement, Return) and not holds:
+            return Answer(NO, "it returns before the call", (file.location(statement.start, statement.end),))
+        if not isinstance(statement, If):
+            if holds:
+                break
+            continue
+        if holds and not (statement.body.start <= call.start and call.end <= statement.body.end):
+            break
+        if not holds and not _leaves(statement.body):
+            continue
+        kind = _kind(statement.cond)
+        place = (file.location(statement.cond.start, statement.cond.end),)
+        text = file.data[statement.cond.start : statement.cond.end].decode("utf-8", "replace")[:60]
+        if kind == "empty" and not holds:
+            return Answer(NO, f"it returns before the call when {text}", place)
+        if kind == "other" or (kind == "empty" and holds):
+            unknown = Answer(UNKNOWN, f"{text} decides whether it comes to the call", place)
+        if holds:
+            break
+    return unknown or Answer(YES, "it asks for every request")
+
+
+def _leaves(body: Stmt) -> bool:
+    return isinstance(body, Block) and bool(body.stmts) and isinstance(body.stmts[-1], Return)
+
+
+def _kind(condition: Expr) -> str:
+    """What a condition asks: `nil` (of an error or a pointer), `empty` (of a text) or `other`."""
+    if mentions_error(condition):
+        return "nil"
+    if not isinstance(condition, Binary):
+        return "other"
+    if condition.op in ("&&", "||"):
+        kinds = {_kind(condition.x), _kind(condition.y)}
+        return "other" if "other" in kinds else "empty" if "empty" in kinds else "nil"
+    sides = (condition.x, condition.y)
+    if any(isinstance(side, Ident) and side.name == "nil" for side in sides):
+        return "nil"
+    if condition.op == "==" and any(isinstance(side, BasicLit) and side.value in ("", 0) for side in sides):
+        return "empty"
+    return "other"
