@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from zuno_audit.facts.go_compile import go_compile
 from zuno_audit.facts.go_packages import GoPackages, go_packages, module_of, module_roots
+from zuno_audit.facts.gomod import has_workspace, module_uses
 from zuno_audit.languages.script import (
     REPO_ROOT,
     SCRIPT_DIR,
@@ -237,11 +238,37 @@ def builds(store: FactStore, folder: str, here: Location) -> Answer:
     missing = missing_import(store, packages, folder)
     if missing is not None:
         return Answer(NO, missing.note, (here, missing))
+    unprovided = _unprovided_import(store, packages, folder)
+    if unprovided is not None:
+        reason = f"{unprovided.path}:{unprovided.line} imports {unprovided.note}"
+        return Answer(NO, reason, (here, unprovided))
     fault = store.get(go_compile).linked(folder)
     if fault is not None:
         reason = f"{fault.path}:{fault.line} does not compile: {fault.why}"
         return Answer(NO, reason, (here, at_line(fault.path, fault.line, fault.why)))
     return Answer(YES, f"{folder or '.'} is a main package", (here, first))
+
+
+def _unprovided_import(store: FactStore, packages: GoPackages, main: str) -> Location | None:
+    """A place, in what a binary links, that imports a package which no module in go.mod provides.
+
+    Nothing is said of a module without go.sum: its requirements were never worked out.
+    """
+    roots = store.get(module_roots)
+    root = module_of(main, roots)
+    use = next((u for u in store.get(module_uses) if u.module.directory == root), None)
+    if use is None or not use.has_sum or has_workspace(store):
+        return None
+    unprovided = use.imports.keys() - use.providers.keys() - packages.by_import.keys()
+    if not unprovided:
+        return None
+    for folder in sorted(packages.linked.get(main, ())):
+        for head in packages.by_directory[folder].files if module_of(folder, roots) == root else ():
+            for imported in head.imports:
+                if imported.path in unprovided and not head.constraint:
+                    note = f"{imported.path}, which no module in {use.module.file} provides"
+                    return at_line(head.path, imported.line, note)
+    return None
 
 
 def missing_import(store: FactStore, packages: GoPackages, main: str) -> Location | None:

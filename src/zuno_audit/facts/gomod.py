@@ -265,7 +265,7 @@ def go_import_table(store: FactStore) -> Table:
 
 
 def _import_rows(store: FactStore, use: ModuleUse) -> Iterator[Entity]:
-    workspace = {m.path for m in store.get(go_modules)} if _has_workspace(store) else set()
+    workspace = {m.path for m in store.get(go_modules)} if has_workspace(store) else set()
     for path, place in sorted(use.imports.items(), key=lambda item: (item[1], item[0])):
         module = use.providers.get(path) or _provider(path, workspace)
         if module:
@@ -276,5 +276,6 @@ def _import_rows(store: FactStore, use: ModuleUse) -> Iterator[Entity]:
         yield Entity("go_import", place, {**fields, "go_mod": Answer(use.module.file)})
 
 
-def _has_workspace(store: FactStore) -> bool:
+def has_workspace(store: FactStore) -> bool:
+    """Whether a go.work joins the modules of the repository."""
     return any(p == "go.work" or p.endswith("/go.work") for p in store.repository.files)

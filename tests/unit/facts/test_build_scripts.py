@@ -102,3 +102,41 @@ def test_a_binary_with_a_mistake_in_it_cannot_be_built(tmp_path: Path) -> None:
     (row,) = build_script_table(store_of(tmp_path, files)).rows
     assert row.get("works").value == "no"
     assert "services/a/cmd/main.go:5 does not compile" in row.get("works").because
+
+
+ABROAD = {
+    **TREE,
+    "go.mod": "module example.com/app\n\ngo 1.25\n\nrequire example.org/near v1.0.0\n",
+    "go.sum": "example.org/near v1.0.0 h1:x=\nexample.org/near v1.0.0/go.mod h1:x=\n",
+    "shared/x.go": 'package shared\n\nimport (\n\t"strings"\n\n\t"example.org/near/sub"\n)\n\n'
+    "func X() { sub.Do(strings.ToUpper(``)) }\n",
+    "b.sh": "go build ./services/a/cmd\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "yes"),
+        ({"go.mod": "module example.com/app\n\ngo 1.25\n"}, "no"),
+        ({"go.mod": "module example.com/app\n\ngo 1.25\n\nrequire example.org/nearby v1.0.0\n"}, "no"),
+        ({"unlinked/y.go": 'package unlinked\n\nimport "example.org/far"\n\nvar _ = far.Y\n'}, "yes"),
+        ({"shared/x_test.go": 'package shared\n\nimport "example.org/far"\n\nvar _ = far.Y\n'}, "yes"),
+        (
+            {
+                "shared/y.go": '//go:build never\n\npackage shared\n\nimport "example.org/far"\n\nvar _ = far.Y\n'
+            },
+            "yes",
+        ),
+    ],
+)
+def test_a_binary_needs_a_module_for_what_it_imports(
+    tmp_path: Path, change: dict[str, str], expected: str
+) -> None:
+    (row,) = build_script_table(store_of(tmp_path, {**ABROAD, **change})).rows
+    works = row.get("works")
+    assert works.value == expected
+    if expected == "no":
+        assert (
+            "shared/x.go:6 imports example.org/near/sub, which no module in go.mod provides" in works.because
+        )
