@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
 
 ZRPC = ("github.com/zeromicro/go-zero/zrpc", "github.com/tal-tech/go-zero/zrpc")
+_WITHOUT_MIDDLEWARE = (
+    "NewDirectClientConf",
+    "NewEtcdClientConf",
+)  # fill in a configuration that has no breaker
 KRATOS = ("github.com/go-kratos/kratos/v2/transport/grpc", "github.com/go-kratos/kratos/transport/grpc")
 
 
@@ -37,12 +41,16 @@ def _zrpc(ev: Evaluator, call: Extern) -> Guard:
         return built_in
     config = ev.force(call.args[0]) if call.args else ()
     for v in config:
+        if isinstance(v, Extern) and v.path in ZRPC and v.name in _WITHOUT_MIDDLEWARE:
+            return Guard("no", f"{v.name} leaves go-zero's breaker out", sites)
         if not isinstance(v, Struct) or v.open:
             continue
         chosen = [x for x in ev.force(v.fields.get("Middlewares", ())) if isinstance(x, Struct)]
         flags = [f for x in chosen for f in ev.force(x.fields.get("Breaker", (Const(False),)))]
         if any(isinstance(f, Const) and f.value is False for f in flags):
             return Guard("no", "the configuration leaves go-zero's breaker out", sites)
+        if not chosen and not ev.force(v.fields.get("Middlewares", ())):
+            return Guard("no", "the configuration in the code does not turn go-zero's breaker on", sites)
         if not chosen and v.fields:
             return Guard("unknown", "whether this configuration turns go-zero's breaker on", sites)
     return built_in

@@ -81,13 +81,25 @@ def option_lists(ev: Evaluator, call: Extern, first: int) -> Iterator[list[Value
 def installed(ev: Evaluator, options: list[Value], kind: str) -> Iterator[Installed]:
     """What a list of options installs, for each combination of alternatives that matters."""
     relevant: list[list[Val]] = []
-    for option in options:
+    for option in _spliced(ev, options):
         choices = list(ev.force(option))
         if all(_installs_nothing(v, kind) for v in choices):
             continue
         relevant.append(choices)
     for combination in islice(product(*relevant), MAX_PATHS):
         yield _combine(ev, list(combination), kind)
+
+
+def _spliced(ev: Evaluator, options: list[Value]) -> Iterator[Value]:
+    """The options, with those that stand inside others in their place."""
+    for option in options:
+        choices = ev.force(option)
+        inner = choices[0] if len(choices) == 1 else None
+        if isinstance(inner, Extern) and (inner.path, inner.name) in lib.SPLICES:
+            lists = list(option_lists(ev, inner, 0))
+            yield from lists[0] if len(lists) == 1 else [(Rest(Unknown("options that are one of several")),)]
+        else:
+            yield option
 
 
 def _installs_nothing(v: Val, kind: str) -> bool:
@@ -98,6 +110,8 @@ def _installs_nothing(v: Val, kind: str) -> bool:
     entry = lib.INSTALLS.get((v.path, v.name))
     if entry is not None:
         return entry[0] != kind
+    if (v.path, v.name) in lib.SPLICES:
+        return False
     return v.path in lib.PLAIN_OPTIONS or v.path.startswith(lib.GRPC + "/")
 
 

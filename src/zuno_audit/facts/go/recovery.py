@@ -182,7 +182,8 @@ class RecoveryQuestion:
         return answers == {True}
 
     def _library_recovery(self, ev: Evaluator, v: Extern, code: int, state: State) -> Recovery:
-        sites = _sites(v, "recovers (go-grpc-middleware)")
+        library = "kratos" if v.path.startswith(lib.KRATOS) else "go-grpc-middleware"
+        sites = _sites(v, f"recovers ({library})")
         handlers = [
             o
             for value in _flat(ev, v)
@@ -194,7 +195,7 @@ class RecoveryQuestion:
             known = any(isinstance(o, Input | Unknown) for value in _flat(ev, v) for o in ev.force(value))
             return Recovery(
                 "yes",
-                "go-grpc-middleware recovers",
+                f"{library} recovers",
                 sites,
                 internal="unknown" if known else internal,
                 code_because="the library's own error",
@@ -207,7 +208,7 @@ class RecoveryQuestion:
         found = all_of(outcomes)
         return Recovery(
             found.recovers,
-            found.because or "go-grpc-middleware recovers",
+            found.because or f"{library} recovers",
             (*sites, *found.sites),
             found.internal,
             found.code_because,
@@ -225,6 +226,8 @@ class RecoveryQuestion:
             return Recovery("unknown", "the recovery handler cannot be followed", _sites(v))
         count = len(v.node.params)
         given: list[Value] = [(Opaque("context"),), (Opaque("panic value"),)]
+        if count == 3:  # kratos: func(ctx, req, err any) error
+            given.insert(1, (Opaque("request"),))
         args = given[-count:] if count else []
         simulation = _Simulation(ev, v, state)
         simulation.memory.cells[HANDLED] = (TRUE,)
@@ -270,7 +273,12 @@ class RecoveryQuestion:
             info = (Opaque("info", self.types.extern(lib.GRPC, "StreamServerInfo")),)
             stream: Value = (Opaque("stream", self.types.extern(lib.GRPC, "ServerStream")),)
             args = [(Opaque("service"),), stream, info, (handler,)]
-        if len(v.node.params) != len(args):
+        if kind == "unary" and len(v.node.params) == len(v.node.results) == 1:
+            inner = simulation.middleware(handler)
+            if inner is None:
+                return Recovery("unknown", "what the middleware makes cannot be followed", _sites(v)), True
+            simulation.func, args = inner, [context, (Opaque("request"),)]
+        if len(simulation.func.node.params) != len(args):
             return Recovery("no", "it is not a server interceptor", _sites(v)), False
         simulation.start(args)
         found = simulation.verdict(results_index=1 if kind == "unary" else 0)
@@ -301,6 +309,12 @@ class _Simulation:
         state.cells[HANDLED] = (TRUE,)
         ev.raise_panic((Opaque("panic value"),), state)
         return [(Unknown("the handler panics"),)] * 2
+
+    def middleware(self, handler: Opaque) -> Func | None:
+        """What a middleware (`func(next Handler) Handler`) puts around the handler."""
+        exits = self.ev.simulate(self.func, [(handler,)], self.memory)
+        made = [v for results in exits for value in results for v in self.ev.force(value)]
+        return made[0] if len(made) == 1 and isinstance(made[0], Func) else None
 
     def start(self, args: list[Value]) -> None:
         self.ev.simulate(self.func, args, self.memory)

@@ -8,8 +8,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from zuno_audit.facts.go import grpc_library as lib
+from zuno_audit.facts.go import server_frameworks
 from zuno_audit.facts.go.absence import Absence
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.client_frameworks import ZRPC
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
 from zuno_audit.facts.go.method_recovery import REGISTER, MethodRecovery
 from zuno_audit.facts.go.perspectives import Perspectives
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
-CONSTRUCTORS = ((lib.GRPC, "NewServer"), (lib.XDS, "NewGRPCServer"))
+_KRATOS = tuple(root + "/transport/grpc" for root in lib.KRATOS)
+CONSTRUCTORS = (
+    (lib.GRPC, "NewServer"),
+    (lib.XDS, "NewGRPCServer"),
+    *((path, "NewServer") for path in _KRATOS),
+    *server_frameworks.SERVERS,
+)
 MAX_USERS = 40
 
 
@@ -265,6 +273,8 @@ class _Question:
 
     def _kind(self, construction: Construction, kind: str) -> Recovery:
         ev = construction.evaluator
+        if construction.call is not None and construction.call.path in ZRPC:
+            return self._by_framework(construction, kind)
         paths = [
             self._path(ev, one, kind, call.state)
             for call in construction.calls
@@ -273,10 +283,29 @@ class _Question:
             for one in installed(ev, options, kind)
         ]
         found = all_of(paths)
+        is_kratos = construction.call is not None and construction.call.path in _KRATOS
+        if is_kratos and kind == "unary" and found.recovers == "no" and self._is_said(construction, b".Use("):
+            return Recovery("unknown", "middleware may be added to the server afterwards", found.sites)
         if ev.undecided_inputs and found.mixed:
             because = "what the caller gives decides it"
             return Recovery("unknown", because, found.sites, depends_on_caller=True)
         return found
+
+    def _by_framework(self, construction: Construction, kind: str) -> Recovery:
+        """go-zero's own recovery, or one that is added to the server afterwards, which is not followed."""
+        otherwise = server_frameworks.default(self.analysis.program.repository)
+        ev = construction.evaluator
+        found = all_of([server_frameworks.recovery(ev, call, otherwise) for call in construction.calls])
+        adds = f".Add{kind.title()}Interceptors(".encode()
+        if found.recovers == "no" and self._is_said(construction, adds, b".AddOptions("):
+            return Recovery("unknown", "interceptors are added to the server afterwards", found.sites)
+        return found
+
+    def _is_said(self, construction: Construction, *words: bytes) -> bool:
+        """True when a file of the package around a construction has one of the words."""
+        read = self.analysis.program.repository.read
+        texts = [read(path) or b"" for path in construction.root.package.files]
+        return any(word in text for text in texts for word in words)
 
     def _path(self, ev: object, one: Installed, kind: str, state: object) -> Recovery:
         if one.conflict is not None:

@@ -811,6 +811,28 @@ func main() {
         "pay:1",
         "yes",
     ),
+    "go-zero, not turned on": (
+        """
+func main() {
+	client, _ := zrpc.NewClient(zrpc.RpcClientConf{Target: "pay:1"})
+	_ = client
+}
+""",
+        "zrpc.NewClient",
+        None,
+        "no",
+    ),
+    "go-zero, filled in by its function": (
+        """
+func main() {
+	client := zrpc.MustNewClient(zrpc.NewDirectClientConf([]string{"pay:1"}, "", ""))
+	_ = client
+}
+""",
+        "zrpc.MustNewClient",
+        None,
+        "no",
+    ),
     "go-zero, turned off": (
         """
 func main() {
