@@ -78,10 +78,7 @@ class Declared(Struct, frozen=True):
 
     def type_of(self, field: str) -> str:
         """The type of a field, if it is a plain name; empty when it is not, or not found."""
-        found = re.findall(
-            rf"(?:^|[\n;,])[ \t]*{field}(?:[ \t]*,[ \t]*\w+)*[ \t]+(\w+)[ \t]*(?=[\n;\"`]|$)", self.body
-        )
-        return found[0] if len(found) == 1 else ""
+        return _plain_fields(self.body).get(field, "")
 
     @property
     def embeds(self) -> bool:
@@ -444,8 +441,11 @@ class GoCompile:
                 if closing is None or package is None or file.masked[at - 1] in "*]":
                     continue
                 declared = self._type(package.directory, name)
-                if declared is not None and not _is_hidden(file, alias):
-                    yield from _literal(file, f"{alias}.{name}", declared, opening, closing)
+                for fault in (
+                    _literal(file, f"{alias}.{name}", declared, opening, closing) if declared else ()
+                ):
+                    if not _is_hidden(file, alias):
+                        yield fault
         own = self.packages.by_directory.get(dirname(file.path))
         for match in _OWN_LITERAL.finditer(file.masked) if own and own.name == file.package else ():
             closing = file.pairs.get(match.end() - 1)
@@ -534,6 +534,12 @@ def _literal(file: GoOutline, name: str, declared: Declared, opening: int, closi
                 yield Fault(file.path, file.line(where), f"{key} of {name} is {wrong}")
 
 
+@lru_cache(maxsize=4096)
+def _plain_fields(body: str) -> dict[str, str]:
+    """The fields of a struct whose type is a plain name, with that name."""
+    return {name.strip(): type_name for names, type_name in _FIELD.findall(body) for name in names.split(",")}
+
+
 def _misfit(type_name: str, value: str) -> str:
     """What a constant as written is, and what it should be, when it fits no variable of a predeclared type."""
     if type_name not in _KIND_OF:
@@ -558,6 +564,7 @@ _CONSTANT = r"(\"[^\"\n]*\"|`[^`]*`|-?\d[\w.]*|true|false|nil)"
 _VALUE = re.compile(rf"[ \t]*:[ \t]*{_CONSTANT}[ \t]*(?=[,\n}}])")
 _RETURN = re.compile(r"(?<![\w.])return\b")
 _FUNCTION = re.compile(r"(?<![\w.])func\b")
+_FIELD = re.compile(r"(?:^|[\n;])[ \t]*((?:\w+[ \t]*,[ \t]*)*\w+)[ \t]+(\w+)[ \t]*(?=[\n;\"`]|$)")
 _OWN_LITERAL = re.compile(r"(?<![\w.*\]])([A-Za-z_]\w*)\{")
 _PARAMETER = re.compile(r"[(,]\s*(\w+)\s+\*?(\w+)\.([A-Z]\w*)(?=\s*[,)])")
 _CONSTRUCTED = re.compile(r"(?<=[\n\t;{])(\w+)(?:[ \t]*,[ \t]*\w+)?[ \t]*:=[ \t]*(\w+)\.([A-Z]\w*)\(")

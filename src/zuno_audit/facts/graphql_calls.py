@@ -1,6 +1,6 @@
 """Which gRPC services the resolvers of a GraphQL schema ask, and whether they do so for every request.
 
-Table `graphql_call`: one row per operation of a served schema and service that its resolver asks. Resolvers are
+Table `graphql_call`: one row per operation of a served schema. Resolvers are
 methods of types called resolver, and functions in a table by the operation's name. A call counts by the name of a
 method of a generated client; helpers of the resolver's own package are followed.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -33,7 +34,7 @@ from zuno_audit.languages.go.syntax import (
     walk,
 )
 from zuno_audit.languages.graphql import ROOTS
-from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, LazyFields, Table
 from zuno_audit.model.location import at_line
 
 if TYPE_CHECKING:
@@ -55,47 +56,55 @@ class Resolver(Struct, frozen=True):
 def graphql_call(store: FactStore) -> Table:
     """Table `graphql_call`.
 
-    Fields: `operation` (query, mutation, subscription), `name`, `service` (of the generated client, None when the
-    resolver cannot be found, empty when it asks none) and `always` (yes; no: a request without a token or an
-    argument ends before the call; unknown: something else decides).
+    Fields: `operation` (query, mutation, subscription), `name`, `asks` (services by the names of their generated
+    clients; None when the resolver cannot be found) and `always_asks` (those that it asks for a request without a
+    token or an argument, too; None when something else decides).
     """
     sets = store.get(schema_sets)
-    rows = []
-    for one in sets:
-        for kind in ROOTS:
-            root = one.schema.root(kind)
-            for operation in root.fields.values() if root is not None else ():
-                place = at_line(operation.path, operation.line)
-                for service, always in _asked(store, operation.name):
-                    fields = {
-                        "operation": Answer(kind),
-                        "name": Answer(operation.name),
-                        "service": service,
-                        "always": always,
-                    }
-                    rows.append(Entity("graphql_call", place, fields))
-    rows.sort(key=lambda row: (row.location, str(row.fields["service"].value)))
+    rows = [
+        Entity(
+            "graphql_call",
+            at_line(operation.path, operation.line),
+            LazyFields(
+                {"operation": Answer(kind), "name": Answer(operation.name)},
+                {("asks", "always_asks"): partial(_asked, store, operation.name)},
+            ),
+        )
+        for one in sets
+        for kind in ROOTS
+        if (root := one.schema.root(kind)) is not None
+        for operation in root.fields.values()
+    ]
+    rows.sort(key=lambda row: row.location)
     return Table("graphql_call", tuple(rows), tuple(dict.fromkeys(f for one in sets for f in one.files)))
 
 
-def _asked(store: FactStore, operation: str) -> list[tuple[Answer, Answer]]:
+def _asked(store: FactStore, operation: str) -> dict[str, Answer]:
     code = store.get(go_code)
     resolvers = list(_resolvers(code, operation))
     if not resolvers:
-        because = f"no resolver method answers {operation}"
-        return [(Answer(None, because), Answer(UNKNOWN, because))]
-    found: dict[str, tuple[Answer, Answer]] = {}
+        unknown = Answer(None, f"no resolver method answers {operation}")
+        return {"asks": unknown, "always_asks": unknown}
+    found: dict[str, Answer] = {}
+    proof = []
     for resolver in resolvers:
         for service, call, always in _calls(store, code, resolver.file, resolver.body, 0):
-            proof = (resolver.file.location(call.start, call.end, f"asks {service}"),)
-            if service not in found or found[service][1].value != YES:
-                found[service] = (Answer(service, proof=proof), always)
+            proof.append(resolver.file.location(call.start, call.end, f"asks {service}"))
+            if service not in found or found[service].value != YES:
+                found[service] = always
     if not found:
         body = resolvers[0].body
         place = resolvers[0].file.location(body.start, body.start + 1, f"answers {operation}")
-        because = f"{resolvers[0].name} asks no gRPC service"
-        return [(Answer("", because, (place,)), Answer(NO, because, (place,)))]
-    return list(found.values())
+        none = Answer((), f"{resolvers[0].name} asks no gRPC service", (place,))
+        return {"asks": none, "always_asks": none}
+    certain = tuple(service for service, always in found.items() if always.value == YES)
+    open_ = next((always for always in found.values() if always.value == UNKNOWN), None)
+    why = open_ or next((always for always in found.values() if always.value == NO), Answer(YES))
+    value = None if open_ is not None and not certain else certain
+    return {
+        "asks": Answer(tuple(found), "", tuple(proof)),
+        "always_asks": Answer(value, why.because, why.proof),
+    }
 
 
 def _resolvers(code: GoCode, operation: str) -> Iterator[Resolver]:
@@ -106,9 +115,11 @@ def _resolvers(code: GoCode, operation: str) -> Iterator[Resolver]:
                 head = file.data[function.start : function.start + 200].partition(b")")[0]
                 if b"esolver" in head:
                     yield Resolver(file, function.decl.body, function.name)
-    for file in code.files_with(f'"{operation}"'.encode()):
-        for function in code.functions(file):
-            for node in function.nodes:
+    quoted = f'"{operation}"'.encode()
+    for file in code.files_with(quoted):
+        functions = code.functions(file) if b"DO NOT EDIT" not in file.data[:2000] else []
+        for function in functions:
+            for node in function.nodes if quoted in file.data[function.start : function.end] else ():
                 for key, value in node.elements if isinstance(node, CompositeLit) else ():
                     if isinstance(key, BasicLit) and key.value == operation:
                         yield from _listed(code, file, value)
