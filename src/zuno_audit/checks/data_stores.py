@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from zuno_audit.checks.base import could_not_run, ran, undecided, violation
-from zuno_audit.facts.backups import backup_scripts
+from zuno_audit.facts.backups import backup_scripts, restore_scripts
 from zuno_audit.facts.compose import compose_files
 from zuno_audit.facts.compose_tables import image_repository
 from zuno_audit.facts.sql_runs import postgres_services
@@ -74,7 +74,8 @@ def backup_fits(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     """A tracked script backs both databases up, or the commands that operations use fit the compose file.
 
     Arguments: `postgres_service`, `postgres_user`, `postgres_database`, `mongo_service`.
-    What is empty does not matter.
+    What is empty does not matter. `restore: yes` asks for the scripts that restore a dump, not for those
+    that make it.
     """
     read = store.get(compose_files)
     scripts = store.get(backup_scripts)
@@ -82,6 +83,15 @@ def backup_fits(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     if read.problems:
         problem = read.problems[0]
         return could_not_run(f"{problem.path}:{problem.line}: {problem.message}", scope_size=scope)
+    is_restore = arguments["restore"] == "yes"
+    restores = store.get(restore_scripts) if is_restore else ()
+    for script in restores:
+        if script.obstacle:
+            finding = violation(f"The restore script does not fit: {script.obstacle}.", script.location)
+            return ran(script.obstacle, scope, findings=[finding], evidence=[script.location])
+    if restores:
+        return ran(f"{restores[0].location.path} fits the services", scope, evidence=[restores[0].location])
+    scripts = () if is_restore else scripts
     complete = [
         script for script in scripts if script.obstacle == "" and {"pg_dump", "mongodump"} <= script.tools
     ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from zuno_audit.facts.compose import compose_files
-from zuno_audit.facts.sql_runs import postgres_services
+from zuno_audit.facts.sql import database
+from zuno_audit.facts.sql_runs import postgres_services, psql_options
+from zuno_audit.model.entity import NO
 from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ _VALUED = frozenset(
      "--jobs", "-n", "--schema", "-N", "--exclude-schema", "-t", "--table", "-T", "--exclude-table", "-Z",
      "--compress", "-E", "--encoding", "-S", "--superuser", "--role", "--lock-wait-timeout", "--section")
 )  # fmt: skip
+_RESTORERS = ("psql", "pg_restore", "createdb", "dropdb")
 _TOOLS = {"pg_dump": "pg_dump", "pg_dumpall": "pg_dump", "pg_basebackup": "pg_dump", "mongodump": "mongodump"}
 
 
@@ -47,6 +51,7 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
             continue
         tools: set[str] = set()
         obstacle, line = "", 1
+        has_data = has_dump = False
         for command in commands(data.decode("utf-8", "replace"), dialect):
             names = [posixpath.basename(word.strip("\"'")) for word in command.words]
             started = _started(names)
@@ -55,10 +60,89 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
             if not tools:
                 line = command.line
             tools.add(_TOOLS[started])
-            obstacle = obstacle or _obstacle(names, services) or _no_database(store, names)
+            obstacle = (
+                obstacle or _obstacle(names, services) or _no_database(store, names) or _no_user(store, names)
+            )
+            if started == "pg_dump":
+                has_dump = True
+                has_data = has_data or not {"-s", "--schema-only"} & set(names)
+        if has_dump and not has_data:
+            obstacle = obstacle or "pg_dump --schema-only leaves out the data"
         if tools:
             found.append(BackupScript(at_line(path, line), frozenset(tools), obstacle))
     return tuple(found)
+
+
+def restore_scripts(store: FactStore) -> tuple[BackupScript, ...]:
+    """Every tracked script that restores a dump of PostgreSQL: one with pg_restore, or named so with psql."""
+    from zuno_audit.languages.script import commands, dialect_of
+
+    found = []
+    services = {service.name for _, service in store.get(compose_files).services()}
+    for path in store.repository.files:
+        dialect = dialect_of(path)
+        if dialect is None or not store.repository.is_tracked(path):
+            continue
+        data = store.repository.read(path) or b""
+        if b"pg_restore" not in data and not (
+            b"psql" in data and "restore" in posixpath.basename(path).lower()
+        ):
+            continue
+        steps = [
+            (c.line, [w.strip("\"'") for w in c.words])
+            for c in commands(data.decode("utf-8", "replace"), dialect)
+        ]
+        made = {words[-1] for _, words in steps if "createdb" in words}
+        made |= set(
+            re.findall(r"(?i)create database (?:if not exists )?\"?(\w+)", data.decode("utf-8", "replace"))
+        )
+        obstacle, line = "", 0
+        for at, words in steps:
+            tool = next((i for i, w in enumerate(words) if w in _RESTORERS), None)
+            if tool is None:
+                continue
+            line = line or at
+            obstacle = obstacle or _misfit(store, words, tool, services, made)
+        if line:
+            found.append(BackupScript(at_line(path, line), frozenset({"restore"}), obstacle))
+    return tuple(found)
+
+
+def _misfit(store: FactStore, words: list[str], tool: int, services: set[str], made: set[str]) -> str:
+    """What a command of a restore names and the compose files, the script or the schema do not have."""
+    inside = tool > 0 and words[0] in ("docker", "docker-compose") and "exec" in words[:tool]
+    if inside and services and not words[tool - 1].startswith(("-", "$")) and words[tool - 1] not in services:
+        return f"no compose file has a service {words[tool - 1]}"
+    server = next((s for s in store.get(postgres_services) if s.service.name in words[:tool]), None)
+    end = next((i for i, w in enumerate(words) if i > tool and w[:1] in "<>|"), len(words))
+    options = psql_options(tuple(words[tool:end]))
+    name = options.get("dbname", "")
+    if server is not None and words[tool] in ("psql", "pg_restore") and re.fullmatch(r"\w[\w-]*", name):
+        if server.database and name not in {server.database, "postgres", "template1", *made}:
+            return f"nothing creates the database {name}"
+    user = options.get("username", "")
+    if server is not None and server.user and re.fullmatch(r"\w+", user) and user != server.user:
+        return f"{server.service.name} has no user {user}, but {server.user}"
+    for schema, table in re.findall(r"(?i)\bfrom\s+\"?(\w+)\"?\.\"?(\w+)", options.get("command", "")):
+        rows = [r for r in store.get(database).table("db_table").rows if r.get("name").value == table]
+        if rows and not any(r.get("schema").value == schema and r.get("created").value != NO for r in rows):
+            return f"no table {schema}.{table} is created"
+    return ""
+
+
+def _no_user(store: FactStore, names: list[str]) -> str:
+    """`docker compose exec SERVICE pg_dump -U NAME` of a user that the service does not have."""
+    tool = next((i for i, name in enumerate(names) if name in ("pg_dump", "pg_dumpall")), None)
+    server = next((s for s in store.get(postgres_services) if tool and s.service.name in names[:tool]), None)
+    if tool is None or server is None or not server.user:
+        return ""
+    for word, following in pairwise([*names[tool + 1 :], ""]):
+        user = following if word in ("-U", "--username") else word.removeprefix("--username=")
+        if (word in ("-U", "--username") or word.startswith("--username=")) and re.fullmatch(r"\w+", user):
+            return (
+                "" if user == server.user else f"{server.service.name} has no user {user}, but {server.user}"
+            )
+    return ""
 
 
 def _started(names: list[str]) -> str | None:

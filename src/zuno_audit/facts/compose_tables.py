@@ -23,7 +23,8 @@ def compose_service(store: FactStore) -> Table:
     outside), `env_files`, `ports` (`published:target`, variables replaced from the env template), `published`
     and `container_ports` (numbers as text), `management` (RabbitMQ with its management plugin: by the image, a
     command or a mounted enabled_plugins), `volumes` (`source:target`), `depends_on`, `networks`, `command`,
-    `container_name`, `profiles`, `restart`. What a service does not have is None or an empty tuple.
+    `container_name`, `profiles`, `restart`, `startable` yes/no (it has an image or a build, its own or in the file
+    below an overlay). What a service does not have is None or an empty tuple.
     """
     read = store.get(compose_files)
     rows = tuple(_service_row(store, file, service) for file, service in read.services())
@@ -80,8 +81,20 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "container_name": Answer(service.container_name),
         "profiles": Answer(service.profiles),
         "restart": Answer(service.restart),
+        "startable": _startable(store, file, service),
     }
     return Entity("compose_service", service.location, fields)
+
+
+def _startable(store: FactStore, file: ComposeFile, service: Service) -> Answer:
+    """No for a service without image and build, where the base of the overlay has none of that name either."""
+    if service.image or service.build or service.extends is not None or file.includes:
+        return Answer(YES)
+    base = next((f for f in store.get(compose_files).files if f.path == file.base), None)
+    if base is not None and (base.includes or any(s.name == service.name for s in base.services)):
+        return Answer(YES)
+    where = f"{file.base} has no service of that name" if base is not None else "it is no overlay"
+    return Answer(NO, f"{service.name} has neither an image nor a build, and {where}", (service.location,))
 
 
 def _management(store: FactStore, service: Service) -> Answer:

@@ -16,8 +16,10 @@ from msgspec.structs import replace
 
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.compose_tables import image_repository
+from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.sql_files import sql_files
-from zuno_audit.facts.sql_runs import DatabaseRun, new_server, place
+from zuno_audit.facts.sql_runs import DatabaseRun, new_server, place, postgres_services
+from zuno_audit.languages import shell
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
 
@@ -78,6 +80,7 @@ _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.ya?ml")
 _SCRIPT_KEYS = frozenset({"run", "script", "before_script", "after_script"})
 _NUMBERED = re.compile(r"(\d+)[_.-].*\.up\.sql$")
 _SINGLE = re.compile(r"[VR]?(\d+)[\w.]*?_.*\.sql$")
+_DATABASE_URL = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?([\w.-]+)(?::\d+)?/([\w-]*)")
 _SECTION_START = re.compile(r"^--\s*(?:\+goose\s+up|migrate:up)\b([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _SECTION_END = re.compile(
     r"^--\s*(?:\+goose\s+down|migrate:down)\b|^-{4}\s*create above / drop below", re.IGNORECASE | re.MULTILINE
@@ -93,7 +96,7 @@ class MigrationTool(Struct, frozen=True):
     folder: str | None = None
     history: str | None = None
     own_schema: bool = False
-    missing_folder: str | None = None
+    steps: int | None = None  # how many of the migrations it applies, None for all
 
 
 def migration_tools(store: FactStore) -> tuple[MigrationTool, ...]:
@@ -261,7 +264,51 @@ def _from_compose(store: FactStore) -> Iterator[MigrationTool]:
             continue
         words = " ".join((*service.entrypoint, *service.command)).split()
         folder, missing = _mounted_folder(store, file.path, service, words)
-        yield _judged(store, tool, service.location, words, folder, missing, f"service {service.name}")
+        judged = _judged(store, tool, service.location, words, folder, missing, f"service {service.name}")
+        elsewhere = _other_database(store, file.path, service, words)
+        if elsewhere and judged.wired.value != NO:
+            judged = replace(judged, wired=Answer(NO, elsewhere, (service.location,)))
+        yield judged
+
+
+def _other_database(store: FactStore, path: str, service: Service, words: Sequence[str]) -> str:
+    """What is wrong with the database that a service migrates: one that its server does not have, or nothing."""
+    environment = dict(default_environment(store, posixpath.dirname(path)))
+    given = [w.partition("=")[2] or following for w, following in zip(words, [*words[1:], ""], strict=True)
+             if w.lstrip("-").partition("=")[0] in ("database", "url", "u")]  # fmt: skip
+    given += [
+        e.value for e in service.environment if e.name in ("DATABASE_URL", "GOOSE_DBSTRING") and e.value
+    ]
+    for url in given:
+        target = _DATABASE_URL.match(shell.expand(url.strip("'\""), environment) or "")
+        server = next(
+            (s for s in store.get(postgres_services) if target and s.service.name == target[1]), None
+        )
+        if target is None or server is None or server.database in (None, "", target[2]) or not target[2]:
+            continue
+        made = store.repository.grep_any(b"CREATE DATABASE", b"create database", b"createdb")
+        if not any(target[2].encode() in (store.repository.read(p) or b"") for p in made):
+            return f"it migrates the database {target[2]}, but {target[1]} has {server.database}"
+    return ""
+
+
+def _steps(tool: str, words: Sequence[str], files: Sequence[str]) -> int | None:
+    """How many of the migrations a command applies: `up 1`, `goto 2`, `up-to 2`, `up-by-one`; None for all."""
+    for verb, following in zip(words, [*words[1:], ""], strict=True):
+        number = int(following) if following.isdigit() else None
+        if verb == "up" and tool == "golang-migrate":
+            return number
+        if verb in ("goto", "up-to") and number is not None:
+            return sum(1 for path in files if _version(path) <= number)
+        if verb == "up-by-one":
+            return 1
+    return None
+
+
+def _version(path: str) -> int:
+    name = posixpath.basename(path)
+    match = _NUMBERED.match(name) or _SINGLE.match(name)
+    return int(match[1]) if match is not None else 0
 
 
 def _mounted_folder(
@@ -278,6 +325,9 @@ def _mounted_folder(
             if store.repository.is_directory(folder):
                 return folder, None
             return None, folder
+    if wanted is not None and wanted.startswith("/") and service.build is None:
+        if not any(wanted.startswith(volume.target.rstrip("/") or "/") for volume in service.volumes):
+            return None, wanted  # the image of a tool holds no migrations
     return None, None
 
 
@@ -323,9 +373,22 @@ def _judged(
         wired = Answer(NO, f"{who} reads {missing}, which {why}", (where,))
     elif folder is not None and not _migration_files(store, folder):
         wired = Answer(NO, f"{who} reads {folder}/, which holds no migrations", (where,))
+    files = _migration_files(store, folder) if folder is not None else []
+    versions = [_version(path) for path in files]
+    twice = next((v for v in versions if versions.count(v) > 1), None)
+    if twice is not None and wired.value == YES:
+        wired = Answer(
+            NO, f"two migrations in {folder}/ have the version {twice}, which {tool} refuses", (where,)
+        )
     own_table = "x-migrations-table" in text or "-table" in words
     return MigrationTool(
-        tool, where, wired, folder, None if own_table else HISTORY[tool], "search_path" in text
+        tool,
+        where,
+        wired,
+        folder,
+        None if own_table else HISTORY[tool],
+        "search_path" in text,
+        _steps(tool, words, files),
     )
 
 
@@ -416,7 +479,7 @@ def _apply(store: FactStore, tool: MigrationTool, run: DatabaseRun) -> None:
     if tool.own_schema:
         server.doubt = server.doubt or f"the schema is chosen in {tool.location.path}"
     stopped = ""
-    for path in _migration_files(store, tool.folder):
+    for path in _migration_files(store, tool.folder)[: tool.steps]:
         if stopped:
             run.not_reached[path] = stopped
             continue

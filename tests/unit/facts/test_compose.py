@@ -130,3 +130,12 @@ def test_a_command_is_shown_without_its_passwords(tmp_path: Path) -> None:
     shown = str(row.get("command").value)
     assert "hunter2" not in shown
     assert "--port 80 --token $$T" in shown
+
+
+def test_a_service_of_an_overlay_needs_one_of_its_name_below(tmp_path: Path) -> None:
+    overlay = "services:\n  api: {environment: {TLS: 'on'}}\n  apis: {environment: {TLS: 'on'}}\n  new: {image: x}\n"
+    table = compose_service(
+        store_of(tmp_path, {"docker-compose.yml": BASE, "docker-compose.tls.yml": overlay})
+    )
+    found = {values(row, "file", "name"): row.get("startable").value for row in table.rows}
+    assert [name for (_, name), answer in found.items() if answer == "no"] == ["apis"]

@@ -221,6 +221,7 @@ ARGUMENTS = {
     "postgres_user": "postgres",
     "postgres_database": "shop",
     "mongo_service": "mongodb",
+    "restore": "no",
 }
 SCRIPT = """\
 #!/bin/sh
@@ -264,7 +265,9 @@ docker compose exec mongo mongodump > b
             for options, levels in (
                 ("-U postgres -d shop", []),
                 ("-Fc --dbname=shop", []),
-                ("-U shop", []),
+                ("-U shop", ["error"]),
+                ("-p 5433", []),
+                ("-s shop", ["error"]),
                 ('-U postgres "$NAME"', []),
                 ("-U postgres shops", ["error"]),
                 ("-U postgres -d shops", ["error"]),
@@ -276,3 +279,37 @@ docker compose exec mongo mongodump > b
 def test_backup_fits_the_services(tmp_path: Path, files: dict[str, str], levels: list[str]) -> None:
     run = backup_fits(store_of(tmp_path, files), ARGUMENTS)
     assert [f.level.value for f in run.findings] == levels
+
+
+RESTORE = """\
+#!/bin/sh
+docker compose exec -T postgres createdb -U postgres trial
+docker compose exec -T postgres psql -U postgres trial < "$1"
+docker compose exec -T postgres psql -U postgres trial -c "SELECT count(*) FROM auth.sessions;"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("", "", ""),
+        ("-U postgres trial <", '--username=postgres -d "trial" <', ""),
+        ("-T postgres psql", "-T db psql", "no compose file has a service db"),
+        ("createdb -U postgres trial", "createdb -U postgres trials", "nothing creates the database trial"),
+        ("psql -U postgres", "psql -U root", "postgres has no user root, but postgres"),
+        ("auth.sessions", "public.sessions", "no table public.sessions is created"),
+    ],
+)
+def test_a_restore_fits_services_and_schema(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    files = {
+        "docker-compose.yml": DATABASES.replace(
+            "  mongodb:", "    volumes: ['./up.sql:/docker-entrypoint-initdb.d/up.sql']\n  mongodb:"
+        ),
+        "up.sql": "CREATE SCHEMA auth; CREATE TABLE auth.sessions (id int);",
+        "restore.sh": RESTORE.replace(old, new) if old else RESTORE,
+        "backup.sh": SCRIPT.replace("{pg}", "gone"),
+    }
+    run = backup_fits(store_of(tmp_path, files), {**ARGUMENTS, "restore": "yes"})
+    assert [f.message for f in run.findings] == (
+        [f"The restore script does not fit: {reason}."] if reason else []
+    )

@@ -155,6 +155,12 @@ def test_a_compose_service_migrates_after_the_init_scripts(tmp_path: Path) -> No
             "CREATE TABLE m (a int);",
             ("golang-migrate", "no", "no"),
         ),
+        (SERVICE.replace('"/m"', '"/sql"'), "CREATE TABLE m (a int);", ("golang-migrate", "no", "no")),
+        (
+            SERVICE.replace("postgres://x", "postgres://u@db:5432/scratch?sslmode=disable"),
+            "CREATE TABLE m (a int);",
+            ("golang-migrate", "no", "no"),
+        ),
         (SERVICE, A, ("golang-migrate", "yes", "no")),  # the init script has made the schema already
         (SERVICE, "BEGIN; CREATE INDEX CONCURRENTLY i ON two (id); COMMIT;", ("golang-migrate", "yes", "no")),
     ],
@@ -165,6 +171,26 @@ def test_a_service_that_does_not_migrate(
     store = repository(tmp_path, {MIGRATION: migration, "docker-compose.yml": COMPOSE + service})
     rows = {values(row, "tool", "wired", "runs") for row in migration_tool_table(store).rows}
     assert expected in rows
+
+
+def test_two_migrations_of_one_version_are_refused(tmp_path: Path) -> None:
+    files = {MIGRATION: "CREATE TABLE m (a int);", MIGRATION.replace("init", "more"): "SELECT 1;"}
+    store = repository(tmp_path, {**files, "docker-compose.yml": COMPOSE + SERVICE})
+    assert tool(store) == ("golang-migrate", "no", "no")
+    assert created(store)["m"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("verb", "made"), [('"up"', "yes"), ('"up", "1"', "no"), ('"goto", "1"', "no"), ('"goto", "2"', "yes")]
+)
+def test_only_so_many_migrations_are_applied(tmp_path: Path, verb: str, made: str) -> None:
+    files = {
+        MIGRATION: "CREATE TABLE m (a int);",
+        MIGRATION.replace("000001_init", "000002_more"): "CREATE TABLE n (a int);",
+        "docker-compose.yml": COMPOSE + SERVICE.replace('"up"', verb),
+    }
+    found = created(repository(tmp_path, files))
+    assert (found["m"], found["n"]) == ("yes", made)
 
 
 @pytest.mark.parametrize(
