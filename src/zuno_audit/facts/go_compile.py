@@ -38,9 +38,7 @@ _OPENING = re.compile(r"[(\[{]")
 _MEMBER = re.compile(r"[A-Za-z_]\w*")
 _WORD_OR_DOT = re.compile(r"[\w.]")
 _KEY = re.compile(r"[{,\n][ \t]*([A-Za-z_]\w*)[ \t]*:(?![=:])")
-_ASSIGNED = re.compile(
-    r"(?:^|[;{\n]|\bif\b|\bswitch\b)[ \t]*((?:[\w.]+[ \t]*,[ \t]*)*[\w.]+)[ \t]*:?=[ \t]*$"
-)
+_ASSIGNED = re.compile(r"(?:^|[;{\n]|\bif\b|\bswitch\b)[ \t]*((?:[\w.]+[ \t]*,\s*)*[\w.]+)[ \t]*:?=[ \t]*$")
 _PLATFORM_FILE = re.compile(r"_(?:aix|android|darwin|dragonfly|freebsd|illumos|ios|js|linux|netbsd|openbsd|plan9"
                             r"|solaris|wasip1|windows|386|amd64|arm|arm64|loong64|mips\w*|ppc64\w*|riscv64|s390x"
                             r"|wasm)(?:_test)?\.go$")  # fmt: skip
@@ -413,7 +411,8 @@ class GoCompile:
         if file.masked[closing + 1 : closing + 2] in ("\n", ";", ""):
             target = _ASSIGNED.search(file.masked, max(0, at - 200), at)
             count = len(target.group(1).split(",")) if target else 0
-            if target and count != results and "," not in file.masked[target.end() : at]:
+            goes_on = target is not None and file.masked[: target.start()].rstrip().endswith(",")
+            if target and not goes_on and count != results and "," not in file.masked[target.end() : at]:
                 yield Fault(file.path, file.line(at), f"{name} has {results} results, not {count}")
 
     # ------------------------------------------------------------ fields and methods

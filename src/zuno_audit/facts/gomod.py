@@ -58,6 +58,7 @@ class ModuleUse(Struct, frozen=True):
     imports: dict[str, Location]  # import path -> first place
     providers: dict[str, str]  # import path -> module that provides it
     vendored: bool = False
+    has_code: bool = True
 
     def imported(self, module: str) -> Location | None:
         """A Go file that imports a package of this module."""
@@ -88,9 +89,13 @@ def _use(store: FactStore, mod: GoModule, heads: Iterable[GoHead]) -> ModuleUse:
     has_sum = sum_path in store.repository
     sums = read_go_sum(sum_path, store.repository.text(sum_path) or "") if has_sum else GoSum()
     imports: dict[str, Location] = {}
+    nested = [r.path for r in mod.requires if _within(r.path, mod.path)]  # modules in folders of this one
+    has_code = False
     for head in heads:
+        has_code = True
         for imported in head.imports:
-            if _is_external(imported.path, mod.path) and imported.path not in imports:
+            is_nested = any(_within(imported.path, module) for module in nested)
+            if (is_nested or _is_external(imported.path, mod.path)) and imported.path not in imports:
                 imports[imported.path] = at_line(head.path, imported.line)
     for tool, line in mod.tools:
         if _is_external(tool, mod.path):
@@ -98,7 +103,7 @@ def _use(store: FactStore, mod: GoModule, heads: Iterable[GoHead]) -> ModuleUse:
     modules = [r.path for r in mod.requires] + [r.path for r in mod.replaces]
     providers = {i: m for i in sorted(imports) if (m := _provider(i, modules))}
     vendored = join(mod.directory, "vendor/modules.txt") in store.repository
-    return ModuleUse(mod, sums, has_sum, imports, providers, vendored)
+    return ModuleUse(mod, sums, has_sum, imports, providers, vendored, has_code)
 
 
 def _is_external(path: str, module: str) -> bool:
@@ -155,8 +160,11 @@ def _yes_no(holds: bool, otherwise: str) -> Answer:
 
 
 def go_requirement_table(store: FactStore) -> Table:
-    """Table `go_requirement`: module, version, indirect, imported, in_sum, tidy."""
-    uses = store.get(module_uses)
+    """Table `go_requirement`: module, version, indirect, imported, in_sum, tidy.
+
+    A module without Go code has no rows: something else reads its go.mod.
+    """
+    uses = [use for use in store.get(module_uses) if use.has_code]
     rows = tuple(_requirement_row(store, use, r) for use in uses for r in use.module.requires)
     problems = tuple(p for use in uses for p in (*use.module.problems, *use.sums.problems))
     return Table("go_requirement", rows, tuple(u.module.file for u in uses), problems)

@@ -81,6 +81,11 @@ _SCRIPT_KEYS = frozenset({"run", "script", "before_script", "after_script"})
 _NUMBERED = re.compile(r"(\d+)[_.-].*\.up\.sql$")
 _SINGLE = re.compile(r"[VR]?(\d+)[\w.]*?_.*\.sql$")
 _DATABASE_URL = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?([\w.-]+)(?::\d+)?/([\w-]*)")
+# types that SQLite and MySQL have, and PostgreSQL has not
+_OF_OTHERS = re.compile(
+    r'^type "(?:(?:tiny|medium|long)?blob|(?:tiny|medium|long)text|tinyint|mediumint|datetime|double|number|clob)" '
+    r"does not exist"
+)
 _SECTION_START = re.compile(r"^--\s*(?:\+goose\s+up|migrate:up)\b([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _SECTION_END = re.compile(
     r"^--\s*(?:\+goose\s+down|migrate:down)\b|^-{4}\s*create above / drop below", re.IGNORECASE | re.MULTILINE
@@ -558,6 +563,9 @@ def _runs(store: FactStore, tool: MigrationTool, runs: Sequence[DatabaseRun]) ->
             outcome = run.outcomes.get(path)
             if outcome is not None and outcome.failure is not None:
                 where = place(store, path, outcome.failure.offset)
+                if run.service is None and _OF_OTHERS.search(outcome.failure.message):
+                    why = "nothing says that it is for PostgreSQL, and it has a type of another database"
+                    return Answer(UNKNOWN, f"{path}:{where.line}: {why}", (where,))
                 return Answer(NO, f"{path}:{where.line} fails: {outcome.failure.message}", (where,))
         for why, where in run.doubts:
             if where.path in files:

@@ -24,6 +24,7 @@ PACKAGE_NAMES = {
     "github.com/rubyist/circuitbreaker": "circuit",
 }
 _OPAQUE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL)
+_GOES_ON = re.compile(r"(?<=[\w)\]}]\.)\n[ \t]*[ \t](?=[A-Za-z_])")
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _BRACKET = re.compile(r"[(){}\[\]]")
 _FUNC = re.compile(r"^func\b[ \t]*(?:\(([^()]*)\)[ \t]*)?(\w+)[ \t]*(?=[\[(])", re.MULTILINE)
@@ -112,7 +113,7 @@ def outline(path: str, text: str) -> GoOutline:
 
 
 def _mask(text: str, strings: list[GoString]) -> str:
-    """The text with comments and string contents blanked; the quotes stay."""
+    """The text with comments and string contents blanked; the quotes stay, and a member has a dot before it."""
 
     def blank(match: re.Match[str]) -> str:
         token = match.group()
@@ -123,7 +124,10 @@ def _mask(text: str, strings: list[GoString]) -> str:
         inner = token[1:-1]
         return '"' + (_NOT_NEWLINE.sub(" ", inner) if "\n" in inner else " " * len(inner)) + '"'
 
-    return _OPAQUE.sub(blank, text)
+    masked = _OPAQUE.sub(blank, text)
+    if ".\n" in masked:  # a selector that goes on in the next line gets a dot there as well
+        masked = _GOES_ON.sub(lambda match: match.group()[:-1] + ".", masked)
+    return masked
 
 
 def _pair_brackets(found: GoOutline) -> None:

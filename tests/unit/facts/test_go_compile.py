@@ -115,6 +115,10 @@ def test_a_mistake_is_found_where_it_is(tmp_path: Path, old: str, new: str, expe
         ("helper(1)", "func() int {\n\t\tn := 1\n\t\treturn n\n\t}(), helper(1)"),
         ("\tfmt.Println(client", "\tlib := map[string]int{}\n\t_ = lib\n\tfmt.Println(client"),
         ('\t"fmt"\n', '\tfmt "fmt"\n\t_ "os"\n'),
+        ("client, err := lib", "client,\n\t\terr := lib"),
+        ("client.Call()", "client.\n\t\tCall()"),
+        ("fmt.Println(client", "fmt.\n\t\tPrintln(client"),
+        ("lib.Must(", "lib.\n\t\tMust("),
     ],
 )
 def test_near_misses_compile(tmp_path: Path, old: str, new: str) -> None:

@@ -126,3 +126,22 @@ def test_go_versions_are_ordered_like_releases() -> None:
     assert sorted(order, key=lambda v: go_version(v) or (0, 0, 0, 0)) == order
     assert not is_at_least("1.24", "1.25.1")
     assert go_version("tip") is None
+
+
+def test_a_module_in_a_folder_of_another_one_is_imported_like_any_other(tmp_path: Path) -> None:
+    mod = "module example.com/app\n\ngo 1.25\n\nrequire example.com/app/clock v1.0.0\n"
+    code = 'package app\n\nimport "example.com/app/clock"\n\nvar _ = clock.Now\n'
+    files = {
+        "go.mod": mod,
+        "app.go": code,
+        "clock/go.mod": "module example.com/app/clock\n\ngo 1.25\n",
+        "clock/clock.go": "package clock\n\nfunc Now() int { return 0 }\n",
+    }
+    table = go_requirement_table(store_of(tmp_path, files))
+    assert [(row.get("imported").value, row.get("tidy").value) for row in table.rows] == [("yes", "yes")]
+
+
+def test_a_module_without_code_may_serve_something_else(tmp_path: Path) -> None:
+    mod = "module example.com/site\n\ngo 1.25\n\nrequire example.org/theme v1.0.0\n"
+    table = go_requirement_table(store_of(tmp_path, {"site/go.mod": mod, "site/config.toml": ""}))
+    assert table.rows == ()

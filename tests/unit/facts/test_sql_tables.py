@@ -139,6 +139,29 @@ def test_a_folder_that_nothing_reads(tmp_path: Path) -> None:
     assert created(store)["m"] == "no"
 
 
+def test_migrations_of_another_database_are_not_called_broken(tmp_path: Path) -> None:
+    main = """package main
+
+import (
+	"github.com/golang-migrate/migrate/v4"
+	_ "github.com/golang-migrate/migrate/v4/source/file"
+)
+
+func main() {
+	m, err := migrate.New("file://db/migrations", "sqlite3://x.db")
+	if err != nil {
+		panic(err)
+	}
+	_ = m.Up()
+}
+"""
+    go_mod = "module example.com/app\n\ngo 1.22\n"
+    for type_, runs in (("BLOB", "unknown"), ("nonsense", "no"), ("BYTEA", "yes")):
+        text = f"CREATE TABLE m (a {type_} NOT NULL);"
+        store = store_of(tmp_path / type_, {MIGRATION: text, "main.go": main, "go.mod": go_mod})
+        assert tool(store) == ("golang-migrate", "yes", runs)
+
+
 def test_a_compose_service_migrates_after_the_init_scripts(tmp_path: Path) -> None:
     text = "CREATE TABLE m (a int REFERENCES a.one (id));"
     store = repository(tmp_path, {MIGRATION: text, "docker-compose.yml": COMPOSE + SERVICE})

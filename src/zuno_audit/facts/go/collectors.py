@@ -144,11 +144,42 @@ class Collectors:
             case s.Range(x=x, value=s.Ident() as loop) if x is node:
                 self._local(root, loop.name, loop.end, trail)
             case s.Return():
-                self._returned(root, trail)
+                literal = self._literal_around(root, parent)
+                if literal is not None:
+                    self._returned_by(root, literal, trail)
+                else:
+                    self._returned(root, trail)
             case s.Send():
                 self._collector_of(root, trail)
             case s.Selector(x=x) if x is node:
                 self._selected(root, parent, trail)
+
+    def _literal_around(self, root: Declaration, node: s.Node) -> s.FuncLit | None:
+        """The innermost function literal that a node stands in."""
+        around: s.Node | None = node
+        while around is not None and not isinstance(around, s.FuncLit):
+            around = self.above(root).get(id(around))
+        return around
+
+    def _returned_by(self, root: Declaration, literal: s.FuncLit, trail: _Trail) -> None:
+        """The results of a function literal: those of its calls, where a variable of the function holds it."""
+        holder = self.above(root).get(id(literal))
+        if isinstance(holder, s.Call) and holder.fun is literal:
+            self._value(root, holder, trail)
+            return
+        target = holder.lhs[0] if isinstance(holder, s.Assign) and len(holder.lhs) == 1 else None
+        if not isinstance(target, s.Ident):
+            trail.escapes = True
+            return
+        bindings = self.texts.bindings(root)
+        variable = bindings.variable(target.name, literal.end)
+        for node in s.walk(root.node):
+            if isinstance(node, s.Ident) and node.name == target.name and node.start > literal.end:
+                if variable is None or bindings.variable(node.name, node.start) is not variable:
+                    continue
+                call = self.above(root).get(id(node))
+                if isinstance(call, s.Call) and call.fun is node:
+                    self._value(root, call, trail)
 
     def _selected(self, root: Declaration, node: s.Selector, trail: _Trail) -> None:
         """`metric.Collect(ch)` in the Collect method of a collector of our own: it is part of that
@@ -172,6 +203,8 @@ class Collectors:
                 and self.types.find_method(base, "Collect") is not None
             ):
                 self._type(base, trail)
+        elif isinstance(declared, s.FuncDecl) and any(isinstance(n, s.FuncLit) for n in s.nodes_of(declared)):
+            trail.escapes = True  # a function may be a collector by way of a library
 
     def _in_call(self, root: Declaration, node: s.Node, call: s.Call, trail: _Trail) -> None:
         if node is call.fun:

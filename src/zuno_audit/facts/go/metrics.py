@@ -69,6 +69,12 @@ class Metric(msgspec.Struct, frozen=True):
     last: str = ""  # the part of the name that the options call Name, where nobody says the rest
 
 
+def _is_bare(call: s.Call) -> bool:
+    """True for a metric with no options at all: a stand-in that nobody is to see."""
+    options = call.args[0] if call.args else None
+    return isinstance(options, s.CompositeLit) and not options.elements
+
+
 def _bound_name(node: s.Node, call: s.Call) -> str:
     """The variable or field that a construction is bound to where it stands; empty when it is used otherwise."""
     for inner in s.walk(node):
@@ -399,7 +405,13 @@ class _Finder:
         except _NeedsCallerError:
             return self._by_callers(root, registerer, place)
         if isinstance(seen.expr, s.Ident) and seen.expr.name == "nil":
-            return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
+            found = self.collectors.registration(root, call)  # a collector of our own may hold it
+            if found.answer != NO:
+                return found
+            why = "promauto.With(nil) registers nothing"
+            return Registration(
+                NO, place=place, why=why, is_read_back=seen.expr is registerer and _is_bare(call)
+            )
         return Registration(YES, (Registerer(seen.expr, seen.root),), place)
 
     def _by_callers(self, root: Declaration, registerer: s.Expr, place: Location) -> Registration:

@@ -484,3 +484,54 @@ def test_the_name_depends_on_the_registerer(
     }}
     """
     assert told(rows(tmp_path, body), "name", "labels") == [(name, labels)]
+
+
+def test_a_collector_that_makes_its_metric_anew_is_registered(tmp_path: Path) -> None:
+    body = """
+type swapped struct {
+	current *prometheus.GaugeVec
+	make    func() *prometheus.GaugeVec
+}
+
+func newSwapped(reg prometheus.Registerer, opts prometheus.GaugeOpts) *swapped {
+	f := func() *prometheus.GaugeVec {
+		g := promauto.With(nil).NewGaugeVec(opts, []string{"state"})
+		g.WithLabelValues("on")
+		return g
+	}
+	s := &swapped{current: f(), make: f}
+	if reg != nil {
+		reg.MustRegister(s)
+	}
+	return s
+}
+
+func (s *swapped) Describe(ch chan<- *prometheus.Desc) { s.current.Describe(ch) }
+func (s *swapped) Collect(ch chan<- prometheus.Metric) { s.current.Collect(ch) }
+
+func main() { newSwapped(prometheus.DefaultRegisterer, prometheus.GaugeOpts{Name: "blocks"}) }
+"""
+    assert told(rows(tmp_path, body), "name", "registered") == [("blocks", "yes")]
+
+
+def test_a_function_may_be_a_collector(tmp_path: Path) -> None:
+    body = """
+// import example.org/collect
+
+func info() collect.Func {
+	return func(ch chan<- prometheus.Metric) {
+		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("build_info", "", nil, nil), prometheus.GaugeValue, 1)
+	}
+}
+
+func main() { prometheus.MustRegister(info()) }
+"""
+    assert told(rows(tmp_path, body), "name", "registered") == [("build_info", "unknown")]
+
+
+@pytest.mark.parametrize(("options", "read_back"), [("", "yes"), ('Name: "x_total"', "no")])
+def test_a_metric_without_a_name_or_a_registry_is_a_stand_in(
+    tmp_path: Path, options: str, read_back: str
+) -> None:
+    body = f"func main() {{ promauto.With(nil).NewCounter(prometheus.CounterOpts{{{options}}}).Inc() }}"
+    assert told(rows(tmp_path, body), "registered", "read_back") == [("no", read_back)]
