@@ -67,7 +67,8 @@ def compose_command_table(store: FactStore) -> Table:
 def deployment_table(store: FactStore) -> Table:
     """Table `deployment`.
 
-    Fields: `way`, `overlay` (its file), `folder`, `works` (no obstacle; the first is named), `fits` (no obstacle
+    Fields: `way`, `given_by` (the compose file, the overlay that is laid over one, the Tiltfile or the folder of
+    manifests), `overlay` (its file), `folder`, `works` (no obstacle; the first is named), `fits` (no obstacle
     in the compose files themselves: images and what runs in them left out) and `encrypted` (no service that the
     overlay speaks of has TLS switched off).
     """
@@ -79,6 +80,7 @@ def deployment_table(store: FactStore) -> Table:
 
 def _row(way: str, place: Location, works: Answer, *, overlay: str, folder: str, **more: Answer) -> Entity:
     fields = {"way": Answer(way), "works": works, "overlay": Answer(overlay), "folder": Answer(folder)}
+    fields["given_by"] = Answer(folder if way == "kubernetes" else place.path)
     return Entity("deployment", place, {"fits": works, "encrypted": Answer(YES), **fields, **more})
 
 
@@ -89,7 +91,8 @@ def _compose_rows(store: FactStore) -> Iterator[Entity]:
             continue
         yield _compose_row(store, file, None)
         for overlay in files.overlays(file.path):
-            yield _compose_row(store, file, overlay)
+            if overlay.services:
+                yield _compose_row(store, file, overlay)
 
 
 def _compose_row(store: FactStore, file: ComposeFile, overlay: ComposeFile | None) -> Entity:
