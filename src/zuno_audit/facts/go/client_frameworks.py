@@ -7,18 +7,20 @@ calls, middleware/circuitbreaker is one of them).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from zuno_audit.facts.go.guards import Guard
-from zuno_audit.facts.go.values import Const, Extern, Input, Seq, Struct, Unknown, Val
+from zuno_audit.facts.go.values import Const, Extern, Input, Seq, Struct, Unknown, Val, Value
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
 
 ZRPC = ("github.com/zeromicro/go-zero/zrpc", "github.com/tal-tech/go-zero/zrpc")
+_SET = re.compile(rb"\.Breaker[ \t]*=[^=]|\.Middlewares[ \t]*=[^=]")
 _WITHOUT_MIDDLEWARE = (
     "NewDirectClientConf",
     "NewEtcdClientConf",
@@ -40,20 +42,33 @@ def _zrpc(ev: Evaluator, call: Extern) -> Guard:
     if call.name == "NewClientWithTarget":
         return built_in
     config = ev.force(call.args[0]) if call.args else ()
+    if call.site is not None and _SET.search(call.site.file.data):
+        built_in = Guard("unknown", "code sets what turns go-zero's breaker on", sites)
     for v in config:
         if isinstance(v, Extern) and v.path in ZRPC and v.name in _WITHOUT_MIDDLEWARE:
             return Guard("no", f"{v.name} leaves go-zero's breaker out", sites)
-        if not isinstance(v, Struct) or v.open:
+        if not isinstance(v, Struct):
             continue
         chosen = [x for x in ev.force(v.fields.get("Middlewares", ())) if isinstance(x, Struct)]
-        flags = [f for x in chosen for f in ev.force(x.fields.get("Breaker", (Const(False),)))]
+        flags = [f for x in chosen for f in ev.force(_field(x, "Breaker"))]
         if any(isinstance(f, Const) and f.value is False for f in flags):
             return Guard("no", "the configuration leaves go-zero's breaker out", sites)
+        if v.open:
+            continue
+        if not v.fields:  # what nobody fills in here is loaded, with the defaults where go-zero does it
+            if call.site is not None and b"/go-zero/core/conf" not in call.site.file.data:
+                return Guard("unknown", "what loads the configuration decides about go-zero's breaker", sites)
+            continue
         if not chosen and not ev.force(v.fields.get("Middlewares", ())):
             return Guard("no", "the configuration in the code does not turn go-zero's breaker on", sites)
-        if not chosen and v.fields:
+        if not chosen:
             return Guard("unknown", "whether this configuration turns go-zero's breaker on", sites)
     return built_in
+
+
+def _field(struct: Struct, name: str) -> Value:
+    """A flag of a struct, false where nothing sets it."""
+    return struct.fields.get(name, (Const(True),) if struct.open else (Const(False),))
 
 
 def _kratos(ev: Evaluator, call: Extern) -> Guard:

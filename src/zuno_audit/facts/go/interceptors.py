@@ -91,15 +91,20 @@ def installed(ev: Evaluator, options: list[Value], kind: str) -> Iterator[Instal
 
 
 def _spliced(ev: Evaluator, options: list[Value]) -> Iterator[Value]:
-    """The options, with those that stand inside others in their place."""
-    for option in options:
-        choices = ev.force(option)
-        inner = choices[0] if len(choices) == 1 else None
-        if isinstance(inner, Extern) and (inner.path, inner.name) in lib.SPLICES:
-            lists = list(option_lists(ev, inner, 0))
-            yield from lists[0] if len(lists) == 1 else [(Rest(Unknown("options that are one of several")),)]
-        else:
+    """The options, with those that stand inside the last one that holds others in its place: it replaces the rest."""
+    choices = [ev.force(option) for option in options]
+    holding = [i for i, values in enumerate(choices) if any(_holds_others(v) for v in values)]
+    for i, option in enumerate(options):
+        if i not in holding:
             yield option
+        elif i == holding[-1]:
+            inner = choices[i][0] if len(choices[i]) == 1 else None
+            lists = list(option_lists(ev, inner, 0)) if isinstance(inner, Extern) else []
+            yield from lists[0] if len(lists) == 1 else [(Rest(Unknown("options that are one of several")),)]
+
+
+def _holds_others(v: Val) -> bool:
+    return isinstance(v, Extern) and (v.path, v.name) in lib.SPLICES
 
 
 def _installs_nothing(v: Val, kind: str) -> bool:

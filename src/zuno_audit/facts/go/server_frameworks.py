@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SERVERS = tuple((path, name) for path in ZRPC for name in ("NewServer", "MustNewServer"))
 _OFF = re.compile(rb"""\bRecover["']?[ \t]*[:=][ \t]*false""")
+_SET = re.compile(rb"\.Recover[ \t]*=[^=]|\.Middlewares[ \t]*=[^=]")
 _LOADER = b'/go-zero/core/conf"'
 
 
@@ -40,6 +41,11 @@ def recovery(ev: Evaluator, call: Extern, otherwise: tuple[str, str]) -> Recover
     sites: tuple[tuple[Site, str], ...] = ()
     if call.site is not None:
         sites = ((call.site, "the framework makes the server"),)
+    if call.site is not None and otherwise[0] == "yes" and _SET.search(call.site.file.data):
+        otherwise = (
+            "unknown",
+            "code sets what switches go-zero's recovery on, after the configuration is loaded",
+        )
     found = [_of(ev, v, otherwise) for v in ev.force(call.args[0])] if call.args else []
     answers = {answer for answer, _ in found}
     answer = next((a for a in ("no", "unknown", "yes") if a in answers), "unknown")
@@ -60,7 +66,7 @@ def recovery(ev: Evaluator, call: Extern, otherwise: tuple[str, str]) -> Recover
 
 
 def _of(ev: Evaluator, v: Val, otherwise: tuple[str, str]) -> tuple[str, str]:
-    if not isinstance(v, Struct):
+    if not isinstance(v, Struct) or not v.fields:  # what nobody fills in here is loaded
         return otherwise
     chosen = ev.force(v.fields.get("Middlewares", ()))
     flags = [f for x in chosen if isinstance(x, Struct) for f in ev.force(x.fields.get("Recover", ()))]

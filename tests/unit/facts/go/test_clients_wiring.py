@@ -811,6 +811,22 @@ func main() {
         "pay:1",
         "yes",
     ),
+    "go-zero, turned off after loading": (
+        """
+type Config struct{ Pay zrpc.RpcClientConf }
+
+func main() {
+	var c Config
+	conf.MustLoad("etc/pay.yaml", &c)
+	c.Pay.Middlewares.Breaker = false
+	client := zrpc.MustNewClient(c.Pay)
+	_ = client
+}
+""",
+        "zrpc.MustNewClient",
+        None,
+        "no",
+    ),
     "go-zero, not turned on": (
         """
 func main() {

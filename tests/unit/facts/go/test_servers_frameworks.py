@@ -109,6 +109,13 @@ def only(root: Path, text: str, files: dict[str, str] | None = None) -> Entity:
             "no",
             id="some calls",
         ),
+        pytest.param(
+            "kgrpc.Options(grpc.ChainStreamInterceptor(guard)), kgrpc.Options(grpc.MaxRecvMsgSize(1))",
+            "",
+            "no",
+            "no",
+            id="options of grpc that others replace",
+        ),
         pytest.param("", 'srv.Use("/*", recovery.Recovery())', "unknown", "no", id="added afterwards"),
     ],
 )
@@ -147,6 +154,18 @@ LOADED = (
     ("code", "files", "answer"),
     [
         pytest.param(LOADED, {"etc/a.yaml": "Name: a\n"}, "yes", id="on by default"),
+        pytest.param(
+            'var c zrpc.RpcServerConf\n\tconf.MustLoad("etc/a.yaml", &c)\n\ts := zrpc.MustNewServer(c, register)',
+            {},
+            "yes",
+            id="loaded into the struct itself",
+        ),
+        pytest.param(
+            LOADED.replace("\ts :=", "\tc.Middlewares.Recover = false\n\ts :="),
+            {},
+            "unknown",
+            id="set after loading",
+        ),
         pytest.param(
             LOADED, {"etc/a.yaml": "Middlewares:\n  Recover: false\n"}, "unknown", id="switched off in a file"
         ),
