@@ -23,8 +23,8 @@ def compose_service(store: FactStore) -> Table:
     outside), `env_files`, `ports` (`published:target`, variables replaced from the env template), `published`
     and `container_ports` (numbers as text), `management` (RabbitMQ with its management plugin: by the image, a
     command or a mounted enabled_plugins), `volumes` (`source:target`), `depends_on`, `networks`, `command`,
-    `container_name`, `profiles`, `restart`, `startable` yes/no (it has an image or a build, its own or in the file
-    below an overlay). What a service does not have is None or an empty tuple.
+    `container_name`, `profiles`, `restart`, `startable` yes/no/unknown (it has an image or a build, its own or
+    in the file below an overlay). What a service does not have is None or an empty tuple.
     """
     read = store.get(compose_files)
     rows = tuple(_service_row(store, file, service) for file, service in read.services())
@@ -90,11 +90,14 @@ def _startable(store: FactStore, file: ComposeFile, service: Service) -> Answer:
     """No for a service without image and build, where the base of the overlay has none of that name either."""
     if service.image or service.build or service.extends is not None or file.includes:
         return Answer(YES)
-    base = next((f for f in store.get(compose_files).files if f.path == file.base), None)
-    if base is not None and (base.includes or any(s.name == service.name for s in base.services)):
+    read = store.get(compose_files)
+    base = next((f for f in read.files if f.path == file.base), None)
+    if base is None or any(p.path == base.path for p in read.problems):
+        return Answer(UNKNOWN, "what it is laid over is not known", (service.location,))
+    if base.includes or any(s.name == service.name for s in base.services):
         return Answer(YES)
-    where = f"{file.base} has no service of that name" if base is not None else "it is no overlay"
-    return Answer(NO, f"{service.name} has neither an image nor a build, and {where}", (service.location,))
+    because = f"{service.name} has neither an image nor a build, and {base.path} has no service of that name"
+    return Answer(NO, because, (service.location,))
 
 
 def _management(store: FactStore, service: Service) -> Answer:

@@ -18,6 +18,7 @@ _FENCE = re.compile(r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])?[ \t]*(`{3,}|~{3,})[ \t]*([^
 _HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-{3,})[ \t]*$")
 _ITEM = re.compile(r"^[ \t>]*(?:[-*+•]|\d{1,9}[.)])[ \t]+(.*)$")
+_MARKERS = "-*+•0123456789>"
 _CODE_INDENT = 4  # columns beyond the text around it that make a line code
 _TASK = re.compile(r"^\[([ xX])\](?:[ \t]+|$)(.*)$")
 _LINK = re.compile(
@@ -209,6 +210,12 @@ class _Scanner:
         if not raw.strip():
             if self.indented is not None:
                 self.code.append("")
+            return False
+        if raw[0] not in " \t" and self.indented is None:
+            if self.items and (self.found.lines[-1].role in ("blank", "heading", "code") or _ITEM.match(raw)):
+                self.items.clear()
+            if raw[0] in _MARKERS and (item := _ITEM.match(raw)) is not None:
+                self.items.append(item.start(1))
             return False
         text = raw.expandtabs(_CODE_INDENT)
         column = len(text) - len(text.lstrip())

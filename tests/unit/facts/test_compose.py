@@ -139,3 +139,9 @@ def test_a_service_of_an_overlay_needs_one_of_its_name_below(tmp_path: Path) -> 
     )
     found = {values(row, "file", "name"): row.get("startable").value for row in table.rows}
     assert [name for (_, name), answer in found.items() if answer == "no"] == ["apis"]
+
+
+def test_an_overlay_of_a_file_that_does_not_parse_is_left_open(tmp_path: Path) -> None:
+    overlay = "services:\n  api: {environment: {TLS: 'on'}}\n"
+    files = {"docker-compose.yml": "services:\n  api: [\n", "docker-compose.tls.yml": overlay}
+    assert column(compose_service(store_of(tmp_path, files)), "startable") == ["unknown"]
