@@ -753,7 +753,7 @@ def _is_set(file: GoOutline, function: GoFunction, variable: str, times: int = 0
     bound = (
         rf"(?<![\w.]){variable}\b(?:[ \t]*,[ \t]*\w+)*[ \t]*:=|,[ \t]*{variable}[ \t]*(?:,[ \t]*\w+[ \t]*)*:="
     )
-    bound += rf"|\bvar[ \t]+{variable}\b|\b{variable}[ \t]+(?:\*|\[|map\b|func\b|chan\b|\w+\.)?[A-Za-z_]\w*[ \t]*[,)]"
+    bound += rf"|\bvar[ \t]+{variable}\b|\b{variable}[ \t]+(?:\*|\[|map\b|func\b|chan\b|\w+\.)*[A-Za-z_]\w*[ \t]*[,)]"
     return len(re.findall(bound, text)) > times
 
 

@@ -15,6 +15,7 @@ from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from zuno_audit.facts.go_packages import GoHead, go_heads, go_modules, module_of, module_roots
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -88,6 +89,9 @@ def _use(store: FactStore, mod: GoModule, heads: Iterable[GoHead]) -> ModuleUse:
     sum_path = join(mod.directory, "go.sum")
     has_sum = sum_path in store.repository
     sums = read_go_sum(sum_path, store.repository.text(sum_path) or "") if has_sum else GoSum()
+    shared = _workspace_sums(store, mod.directory)
+    if shared:
+        sums = replace(sums, contents=sums.contents | shared.contents, mods=sums.mods | shared.mods)
     imports: dict[str, Location] = {}
     nested = [r.path for r in mod.requires if _within(r.path, mod.path)]  # modules in folders of this one
     has_code = False
@@ -104,6 +108,17 @@ def _use(store: FactStore, mod: GoModule, heads: Iterable[GoHead]) -> ModuleUse:
     providers = {i: m for i in sorted(imports) if (m := _provider(i, modules))}
     vendored = join(mod.directory, "vendor/modules.txt") in store.repository
     return ModuleUse(mod, sums, has_sum, imports, providers, vendored, has_code)
+
+
+def _workspace_sums(store: FactStore, directory: str) -> GoSum | None:
+    """What go.work.sum of the workspace around a module vouches for."""
+    while True:
+        path = join(directory, "go.work.sum")
+        if path in store.repository:
+            return read_go_sum(path, store.repository.text(path) or "")
+        if not directory:
+            return None
+        directory = dirname(directory)
 
 
 def _is_external(path: str, module: str) -> bool:

@@ -117,6 +117,10 @@ def test_a_mistake_is_found_where_it_is(tmp_path: Path, old: str, new: str, expe
         ('\t"fmt"\n', '\tfmt "fmt"\n\t_ "os"\n'),
         ("client, err := lib", "client,\n\t\terr := lib"),
         ("client.Call()", "client.\n\t\tCall()"),
+        (
+            "func helper(n int)",
+            "func (c *Plain) Do() { _ = func(c *lib.Client) error { return c.Call() } }\n\ntype Plain struct{}\n\nfunc helper(n int)",
+        ),
         ("fmt.Println(client", "fmt.\n\t\tPrintln(client"),
         ("lib.Must(", "lib.\n\t\tMust("),
     ],

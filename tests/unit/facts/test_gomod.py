@@ -145,3 +145,15 @@ def test_a_module_without_code_may_serve_something_else(tmp_path: Path) -> None:
     mod = "module example.com/site\n\ngo 1.25\n\nrequire example.org/theme v1.0.0\n"
     table = go_requirement_table(store_of(tmp_path, {"site/go.mod": mod, "site/config.toml": ""}))
     assert table.rows == ()
+
+
+def test_a_workspace_has_a_go_sum_of_its_own(tmp_path: Path) -> None:
+    own, shared = SUM.splitlines(keepends=True)[:1], SUM.splitlines(keepends=True)[1:]
+    files = {"app/go.mod": MOD, "app/go.sum": "".join(own), "app/app.go": CODE}
+    assert "no" in values_of_sums(tmp_path / "without", files)
+    work = {"go.work": "go 1.25\n\nuse ./app\n", "go.work.sum": "".join(shared)}
+    assert "no" not in values_of_sums(tmp_path / "with", {**files, **work})
+
+
+def values_of_sums(root: Path, files: dict[str, str]) -> set[object]:
+    return {row.get("in_sum").value for row in go_requirement_table(store_of(root, files)).rows}

@@ -69,6 +69,9 @@ class Metric(msgspec.Struct, frozen=True):
     last: str = ""  # the part of the name that the options call Name, where nobody says the rest
 
 
+NEVER_RUNS = "the code that makes it never runs"
+
+
 def _is_bare(call: s.Call) -> bool:
     """True for a metric with no options at all: a stand-in that nobody is to see."""
     options = call.args[0] if call.args else None
@@ -271,8 +274,10 @@ class _Finder:
         kind = _CONSTRUCTORS.get(called_name(call)) or self._kind_of_desc(root)
         written = self._written(root, call) if called_name(call).endswith("Vec") else Answer(YES)
         location = root.file.location(call.start, call.end)
-        for name, labels, chain in self._named(root, call):
-            registration = self._registration(root, call, maker, chain)
+        named = [(*one, self._registration(root, call, maker, one[2])) for one in self._named(root, call)]
+        if any(registration.why != NEVER_RUNS for *_, registration in named):
+            named = [one for one in named if one[3].why != NEVER_RUNS]  # other callers make it
+        for name, labels, chain, registration in named:
             binaries = self._binaries(root, call, chain)
             last = "" if name is not None else self._last(root, call)
             for prefix, added in self._wraps(root, maker, chain, registration):
@@ -383,7 +388,7 @@ class _Finder:
         places = [(root.file.path, call.start), *((c.root.file.path, c.call.start) for c in chain)]
         answers = [self.reachable.can_run(*place) for place in places]
         if NO in answers or self.collectors.is_dead(call, root):
-            return Registration(NO, why="the code that makes it never runs")
+            return Registration(NO, why=NEVER_RUNS)
         if maker[0] == "plain":
             found = self.collectors.registration(root, call)
         else:

@@ -535,3 +535,14 @@ def test_a_metric_without_a_name_or_a_registry_is_a_stand_in(
 ) -> None:
     body = f"func main() {{ promauto.With(nil).NewCounter(prometheus.CounterOpts{{{options}}}).Inc() }}"
     assert told(rows(tmp_path, body), "registered", "read_back") == [("no", read_back)]
+
+
+def test_callers_that_never_run_say_nothing_of_a_metric_that_others_make(tmp_path: Path) -> None:
+    body = """
+func gate(name string) { promauto.NewCounter(prometheus.CounterOpts{Name: name + "_total"}) }
+
+func unused() { gate("b") }
+
+func main() { gate("a") }
+"""
+    assert told(rows(tmp_path, body), "name", "registered") == [("a_total", "yes")]
