@@ -480,13 +480,14 @@ class GoCompile:
         return more and self.declares(directory, member)
 
     def _typed(self, file: GoOutline, function: GoFunction) -> Iterator[tuple[str, str, str]]:
-        """(variable, folder, type) of the receiver, parameters and results of our constructors, if it is ours."""
+        """(variable, folder, type) of receiver, parameters and results of our constructors, if it is ours."""
         if function.receiver_name and function.receiver and not file.path.endswith("_test.go"):
             yield function.receiver_name, dirname(file.path), function.receiver
-        for match in _PARAMETER.finditer(function.signature):
-            package = self.packages.by_import.get(file.imports.get(match.group(2), ""))
-            if package is not None:
-                yield match.group(1), package.directory, match.group(3)
+        for signature in (function.signature, *_literal_signatures(file, function)):
+            for match in _PARAMETER.finditer(signature):
+                package = self.packages.by_import.get(file.imports.get(match.group(2), ""))
+                if package is not None:
+                    yield match.group(1), package.directory, match.group(3)
         for match in _CONSTRUCTED.finditer(file.masked, function.opening, function.closing):
             package = self.packages.by_import.get(file.imports.get(match.group(2), ""))
             closing = file.pairs.get(match.end() - 1, 0)
@@ -736,6 +737,16 @@ def _keys(file: GoOutline, opening: int, closing: int) -> Iterator[tuple[str, in
         at = match.end(1)
 
 
+def _literal_signatures(file: GoOutline, function: GoFunction) -> Iterator[str]:
+    """The parameters of the function literals in a function, with their brackets."""
+    at = file.masked.find("func(", function.opening, function.closing)
+    while at >= 0:
+        closing = file.pairs.get(at + 4)
+        if closing is not None:
+            yield file.masked[at + 4 : closing + 1]
+        at = file.masked.find("func(", at + 5, function.closing)
+
+
 def _members_of(file: GoOutline, function: GoFunction, variable: str) -> Iterator[tuple[str, int]]:
     prefix = variable + "."
     at = file.masked.find(prefix, function.opening, function.closing)
@@ -753,7 +764,8 @@ def _is_set(file: GoOutline, function: GoFunction, variable: str, times: int = 0
     bound = (
         rf"(?<![\w.]){variable}\b(?:[ \t]*,[ \t]*\w+)*[ \t]*:=|,[ \t]*{variable}[ \t]*(?:,[ \t]*\w+[ \t]*)*:="
     )
-    bound += rf"|\bvar[ \t]+{variable}\b|\b{variable}[ \t]+(?:\*|\[|map\b|func\b|chan\b|\w+\.)*[A-Za-z_]\w*[ \t]*[,)]"
+    type_ = r"(?:\*|\[\w*\]|map\b|func\b|chan\b|\w+\.)*[A-Za-z_]\w*"
+    bound += rf"|\bvar[ \t]+{variable}\b|\b{variable}[ \t]+{type_}[ \t]*[,)]"
     return len(re.findall(bound, text)) > times
 
 

@@ -135,6 +135,22 @@ def test_a_mistake_in_a_package_below_keeps_the_binary_from_compiling(tmp_path: 
     assert fault_of(tmp_path, MAIN, broken) == "lib/lib.go:22 gone is not declared"
 
 
+@pytest.mark.parametrize(
+    ("literal", "expected"),
+    [
+        ("func(n int, plain *lib.Plain) { println(plain.Size) }", "Plain has no field or method Size"),
+        ("func(n int, plain *lib.Plain) { println(plain.Count) }", ""),
+        ("func(options lib.Options) { println(options.Size) }", ""),  # it embeds another type
+        ("func(plain *lib.Plain) { { plain := other{}; println(plain.Size) } }", ""),
+    ],
+)
+def test_a_parameter_of_a_function_literal_has_a_type(tmp_path: Path, literal: str, expected: str) -> None:
+    main = MAIN.replace(
+        "func main() {\n", f"type other struct{{ Size int }}\n\nfunc main() {{\n\t_ = {literal}\n"
+    )
+    assert fault_of(tmp_path, main).partition("cmd/main.go:13 ")[2] == expected
+
+
 def test_two_packages_in_one_folder_do_not_compile(tmp_path: Path) -> None:
     more = {"lib/other.go": "package other\n\nfunc Other() {}\n"}
     assert fault_of(tmp_path, MAIN, **more) == "lib/other.go:1 this is package other, but lib/lib.go is lib"
