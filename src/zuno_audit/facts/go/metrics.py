@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name
@@ -391,6 +392,10 @@ class _Finder:
             return Registration(NO, why=NEVER_RUNS)
         if maker[0] == "plain":
             found = self.collectors.registration(root, call)
+            if chain and found.answer == YES:  # what becomes of the object that this caller gets
+                outer = self.collectors.registration(chain[-1].root, chain[-1].call)
+                if outer.answer == YES:
+                    found = replace(found, registerers=outer.registerers, place=outer.place)
         else:
             found = self._automatic(root, call, maker[1], chain)
         if found.answer == YES and UNKNOWN in answers:

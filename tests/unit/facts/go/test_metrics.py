@@ -546,3 +546,25 @@ func unused() { gate("b") }
 func main() { gate("a") }
 """
     assert told(rows(tmp_path, body), "name", "registered") == [("a_total", "yes")]
+
+
+def test_each_caller_registers_its_own(tmp_path: Path) -> None:
+    body = """
+    type sizes struct {
+        desc *prometheus.Desc
+    }
+    func (s *sizes) Describe(ch chan<- *prometheus.Desc) { ch <- s.desc }
+    func (s *sizes) Collect(ch chan<- prometheus.Metric) {
+        ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, 1)
+    }
+    func newSizes(prefix string) *sizes {
+        return &sizes{desc: prometheus.NewDesc(prefix+"_size", "", nil, nil)}
+    }
+    func main() {
+        prometheus.MustRegister(newSizes("a"))
+        other := prometheus.WrapRegistererWith(prometheus.Labels{"component": "b"}, prometheus.DefaultRegisterer)
+        other.MustRegister(newSizes("b"))
+    }
+    """
+    found = told(rows(tmp_path, body), "name", "labels", "registered")
+    assert sorted(found, key=str) == [("a_size", (), "yes"), ("b_size", ("component",), "yes")]
