@@ -98,6 +98,8 @@ class GoCompile:
         self._package_functions: dict[tuple[str, ...], dict[str, list[GoFunction]]] = {}
         self._members_known: dict[tuple[str, str, str], bool] = {}
         self._words: dict[tuple[str, str], bool] = {}
+        self._interfaces: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._structs: dict[str, dict[str, list[str]]] = {}
         self._by_folder: dict[str, list[str]] | None = None
         self._modules = sorted(store.get(module_roots).items(), key=lambda m: len(m[1]), reverse=True)
 
@@ -261,6 +263,8 @@ class GoCompile:
         yield from self._calls(file, siblings)
         yield from self._literals(file)
         yield from self._members(file)
+        yield from self._arguments(file)
+        yield from self._given_back(file)
         yield from _unread_variables(file)
         yield from _returns(file)
 
@@ -466,6 +470,94 @@ class GoCompile:
                         yield Fault(file.path, file.line(at), f"{name} has no field or method {member}")
                         return
 
+    def _arguments(self, file: GoOutline) -> Iterator[Fault]:
+        """Arguments that lack a method of the interface that a function of ours asks for."""
+        for alias, import_path in file.imports.items():
+            package = self.packages.by_import.get(import_path)
+            for at, name in _uses_of(file.masked, alias) if package is not None else ():
+                opening = at + len(alias) + 1 + len(name)
+                closing = file.pairs.get(opening) if file.masked.startswith("(", opening) else None
+                declared = self.functions(package.directory).get(name, []) if package is not None else []
+                if closing is None or len(declared) != 1 or declared[0][1].receiver:
+                    continue
+                wanted = _parameter_types(declared[0][1].signature)
+                given = _split(file.masked[opening + 1 : closing])
+                for argument, type_name in (
+                    zip(given, wanted, strict=False) if len(given) == len(wanted) else ()
+                ):
+                    missing = self._lacks(file, at, argument, declared[0][0], type_name)
+                    if missing and not _is_hidden(file, alias):
+                        why = f"{argument} has no method {missing}, which {alias}.{name} asks for"
+                        yield Fault(file.path, file.line(at), why)
+
+    def _given_back(self, file: GoOutline) -> Iterator[Fault]:
+        """Structs that a function returns as an interface of ours, a method of which they lack."""
+        for function in file.functions:
+            methods = self._interface_of(file, _first_result(function.signature))
+            for match in (
+                _GIVEN_BACK.finditer(file.masked, function.opening, function.closing) if methods else ()
+            ):
+                missing = self._misses(dirname(file.path), match.group(1), methods)
+                if missing and _FUNCTION.search(file.masked, function.opening, function.closing) is None:
+                    why = f"{match.group(1)} has no method {missing}, which the result of {function.name} has"
+                    yield Fault(file.path, file.line(match.start()), why)
+
+    def _interface_of(self, file: GoOutline, type_name: str) -> tuple[str, ...]:
+        """The methods of an interface of ours as a file names it; empty when it is none."""
+        alias, _, name = type_name.rpartition(".")
+        place = self.packages.by_import.get(file.imports.get(alias, "")) if alias else None
+        directory = place.directory if place is not None else "" if alias else dirname(file.path)
+        return self._interface(directory, name) if directory and name else ()
+
+    def _lacks(self, file: GoOutline, at: int, argument: str, other: GoOutline, type_name: str) -> str:
+        """The first method of an interface of ours that the struct in a variable of ours lacks, if certain."""
+        methods = self._interface_of(other, type_name) if _MEMBER.fullmatch(argument) else ()
+        made = _made(file, at, argument) if methods else None
+        if made is None:
+            return ""
+        package, kind, is_constructor = made
+        own = self.packages.by_import.get(file.imports.get(package, "")) if package else None
+        folder = dirname(file.path) if not package else own.directory if own is not None else None
+        if is_constructor and folder is not None:
+            makers = self.functions(folder).get(kind, [])
+            kind = _first_result(makers[0][1].signature) if len(makers) == 1 else ""
+        return self._misses(folder, kind, methods) if folder is not None else ""
+
+    def _misses(self, folder: str, kind: str, methods: tuple[str, ...]) -> str:
+        """The first of these methods that a struct of ours lacks; empty when it has all, or it is not certain."""
+        if not kind or "." in kind or not self._is_plain_struct(folder, kind):
+            return ""
+        have = {f.name for o in self._all(folder) for f in o.functions if f.receiver == kind}
+        return next((m for m in methods if m not in have), "") if have else ""
+
+    def _all(self, directory: str) -> list[GoOutline]:
+        return [o for p in self.files_in(directory) if (o := self.outline(p)) is not None]
+
+    def _interface(self, directory: str, name: str) -> tuple[str, ...]:
+        """The methods of an interface of a package of ours; empty when they are not all written there."""
+        if directory not in self._interfaces:
+            found: dict[str, list[str]] = {}
+            hidden = self._has_hidden_code(directory)
+            for one in self._written(directory) if not hidden else ():
+                for match in _INTERFACE.finditer(one.masked):
+                    body = one.masked[match.end() : one.pairs.get(match.end() - 1, match.end())]
+                    found.setdefault(match.group(1), []).append(body)
+            self._interfaces[directory] = {n: _methods_of(b[0]) for n, b in found.items() if len(b) == 1}
+        return self._interfaces[directory].get(name, ())
+
+    def _is_plain_struct(self, directory: str, name: str) -> bool:
+        """True when a struct of ours is declared once and embeds nothing whose methods matter."""
+        if directory not in self._structs:
+            found: dict[str, list[str]] = {}
+            hidden = any(self.packages.heads[p].constraint for p in self.files_in(directory))
+            for one in self._all(directory) if not hidden else ():
+                for match in _STRUCT.finditer(one.masked):
+                    body = one.masked[match.end() : one.pairs.get(match.end() - 1, match.end())]
+                    found.setdefault(match.group(1), []).append(body)
+            self._structs[directory] = found
+        bodies = self._structs[directory].get(name, [])
+        return len(bodies) == 1 and not Declared(_HARMLESS.sub("", bodies[0])).embeds
+
     def _has_member(
         self, file: GoOutline, directory: str, name: str, declared: Declared, member: str
     ) -> bool:
@@ -507,20 +599,70 @@ def _returns(file: GoOutline) -> Iterator[Fault]:
 
     Functions with literals of functions, which have results of their own, are left out.
     """
+    masked = file.masked
     for function in file.functions:
-        plain = _FUNCTION.search(file.masked, function.opening, function.closing) is None
-        shape = _shape(function.signature) if plain else None
-        for match in _RETURN.finditer(file.masked, function.opening, function.closing) if shape else ():
-            end = match.end()
-            while end < function.closing and file.masked[end] not in "\n;}":
-                end = file.pairs.get(end, end) + 1
-            given = _split(file.masked[match.end() : end].strip())
-            if not given or file.masked[end - 1] in ",.+-*/&|=<([{" or shape is None:
+        shape = None
+        for match in _RETURN.finditer(masked, function.opening, function.closing):
+            shape = shape or _shape(function.signature)
+            if shape is None:
+                break
+            if not match.group(1):
                 continue
+            if not _OPENING.search(match.group(1)) and match.group(1).count(",") + 1 == shape[2]:
+                continue
+            end = match.start(1)
+            while end < function.closing and masked[end] not in "\n;}":
+                end = file.pairs.get(end, end) + 1
+            given = _split(masked[match.start(1) : end].strip())
             several = len(given) == 1 and given[0].endswith(")")  # a call may have several results
-            if len(given) != shape[2] and not several:
+            if several or len(given) in (0, shape[2]) or masked[end - 1] in ",.+-*/&|=<([{":
+                continue
+            if _FUNCTION.search(masked, function.opening, function.closing) is None:
                 why = f"{function.name} returns {shape[2]} values, not {len(given)}"
                 yield Fault(file.path, file.line(match.start()), why)
+
+
+def _methods_of(body: str) -> tuple[str, ...]:
+    """The methods of an interface; empty when something else is in it."""
+    lines = [line.strip() for line in body.split("\n")]
+    outer = [line for line in lines if line and not line.startswith(("//", ")", "}"))]
+    methods = [match.group(1) for line in outer if (match := _METHOD.match(line))]
+    return tuple(methods) if len(methods) == len(outer) else ()
+
+
+def _made(file: GoOutline, at: int, variable: str) -> tuple[str, str, bool] | None:
+    """(package name, type, False) of what a variable holds where it is made as `new(T)`, `&T{}` or `T{}` before a
+    place of the same function, (package name, function, True) where a constructor makes it; None when it is made
+    otherwise, or more than once."""
+    function = next((f for f in file.functions if f.opening < at < f.closing), None)
+    if function is None:
+        return None
+    bound = 0
+    found = None
+    for match in _BINDS.finditer(file.masked, function.opening, at):
+        if variable in (match.group(1) or match.group(2)).replace(",", " ").split():
+            bound += 1
+            found = _MAKES.match(file.masked, match.start())
+    if bound != 1 or found is None or found.group(1) != variable:
+        return None
+    if found.group(7):
+        return found.group(6), found.group(7), True
+    return found.group(2) or found.group(4) or "", found.group(3) or found.group(5), False
+
+
+@lru_cache(maxsize=4096)
+def _parameter_types(signature: str) -> tuple[str, ...]:
+    """The type of every parameter where all are plain names, possibly of another package; else empty text."""
+    if not signature.startswith("("):
+        return ()
+    types: list[str] = []
+    for part in reversed(_split(signature[1 : _closing(signature, 0)])):
+        words = part.split()
+        if len(words) == 1 and types:
+            types.append(types[-1])  # `a, b T`
+        else:
+            types.append(words[1] if len(words) == 2 and re.fullmatch(r"[\w.]+", words[1]) else "")
+    return tuple(reversed(types))
 
 
 def _literal(file: GoOutline, name: str, declared: Declared, opening: int, closing: int) -> Iterator[Fault]:
@@ -528,7 +670,7 @@ def _literal(file: GoOutline, name: str, declared: Declared, opening: int, closi
     for key, where in _keys(file, opening, closing):
         if not declared.has(key):
             yield Fault(file.path, file.line(where), f"{name} has no field {key}")
-        elif (value := _VALUE.match(file.masked, where + len(key))) is not None:
+        elif (value := _VALUE.match(file.masked, where + len(key))) and file.text[value.start(1)] != "'":
             wrong = _misfit(declared.type_of(key), value.group(1))
             if wrong:
                 yield Fault(file.path, file.line(where), f"{key} of {name} is {wrong}")
@@ -562,7 +704,17 @@ _KIND_OF = {
 }
 _CONSTANT = r"(\"[^\"\n]*\"|`[^`]*`|-?\d[\w.]*|true|false|nil)"
 _VALUE = re.compile(rf"[ \t]*:[ \t]*{_CONSTANT}[ \t]*(?=[,\n}}])")
-_RETURN = re.compile(r"(?<![\w.])return\b")
+_METHOD = re.compile(r"([A-Za-z_]\w*)[ \t]*\(")
+_HARMLESS = re.compile(r"\b(?:mock\.Mock|sync\.(?:RW)?Mutex|suite\.Suite)\b")
+_INTERFACE = re.compile(r"^(?:type)?[ \t]+([A-Za-z_]\w*)[ \t]+interface[ \t]*\{", re.MULTILINE)
+_STRUCT = re.compile(r"^(?:type)?[ \t]+([A-Za-z_]\w*)[ \t]+struct[ \t]*\{", re.MULTILINE)
+_BINDS = re.compile(r"(?<![\w.])(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*:?=(?!=)|(?<=\bvar )(\w+)")
+_MAKES = re.compile(
+    r"(\w+)(?:[ \t]*,[ \t]*\w+)?[ \t]*:=[ \t]*"
+    r"(?:new\((?:(\w+)\.)?(\w+)\)|&?(?:(\w+)\.)?(\w+)\{|(\w+)\.(New\w*)\()"
+)
+_GIVEN_BACK = re.compile(r"(?<![\w.])return[ \t]+&([A-Z]?\w*)\{")
+_RETURN = re.compile(r"(?<![\w.])return\b[ \t]*([^\n;}]*)")
 _FUNCTION = re.compile(r"(?<![\w.])func\b")
 _FIELD = re.compile(r"(?:^|[\n;])[ \t]*((?:\w+[ \t]*,[ \t]*)*\w+)[ \t]+(\w+)[ \t]*(?=[\n;\"`]|$)")
 _OWN_LITERAL = re.compile(r"(?<![\w.*\]])([A-Za-z_]\w*)\{")

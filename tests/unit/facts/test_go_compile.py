@@ -227,3 +227,68 @@ def test_a_test_file_answers_for_itself_and_for_what_it_imports(tmp_path: Path) 
     files |= {"lib/lib_test.go": test, "lib/lib.go": LIBRARY.replace("len(names)", "size(names)")}
     (fault,) = go_compile(store_of(tmp_path / "c", files)).test_file("lib/lib_test.go")
     assert (fault.path, fault.why) == ("lib/lib.go", "size is not declared")
+
+
+CONSTANTS = """package main
+
+type box struct {
+	name, owner string
+	count       int
+	mark        rune
+}
+
+type opener interface {
+	Open() error
+	Close(hard bool) error
+}
+
+func newOpener() opener { return &door{} }
+
+type door struct{}
+
+func (d *door) Open() error { return nil }
+
+func (d *door) Close(hard bool) error { return nil }
+
+func size(b box) (int, error) {
+	if b.count > 1 {
+		return 0, nil
+	}
+	return len(b.name), newOpener().Open()
+}
+
+func main() { _, _ = size(box{name: "a", owner: "b", count: 1, mark: 'x'}) }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", ""),
+        ("count: 1", "count: limit", ""),
+        ('name: "a"', "name: 1", "name of box is text, not a number"),
+        ("count: 1", 'count: "1"', "count of box is a number, not text"),
+        ('owner: "b"', 'keeper: "b"', "box has no field keeper"),
+        ("return 0, nil", "return nil", "size returns 2 values, not 1"),
+        ("return 0, nil", "return 0, nil, nil", "size returns 2 values, not 3"),
+        (") Close(hard", ") Shut(hard", "door has no method Close, which the result of newOpener has"),
+        ("type door struct{}", "type door struct{ opener }", ""),
+    ],
+)
+def test_constants_results_and_interfaces_have_to_fit(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    fault = fault_of(tmp_path, CONSTANTS.replace(old, new) if old else CONSTANTS)
+    assert fault.partition(" ")[2] == expected
+
+
+def test_an_argument_needs_the_methods_of_the_parameter(tmp_path: Path) -> None:
+    library = "package lib\n\ntype Store interface{ Find() }\n\nfunc Use(n int, s Store) {}\n"
+    main = (
+        'package main\n\nimport "example.com/app/lib"\n\ntype fake struct{}\n\nfunc (f *fake) Find() {}\n\n'
+        "func main() {\n\tf := &fake{}\n\tlib.Use(1, f)\n}\n"
+    )
+    library = library.replace("interface{ Find() }", "interface {\n\tFind()\n}")
+    assert fault_of(tmp_path / "a", main, library) == ""
+    why = fault_of(tmp_path / "b", main, library.replace("\tFind()", "\tFind()\n\tDrop()"))
+    assert why.endswith("f has no method Drop, which lib.Use asks for")
