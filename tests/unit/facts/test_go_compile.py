@@ -237,12 +237,12 @@ type box struct {
 	mark        rune
 }
 
-type opener interface {
+type Opener interface {
 	Open() error
 	Close(hard bool) error
 }
 
-func newOpener() opener { return &door{} }
+func newOpener() Opener { return &door{} }
 
 type door struct{}
 
@@ -272,7 +272,7 @@ func main() { _, _ = size(box{name: "a", owner: "b", count: 1, mark: 'x'}) }
         ("return 0, nil", "return nil", "size returns 2 values, not 1"),
         ("return 0, nil", "return 0, nil, nil", "size returns 2 values, not 3"),
         (") Close(hard", ") Shut(hard", "door has no method Close, which the result of newOpener has"),
-        ("type door struct{}", "type door struct{ opener }", ""),
+        ("type door struct{}", "type door struct{ Opener }", ""),
     ],
 )
 def test_constants_results_and_interfaces_have_to_fit(
