@@ -117,10 +117,13 @@ class Connections:
         self._uses = uses
         rows: list[Entity] = []
         files = self.analysis.search.files_with(lib.GRPC.encode())
-        for construction in self.analysis.constructions(lib.GRPC, *CONSTRUCTORS, leave_out=self.is_left_out):
+        direct = self.analysis.constructions(lib.GRPC, *CONSTRUCTORS, leave_out=self.is_left_out)
+        for construction in direct:
             rows.extend(row for row in self._rows(construction) if not self.is_left_out(row.location.path))
+        known = {(c.site.file.path, c.site.start) for c in direct}
         for name in CONSTRUCTORS:
-            sites = self.analysis.search.calls_by_value(lib.GRPC, name, self.is_left_out)
+            held = self.analysis.search.calls_by_value(lib.GRPC, name, self.is_left_out)
+            sites = [c for c in held if (c.root.file.path, c.call.start) not in known]
             for construction in self.analysis.constructions_at(sites, frozenset([(lib.GRPC, name)])):
                 rows.extend(
                     r for r in self._rows(construction, name) if not self.is_left_out(r.location.path)

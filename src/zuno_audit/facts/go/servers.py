@@ -76,9 +76,12 @@ class _Question:
             among = self.analysis.search.files_with(path.encode(), name.encode())
             among = [p for p in among if not self._is_test(p)]
             files.update(p for p in among if not self._is_left_out(p))
-            for construction in self.analysis.constructions(path, name, among=among):
+            direct = self.analysis.constructions(path, name, among=among)
+            for construction in direct:
                 self._rows(construction, path, name)
-            by_value = self.analysis.search.calls_by_value(path, name, self._is_left_out, among)
+            known = {(c.site.file.path, c.site.start) for c in direct}
+            held = self.analysis.search.calls_by_value(path, name, self._is_left_out, among)
+            by_value = [c for c in held if (c.root.file.path, c.call.start) not in known]
             for construction in self.analysis.constructions_at(by_value, frozenset([(path, name)])):
                 self._rows(construction, path, name, by_value=True)
         self._ask_methods()
