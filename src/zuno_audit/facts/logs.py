@@ -104,6 +104,8 @@ def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first
 
 def _time(code: GoCode, loggers: list[str], first: Location) -> Answer:
     """Whether the lines have a time: zerolog writes none unless it is told to, the others do."""
+    if not loggers:
+        return Answer(UNKNOWN, "it uses no structured logger", (first,))
     others = [x for x in _STRUCTURED if x != "github.com/rs/zerolog"]
     for path in loggers:
         if any(i.path in others for i in code.packages.heads[path].imports):

@@ -387,6 +387,11 @@ def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Locatio
     base = _HISTOGRAM_PART.sub("", name)
     rows = [r for r in store.table("metric").rows if r.fields["name"].value in (name, base)]
     if not rows:
+        computed = [r for r in store.table("metric").rows if r.fields["name"].value is None]
+        if any(r.fields["registered"].value != NO for r in computed):
+            return Answer(
+                UNKNOWN, f"{name} may be one of {len(computed)} metrics whose names are computed", (here,)
+            )
         return Answer(NO, f"the code has no metric called {name}", (here,))
     registered = [r for r in rows if r.fields["registered"].value == YES]
     if not registered:

@@ -36,7 +36,7 @@ _TARGETS = re.compile(r"^([^\s#:=][^#:=\n]*):(?!=)", re.MULTILINE)
 
 _README = re.compile(r"readme(?:[._-][\w-]{2,5})?\.(?:md|markdown|rst|adoc)", re.IGNORECASE)
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
-_OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path/to", re.IGNORECASE)
+_OPEN_SLOT = re.compile(r"[<>$*{}|]|\.\.\.|…|your[-_]|path[-_/]to", re.IGNORECASE)
 _WORD = re.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)")
 _ENDPOINT = re.compile(
     r"(?:\b(?:https?|wss?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::(\d+))?"
@@ -407,9 +407,13 @@ class _Commands:
                 and not _OPEN_SLOT.search(word)
             ):
                 targets.append(word)
-        known = make_targets(self.store, folder)
-        if known is None:
-            known = make_targets(self.store, "")
+        places = [folder]
+        while places[-1]:
+            places.append(dirname(places[-1]))
+        if self.is_loose:
+            places += [dirname(p) for p in self.store.repository.files if p.endswith("/Makefile")]
+        every = [found for place in places if (found := make_targets(self.store, place)) is not None]
+        known = set().union(*every) if self.is_loose and every else next(iter(every), None)
         for target in targets:
             because = "there is no Makefile" if known is None else f"the Makefile has no target {target}"
             yield Reference("make-target", target, line, _found(target in (known or ()), because))
@@ -530,11 +534,12 @@ def _told_endpoints(store: FactStore, document: Document) -> Iterator[Reference]
 
 def _is_served(store: FactStore, path: str, port: str) -> Answer:
     """Whether some binary answers at a path, on a port unless it is empty. What cannot be followed leaves it open."""
-    is_open = elsewhere = False
+    is_open = elsewhere = is_ours = False
     if port and _is_of_another(store, port):
         return Answer(UNKNOWN, f"port {port} leads to an image from elsewhere")
     for row in store.table("http_route").rows:
         route, served = row.get("route").value, row.get("served").value
+        is_ours = is_ours or not port or not _misses(row, port)
         if served == NO or (route is not None and not _covers(str(route), path)):
             continue
         if port and _misses(row, port):
@@ -547,6 +552,8 @@ def _is_served(store: FactStore, path: str, port: str) -> Answer:
         return Answer(NO, f"what answers at {path} does not listen on port {port}")
     if is_open:
         return Answer(UNKNOWN, "there are routes that cannot be followed")
+    if not is_ours:
+        return Answer(UNKNOWN, f"no Go code is known to listen on port {port}")
     return Answer(NO, f"nothing in the code answers at {path}")
 
 

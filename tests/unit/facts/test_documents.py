@@ -231,11 +231,15 @@ def test_references_to_what_is_not_there(old: str, new: str, expected: object, t
     [
         "The old `scripts/seed.sh` was removed.",
         "Each service has `./run.sh` in its folder.",
+        "Use `docker compose -f path-to-file up`.",
+        "The tests: `make test`.",
+        "The front end: `curl localhost:3000/api/read`.\n\n    curl localhost:3000/api/read\n",
         "1. An item\n\n    - whose child names ./seed.sh\n",
     ],
 )
 def test_a_sentence_about_a_file_is_no_command(sentence: str, tmp_path: Path) -> None:
-    assert dead(tmp_path, f"# X\n{sentence}\n", {"services/a/run.sh": ""}) == []
+    tree = {"services/a/run.sh": "", "build/Makefile": "test:\n", "main.go": MAIN, "go.mod": TREE["go.mod"]}
+    assert dead(tmp_path, f"# X\n{sentence}\n", tree) == []
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,24 @@ func init() { hits.WithLabelValues("/").Inc() }
     assert row.get("known").value == known
 
 
+def test_a_name_that_is_computed_may_be_the_one(tmp_path: Path) -> None:
+    metrics = """\
+package main
+
+import (
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+var some = promauto.NewCounter(prometheus.CounterOpts{Name: os.Args[1]})
+"""
+    files = {**TREE, "metrics.go": metrics, "d/x.json": board("X", "hits_total")}
+    (row,) = grafana_dashboard_table(store_of(tmp_path, files)).rows
+    assert row.get("known").value == "unknown"
+
+
 @pytest.mark.parametrize(
     ("uid", "known"), [("PBFA97CFB590B2093", "yes"), ("${source}", "yes"), ("other", "no"), ("named", "yes")]
 )
