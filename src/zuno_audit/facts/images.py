@@ -166,7 +166,8 @@ def image_packages(store: FactStore) -> tuple[tuple[ImageBuild, str | None], ...
 def image_build_table(store: FactStore) -> Table:
     """Table `image_build`: see `_row` for the fields; all of them yes/no/unknown but the names.
 
-    `counts` is yes for the first of the services that build the same image in the same way.
+    `counts` is yes for the first of the services that build the same image in the same way; services with `profiles`
+    are built only when one of them is asked for.
     """
     read = store.get(compose_files)
     known = store.get(dockerfiles)
@@ -197,6 +198,7 @@ def _row(store: FactStore, image: ImageBuild, *, counts: bool) -> Entity:
         "name": Answer(service.name),
         "file": Answer(image.file.path),
         "counts": Answer(YES if counts else NO),
+        "profiles": Answer(service.profiles),
         "overlay": Answer(YES if image.file.is_overlay else NO),
         "dockerfile": Answer(image.build.dockerfile),
         "image": _image_name(image),

@@ -21,6 +21,7 @@ from zuno_audit.source.modules import GoModule, workspace
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+MAX_PARAMETERS = 4  # of a method that a library calls with a context
 # methods that interfaces of the standard library and of known libraries ask for
 _CALLED_BY_LIBRARIES = frozenset(
     [
@@ -196,7 +197,7 @@ def _may_be_called_by_libraries(function: Function) -> bool:
     params = function.decl.params
     first = params[0].type if params else None
     is_context = isinstance(first, Selector) and isinstance(first.x, Ident) and first.sel == "Context"
-    return function.name[:1].isupper() and is_context
+    return function.name[:1].isupper() and is_context and len(params) <= MAX_PARAMETERS
 
 
 def _libraries(packages: GoPackages, found: tuple[GoModule, ...], used: tuple[str, ...]) -> frozenset[str]:

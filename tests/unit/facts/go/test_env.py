@@ -540,3 +540,20 @@ func main() { println(allowed("x")) }
 """
     store = store_of(tmp_path, {"go.mod": "module example.com/app\n\ngo 1.22\n", "main.go": code})
     assert [(read.name, read.default) for read in store.get(env_reads)] == [("ALLOWED_KEYS", None)]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        pytest.param("ctx context.Context, in *int", ["unknown"], id="a handler that a library may call"),
+        pytest.param("ctx context.Context, a, b string, from, to int", ["no"], id="too many for a handler"),
+    ],
+)
+def test_a_method_that_nobody_calls(tmp_path: Path, parameters: str, expected: list[str]) -> None:
+    body = f"""
+    // import context
+    type Worker struct{{}}
+    func (w *Worker) Process({parameters}) {{ _ = os.Getenv("PORT") }}
+    func main() {{ fmt.Println(&Worker{{}}) }}
+    """
+    assert runs(tmp_path, body) == expected
