@@ -64,8 +64,9 @@ def task_document(store: FactStore) -> Table:
 
     Fields: `name` (file name in lower case without extension, hyphens for blanks and underscores), `tasks`,
     `done`, `open` (how many). Numbered headings are the tasks where there are any, else the check boxes,
-    else the rows of tables. A task with an open check box below it is open, whatever its heading says; one
-    that nothing marks as done is open too. `unmarked`: how many have no mark at all.
+    else the rows of tables of which at least half say whether they are done. A task with an open check box below
+    it is open, whatever its heading says; one that nothing marks as done is open too. `unmarked`: how many have
+    no mark at all.
     """
     documents = store.get(markdown_documents)
     rows = []
@@ -102,9 +103,24 @@ def _units(document: Document) -> Iterator[_Unit]:
     if markdown.tasks:
         yield from (_Unit(task.line, task.is_done) for task in markdown.tasks)
         return
-    for line in markdown.lines:
-        if line.role == "table" and (_DONE.search(line.text) or _OPEN.search(line.text)):
-            yield _Unit(line.number, _mark(line.text))
+    for rows in _tables(markdown.lines):
+        units = [_Unit(row.number, _mark(row.text)) for row in rows]
+        if 2 * sum(unit.is_done is not None for unit in units) >= len(
+            units
+        ):  # a table that says what is done
+            yield from units
+
+
+def _tables(lines: list[Line]) -> Iterator[list[Line]]:
+    """The rows of each table, without its header."""
+    rows: list[Line] = []
+    for line in [*lines, Line(0, "blank", "")]:
+        if line.role == "table":
+            rows.append(line)
+        elif "|" not in line.text or line.role != "blank":  # not the rule below a header
+            if rows[1:]:
+                yield rows[1:]
+            rows = []
 
 
 def _mark(text: str) -> bool | None:

@@ -107,6 +107,17 @@ def test_tasks_are_counted(text: str, expected: tuple[int, ...], tmp_path: Path)
     assert tasks(tmp_path, text) == ("tasks", *expected)
 
 
+@pytest.mark.parametrize(
+    ("status", "undone"),
+    [("Resolved", 0), ("Reopened", 1), ("Under review", 1), ("", 1), ("Not resolved", 1)],
+)
+def test_a_row_that_nothing_marks_as_done_is_open(status: str, undone: int, tmp_path: Path) -> None:
+    table = f"| Issue | Status |\n|---|---|\n| Leak | Resolved |\n| Panic | {status} |\n"
+    text = f"# Fixes\n\n{table}\n| A | B |\n|---|---|\n| c | d |\n"
+    (row,) = task_document(store_of(tmp_path, {"FIXES.md": text})).rows
+    assert values(row, "tasks", "open") == (2, undone)
+
+
 def test_the_name_of_a_list_is_spelled_one_way(tmp_path: Path) -> None:
     assert tasks(tmp_path, "# x\n- [x] a\n", "docs/CRITICAL_FIXES.md")[0] == "critical-fixes"
 
