@@ -85,8 +85,12 @@ class Judge:
             return
         self._decode()
         self._error()
-        if self.arrays and self.judged.decode != "manual":
+        if self.judged.decode == "manual":
+            return
+        if self.arrays:
             self._arrays()
+        else:
+            self.judged.because["arrays"] = "the event that it decodes has no arrays of large numbers"
 
     def _values(self, trial: Trial, exit_: Exit) -> list[tuple[str, Value]]:
         """The results besides the error; where there are none, what is stored, sent and handed to others."""
