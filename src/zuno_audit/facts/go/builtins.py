@@ -22,11 +22,15 @@ from zuno_audit.facts.go.values import (
     Value,
     key_of,
     union,
+    widen,
 )
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator, Scope
+
+LONG = 8  # elements of a list from which on few alternatives of it are followed: options are seldom more
+MAX_LONG = 6
 
 
 def call(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State) -> Value:
@@ -101,6 +105,8 @@ def append(ev: Evaluator, args: list[Value], spread: bool, state: State, site: S
             items = (*_items(base, state), *tail)
             open_ = any(isinstance(v, Rest) for item in items for v in item)
             out = union(out, (Seq(items, open_, getattr(base, "type", None), site),))
+    if len(out) > MAX_LONG and any(isinstance(v, Seq) and len(v.items) > LONG for v in out):
+        return widen(out, MAX_LONG)
     return out
 
 
