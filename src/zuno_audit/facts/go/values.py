@@ -302,7 +302,7 @@ def _same_call(a: Extern, b: Extern) -> bool:
 def _same_list(a: Seq, b: Seq) -> bool:
     if a.open != b.open or len(a.items) != len(b.items):
         return False
-    for x, y in zip(a.items, b.items, strict=True):  # as fast as it gets: joins compare millions of lists
+    for x, y in zip(a.items, b.items, strict=True):  # noqa: SIM110 - joins compare millions of lists
         if x is not y and union(x, y) is not x:
             return False
     return True
