@@ -278,6 +278,7 @@ class _Finder:
         named = [(*one, self._registration(root, call, maker, one[2])) for one in self._named(root, call)]
         if any(registration.why != NEVER_RUNS for *_, registration in named):
             named = [one for one in named if one[3].why != NEVER_RUNS]  # other callers make it
+        made: list[Metric] = []  # several callers may make the same one
         for name, labels, chain, registration in named:
             binaries = self._binaries(root, call, chain)
             last = "" if name is not None else self._last(root, call)
@@ -287,7 +288,10 @@ class _Finder:
                     None if labels is None or added is None else tuple(dict.fromkeys([*labels, *added]))
                 )
                 type_ = registration.kind or kind
-                yield Metric(full, type_, every_label, location, registration, binaries, written, last)
+                metric = Metric(full, type_, every_label, location, registration, binaries, written, last)
+                if metric not in made:
+                    made.append(metric)
+                    yield metric
 
     def _written(self, root: Declaration, call: s.Call) -> Answer:
         """Whether anything makes a series of a vector: without one, a vector exports nothing.
@@ -300,7 +304,8 @@ class _Finder:
         if not name:
             return Answer(UNKNOWN, "what it is bound to is not known", here)
         mention = re.compile(rb"(?<![\w])" + name.encode() + rb"(?!\w)[ \t]*(\.[ \t\n]*(\w+)|)")
-        for path in self.asked.search.files_with(name.encode()):
+        everywhere = name[:1].isupper()
+        for path in self.asked.search.files_with(name.encode()) if everywhere else root.package.files:
             data = self.program.repository.read(path) or b""
             registered = [m.span() for m in _REGISTERED.finditer(data)]
             for match in mention.finditer(data):

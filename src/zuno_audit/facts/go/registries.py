@@ -113,6 +113,7 @@ class RegistryFlow:
         self._wrapped: dict[object, frozenset[Wrap]] = {}
         self._open: set[object] = set()  # what is being looked for
         self._is_cyclic = False
+        self._registry = self.types.pointer(self.types.extern(PROMETHEUS, "Registry"))
         self._fields: dict[tuple[Type, str], list[tuple[s.Expr, Declaration]]] = {}
 
     def of(self, registerer: Registerer, binary: str) -> Registries:
@@ -267,6 +268,8 @@ class RegistryFlow:
 
     def _wraps(self, expr: s.Expr, root: Declaration, frame: _Frame | None, depth: int) -> frozenset[Wrap]:
         """`frame` is the call through which the function around the expression was entered, if any."""
+        if self._is_registry(expr, root):
+            return _PLAIN
         if depth > MAX_WRAP_DEPTH:
             return _UNKNOWN
         match expr:
@@ -301,6 +304,13 @@ class RegistryFlow:
                     lambda: _union(self._wraps(v, where, None, depth + 1) for v, where in sources),
                 )
         return _UNKNOWN
+
+    def _is_registry(self, expr: s.Expr, root: Declaration) -> bool:
+        """True for a `*prometheus.Registry`: what wraps a registerer is none."""
+        if not isinstance(expr, s.Ident | s.Selector | s.Call):
+            return False
+        type_ = static_type(expr, root, self.texts, self.types)
+        return type_ is not None and type_ is self._registry
 
     def _wraps_of_global(self, declared: Declaration | None, name: str, depth: int) -> frozenset[Wrap]:
         """A package-level variable: what it starts with and what is assigned to it."""

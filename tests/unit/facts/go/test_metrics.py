@@ -461,6 +461,9 @@ def test_vendored_code_may_serve(serves: str, answer: str, tmp_path: Path) -> No
             id="wrapped by a library",
         ),
         pytest.param("shared", "late_x_total", (), id="a variable that is set later"),
+        pytest.param(
+            "given(elsewhere.Run)", "x_total", (), id="a registry, from wherever: nothing wraps one"
+        ),
     ],
 )
 def test_the_name_depends_on_the_registerer(
@@ -472,6 +475,10 @@ def test_the_name_depends_on_the_registerer(
     // import github.com/thanos-io/thanos/pkg/extprom
     var _, _, _ = elsewhere.X, metrics.X, extprom.X
     var shared prometheus.Registerer
+    func given(run func() *prometheus.Registry) *prometheus.Registry {{
+        reg := run()
+        return reg
+    }}
     func own() prometheus.Registerer {{
         return prometheus.WrapRegistererWithPrefix("own_", prometheus.NewRegistry())
     }}
