@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type
 
 REGISTER = re.compile(r"^Register(\w+)Server$")
+_REGISTERS = re.compile(rb"\bRegister(?:\w+Server|Service)\b")
 _DESCRIPTION = re.compile(r"^(\w+)_ServiceDesc$")
 HEALTH = "google.golang.org/grpc/health"  # its methods do not panic
 MAX_METHODS = 200
@@ -92,10 +93,12 @@ class MethodRecovery:
             *self.analysis.search.files_with(b"RegisterService("),
         }
         for path in sorted(paths):
+            if program.repository.kind(path) is not FileKind.CODE:
+                continue
+            if _REGISTERS.search(program.repository.read(path) or b"") is None:
+                continue
             package, file = program.package_of(path), program.file(path)
             if package is None or file is None or path not in package.files:
-                continue
-            if program.repository.kind(path) is not FileKind.CODE:
                 continue
             for node in file.functions_with(b"Register"):
                 for inner in s.nodes_of(node):

@@ -185,6 +185,7 @@ class Program:
         self._test_packages: dict[tuple[str, str], Package] = {}
         self._mattering: dict[str, bool] = {}
         self._by_path: dict[str, Package | None] = {}
+        self._sources_with: dict[bytes, list[str]] = {}
         self._package_names: dict[str, tuple[str, ...]] = {}
 
     # ------------------------------------------------------------ modules and packages
@@ -302,11 +303,11 @@ class Program:
         """Those of `sources` whose bytes hold all literals, sorted."""
         read = self.repository.read
         first, *others = literals or (b"",)
-        return [
-            path
-            for path in self.sources
-            if first in (data := read(path) or b"") and all(literal in data for literal in others)
-        ]
+        known = self._sources_with.get(first)  # many questions share their first word, mostly an import path
+        if known is None:
+            known = [path for path in self.sources if first in (read(path) or b"")]
+            self._sources_with[first] = known
+        return [path for path in known if all(literal in (read(path) or b"") for literal in others)]
 
     def file(self, path: str) -> GoFile | None:
         """A parsed file, or None when it cannot be read."""
