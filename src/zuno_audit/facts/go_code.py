@@ -329,6 +329,8 @@ def _role(file: GoFile, start: int, end: int) -> tuple[str, str]:
     parent = node.parent if node is not None else None
     if node is None or parent is None:
         return "", ""
+    if _is_discarded(parent if parent.type == "selector_expression" else node) or _is_switched_off(node):
+        return "", ""
     if node.type == "field_identifier" and parent.type == "selector_expression":
         operand = parent.child_by_field_name("operand")
         if operand is None or operand.type != "identifier" or operand.text is None:
@@ -340,6 +342,28 @@ def _role(file: GoFile, start: int, end: int) -> tuple[str, str]:
     if parent.type == "literal_element" and above is not None and above.type == "keyed_element":
         return ("", "") if above.named_children[0] == parent else ("name", "")
     return "name", ""
+
+
+def _is_discarded(node: TreeNode) -> bool:
+    """True for `f` in `_ = f` and `var _ = f`: it is named so that the compiler is content, and does not run."""
+    values = node.parent
+    around = values.parent if values is not None and values.type == "expression_list" else None
+    if values is None or around is None or len(values.named_children) != 1:
+        return False
+    target = around.child_by_field_name("left" if around.type == "assignment_statement" else "name")
+    return around.type in ("assignment_statement", "var_spec") and target is not None and target.text == b"_"
+
+
+def _is_switched_off(node: TreeNode) -> bool:
+    """True inside of `if false { ... }`."""
+    inner, outer = node, node.parent
+    while outer is not None:
+        if outer.type == "if_statement" and outer.child_by_field_name("consequence") == inner:
+            condition = outer.child_by_field_name("condition")
+            if condition is not None and condition.text == b"false":
+                return True
+        inner, outer = outer, outer.parent
+    return False
 
 
 def calls(node: Node) -> Iterator[Call]:

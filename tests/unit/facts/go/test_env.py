@@ -323,6 +323,22 @@ class TestCanRun:
         body = 'func main() {}\nfunc load() string { return os.Getenv("A_1") }'
         assert runs(tmp_path, body) == ["no"]
 
+    @pytest.mark.parametrize(
+        "named",
+        [
+            "func main() { _ = load }",
+            "var _ = load\n\nfunc main() {}",
+            "func main() {\n\tif false {\n\t\tload()\n\t}\n}",
+        ],
+    )
+    def test_named_where_nothing_runs(self, named: str, tmp_path: Path) -> None:
+        body = named + '\n\nfunc load() string { return os.Getenv("A_1") }'
+        assert runs(tmp_path, body) == ["no"]
+
+    def test_kept_in_a_variable_that_is_called(self, tmp_path: Path) -> None:
+        body = 'func main() {\n\tf := load\n\tf()\n}\n\nfunc load() string { return os.Getenv("A_1") }'
+        assert runs(tmp_path, body) == ["yes"]
+
     def test_called_by_dead_code_only(self, tmp_path: Path) -> None:
         body = 'func main() {}\nfunc dead() { load() }\nfunc load() string { return os.Getenv("A_1") }'
         assert runs(tmp_path, body) == ["no"]
