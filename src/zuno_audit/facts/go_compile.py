@@ -308,6 +308,7 @@ class GoCompile:
         names = {word for word, after in self._used(file) if after == "."}
         unused: list[str] = []
         guessed: list[str] = []
+        alike = 0
         bound = set(file.renamed)
         for imported in self.packages.heads[file.path].imports:
             if imported.alias in ("_", ".") or imported.path == "C":
@@ -318,7 +319,9 @@ class GoCompile:
             if not own and _is_standard(imported.path):
                 own = assumed[0]
             called = {own} if own else set(assumed)
-            if names.isdisjoint(called) or (own in bound and own not in file.renamed):
+            if not own and assumed[0] in bound:
+                alike += 1  # two cannot have one name: which of them is called otherwise is not known
+            elif names.isdisjoint(called) or (own in bound and own not in file.renamed):
                 (unused if own else guessed).append(imported.path)
             bound |= called
         free = [
@@ -327,7 +330,7 @@ class GoCompile:
         unused += guessed if not free else []
         for import_path in unused:
             yield Fault(file.path, _import_line(file, import_path), f"{import_path} is imported and not used")
-        if len(free) > len(guessed) and not self._sees_more(file):
+        if len(free) > len(guessed) + alike and not self._sees_more(file):
             name = sorted(free)[0]
             at = re.search(rf"{_START}{name}\.", file.masked)
             yield Fault(

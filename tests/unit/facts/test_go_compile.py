@@ -196,6 +196,14 @@ def test_a_package_whose_name_is_only_guessed_is_not_reported(tmp_path: Path) ->
     assert fault_of(tmp_path, main) == ""
 
 
+def test_two_paths_that_end_alike_are_two_packages(tmp_path: Path) -> None:
+    imports = '\t"fmt"\n\n\t"github.com/spf13/cobra"\n\t"github.com/x/integrations/cobra"\n'
+    main = MAIN.replace('\t"fmt"\n', imports).replace(
+        "fmt.Println(", "fmt.Println(cobra.Command{}, fig.Spec(), "
+    )
+    assert fault_of(tmp_path, main) == ""
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [("acp-go-sdk", "acp"), ("golang-lru/v2", "lru"), ("go-grpc-prom", "grpc_prom"), ("yaml.v3", "yaml")],
