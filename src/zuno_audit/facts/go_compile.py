@@ -462,16 +462,17 @@ class GoCompile:
     def _members(self, file: GoOutline) -> Iterator[Fault]:
         """Fields and methods that the type of a variable does not have."""
         for function in file.functions:
-            for variable, directory, name in self._typed(file, function):
+            for variable, directory, name in dict.fromkeys(self._typed(file, function)):
                 declared = self._type(directory, name)
                 if declared is None or declared.embeds or variable in file.imports:
                     continue
                 for member, at in _members_of(file, function, variable):
                     if self._has_member(file, directory, name, declared, member):
                         continue
-                    if not _is_set(file, function, variable, int(variable != function.receiver_name)):
-                        yield Fault(file.path, file.line(at), f"{name} has no field or method {member}")
-                        return
+                    if _is_set(file, function, variable, int(variable != function.receiver_name)):
+                        break  # its type is not clear, whatever the member
+                    yield Fault(file.path, file.line(at), f"{name} has no field or method {member}")
+                    return
 
     def _arguments(self, file: GoOutline) -> Iterator[Fault]:
         """Arguments that lack a method of the interface that a function of ours asks for."""
