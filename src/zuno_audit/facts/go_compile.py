@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ class Fault(Struct, frozen=True):
     why: str
 
 
-class Declared(Struct, frozen=True):
+class Declared(Struct, frozen=True, dict=True):
     """The body of a struct or interface type of ours."""
 
     body: str
@@ -78,7 +78,7 @@ class Declared(Struct, frozen=True):
         """The type of a field, if it is a plain name; empty when it is not, or not found."""
         return _plain_fields(self.body).get(field, "")
 
-    @property
+    @cached_property
     def embeds(self) -> bool:
         """True when the type takes over fields or methods of another one."""
         return _EMBEDDED.search(self.body) is not None
