@@ -27,6 +27,10 @@ class Unreadable(Exception):
     """The message says why, as the end of "not read: ..."."""
 
 
+class IsFolder(Unreadable):
+    """The path leads to a folder: what it holds is read under its own name."""
+
+
 class TooLarge(Unreadable):
     """The file is over the limit; `head` is how it begins."""
 
@@ -82,9 +86,10 @@ class Reader:
             if os.path.islink(full):  # noqa: PTH114 - bytes
                 raise _IsLink("a symbolic link") from None
             raise Unreadable(error.strerror or str(error)) from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             os.close(descriptor)
-            raise Unreadable("not a regular file")
+            raise (IsFolder if stat.S_ISDIR(mode) else Unreadable)("not a regular file")
         return descriptor
 
     def _is_real_folder(self, folder: bytes) -> bool:

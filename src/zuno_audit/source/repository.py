@@ -17,7 +17,7 @@ from zuno_audit.source.classify import HEAD_BYTES, FileKind, classify, is_media,
 from zuno_audit.source.git import Git, GitError
 from zuno_audit.source.gitignore import IgnoreMatch, IgnoreRules
 from zuno_audit.source.glob import compile_glob, covers, is_plain, plain_prefix
-from zuno_audit.source.reader import Reader, TooLarge, Unreadable, blob_ids
+from zuno_audit.source.reader import IsFolder, Reader, TooLarge, Unreadable, blob_ids
 
 __all__ = ["CODE_ONLY", "FileKind", "IgnoreMatch", "Repository", "SourceFile", "compile_glob"]
 
@@ -161,6 +161,8 @@ class Repository:
                 self.diagnostics.append(Diagnostic(Level.NOTE, file.path, 1, f"not read: binary and {error}"))
                 return None
             return self._refuse(file.path, str(error))
+        except IsFolder as error:
+            return None if file.is_link else self._refuse(file.path, str(error))
         except Unreadable as error:
             return self._refuse(file.path, str(error))
         if file.path.endswith(".go") and b"\0" in data[:BINARY_HEAD_BYTES]:

@@ -183,6 +183,14 @@ def test_a_tracked_folder_that_became_a_link_is_not_followed(repo: WorkTree, tmp
     assert any("svc/main.go" in line for line in _said(repository))
 
 
+def test_a_link_to_a_folder_of_the_tree_is_no_file_that_cannot_be_read(repo: WorkTree) -> None:
+    repo.write({"a/main.go": "package main\n"})
+    (repo.root / "again").symlink_to("a")
+    repository = open_repository(repo.root)
+    assert repository.read("again") is None
+    assert repository.unread_like(["x"]) == ()
+
+
 def test_a_link_inside_the_tree_can_be_read_but_is_not_found_twice(repo: WorkTree) -> None:
     repo.write({"a/main.go": "package main\n"})
     (repo.root / "b.go").symlink_to("a/main.go")
