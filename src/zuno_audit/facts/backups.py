@@ -16,7 +16,10 @@ from zuno_audit.model.entity import NO
 from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.sql_runs import PostgresService
 
 # options of pg_dump whose value is the next word (https://www.postgresql.org/docs/current/app-pgdump.html)
 _VALUED = frozenset(
@@ -38,21 +41,17 @@ class BackupScript(Struct, frozen=True):
 
 def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
     """Every tracked shell, batch or Makefile script that calls a backup tool."""
-    from zuno_audit.languages.script import commands, dialect_of
+    from zuno_audit.languages.script import commands
 
     found = []
     services = {service.name for _, service in store.get(compose_files).services()}
-    for path in store.repository.files:
-        dialect = dialect_of(path)
-        if dialect is None or not store.repository.is_tracked(path):
-            continue
-        data = store.repository.read(path) or b""
-        if not any(tool.encode() in data for tool in _TOOLS):
+    for path, dialect, text in _scripts(store):
+        if not any(tool in text for tool in _TOOLS):
             continue
         tools: set[str] = set()
         obstacle, line = "", 1
         has_data = has_dump = False
-        for command in commands(data.decode("utf-8", "replace"), dialect):
+        for command in commands(text, dialect):
             names = [posixpath.basename(word.strip("\"'")) for word in command.words]
             started = _started(names)
             if started is None:
@@ -60,9 +59,9 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
             if not tools:
                 line = command.line
             tools.add(_TOOLS[started])
-            obstacle = (
-                obstacle or _obstacle(names, services) or _no_database(store, names) or _no_user(store, names)
-            )
+            tool = names.index(started)
+            obstacle = obstacle or _obstacle(names, tool, services)
+            obstacle = obstacle or _no_database(store, names) or _no_user(store, names)
             if started == "pg_dump":
                 has_dump = True
                 has_data = has_data or not {"-s", "--schema-only"} & set(names)
@@ -75,27 +74,17 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
 
 def restore_scripts(store: FactStore) -> tuple[BackupScript, ...]:
     """Every tracked script that restores a dump of PostgreSQL: one with pg_restore, or named so with psql."""
-    from zuno_audit.languages.script import commands, dialect_of
+    from zuno_audit.languages.script import commands
 
     found = []
     services = {service.name for _, service in store.get(compose_files).services()}
-    for path in store.repository.files:
-        dialect = dialect_of(path)
-        if dialect is None or not store.repository.is_tracked(path):
+    for path, dialect, text in _scripts(store):
+        is_named = "psql" in text and "restore" in posixpath.basename(path).lower()
+        if "pg_restore" not in text and not is_named:
             continue
-        data = store.repository.read(path) or b""
-        if b"pg_restore" not in data and not (
-            b"psql" in data and "restore" in posixpath.basename(path).lower()
-        ):
-            continue
-        steps = [
-            (c.line, [w.strip("\"'") for w in c.words])
-            for c in commands(data.decode("utf-8", "replace"), dialect)
-        ]
+        steps = [(c.line, [w.strip("\"'") for w in c.words]) for c in commands(text, dialect)]
         made = {words[-1] for _, words in steps if "createdb" in words}
-        made |= set(
-            re.findall(r"(?i)create database (?:if not exists )?\"?(\w+)", data.decode("utf-8", "replace"))
-        )
+        made |= set(re.findall(r"(?i)create database (?:if not exists )?\"?(\w+)", text))
         obstacle, line = "", 0
         for at, words in steps:
             tool = next((i for i, w in enumerate(words) if w in _RESTORERS), None)
@@ -108,11 +97,21 @@ def restore_scripts(store: FactStore) -> tuple[BackupScript, ...]:
     return tuple(found)
 
 
+def _scripts(store: FactStore) -> Iterator[tuple[str, str, str]]:
+    """Path, dialect and text of every tracked script."""
+    from zuno_audit.languages.script import dialect_of
+
+    for path in store.repository.files:
+        dialect = dialect_of(path)
+        if dialect is not None and store.repository.is_tracked(path):
+            yield path, dialect, (store.repository.read(path) or b"").decode("utf-8", "replace")
+
+
 def _misfit(store: FactStore, words: list[str], tool: int, services: set[str], made: set[str]) -> str:
     """What a command of a restore names and the compose files, the script or the schema do not have."""
-    inside = tool > 0 and words[0] in ("docker", "docker-compose") and "exec" in words[:tool]
-    if inside and services and not words[tool - 1].startswith(("-", "$")) and words[tool - 1] not in services:
-        return f"no compose file has a service {words[tool - 1]}"
+    stray = _obstacle(words, tool, services)
+    if stray:
+        return stray
     server = next((s for s in store.get(postgres_services) if s.service.name in words[:tool]), None)
     end = next((i for i, w in enumerate(words) if i > tool and w[:1] in "<>|"), len(words))
     options = psql_options(tuple(words[tool:end]))
@@ -120,9 +119,9 @@ def _misfit(store: FactStore, words: list[str], tool: int, services: set[str], m
     if server is not None and words[tool] in ("psql", "pg_restore") and re.fullmatch(r"\w[\w-]*", name):
         if server.database and name not in {server.database, "postgres", "template1", *made}:
             return f"nothing creates the database {name}"
-    user = options.get("username", "")
-    if server is not None and server.user and re.fullmatch(r"\w+", user) and user != server.user:
-        return f"{server.service.name} has no user {user}, but {server.user}"
+    stranger = _stranger(server, options.get("username", ""))
+    if stranger:
+        return stranger
     for schema, table in re.findall(r"(?i)\bfrom\s+\"?(\w+)\"?\.\"?(\w+)", options.get("command", "")):
         rows = [r for r in store.get(database).table("db_table").rows if r.get("name").value == table]
         if rows and not any(r.get("schema").value == schema and r.get("created").value != NO for r in rows):
@@ -134,15 +133,21 @@ def _no_user(store: FactStore, names: list[str]) -> str:
     """`docker compose exec SERVICE pg_dump -U NAME` of a user that the service does not have."""
     tool = next((i for i, name in enumerate(names) if name in ("pg_dump", "pg_dumpall")), None)
     server = next((s for s in store.get(postgres_services) if tool and s.service.name in names[:tool]), None)
-    if tool is None or server is None or not server.user:
+    if tool is None:
         return ""
     for word, following in pairwise([*names[tool + 1 :], ""]):
-        user = following if word in ("-U", "--username") else word.removeprefix("--username=")
-        if (word in ("-U", "--username") or word.startswith("--username=")) and re.fullmatch(r"\w+", user):
-            return (
-                "" if user == server.user else f"{server.service.name} has no user {user}, but {server.user}"
-            )
+        if word in ("-U", "--username"):
+            return _stranger(server, following)
+        if word.startswith("--username="):
+            return _stranger(server, word.removeprefix("--username="))
     return ""
+
+
+def _stranger(server: PostgresService | None, user: str) -> str:
+    """Says that a server does not have a user; nothing where it does, or where that is not known."""
+    if server is None or not server.user or user == server.user or not re.fullmatch(r"\w+", user):
+        return ""
+    return f"{server.service.name} has no user {user}, but {server.user}"
 
 
 def _started(names: list[str]) -> str | None:
@@ -154,13 +159,13 @@ def _started(names: list[str]) -> str | None:
     return None
 
 
-def _obstacle(names: list[str], services: set[str]) -> str:
+def _obstacle(names: list[str], tool: int, services: set[str]) -> str:
     """`docker compose exec [options] SERVICE tool ...` with a service that no compose file has."""
-    if names[0] not in ("docker", "docker-compose") or "exec" not in names or not services:
+    before = names[:tool]
+    if names[0] not in ("docker", "docker-compose") or "exec" not in before or not services:
         return ""
-    if names[0] == "docker" and "compose" not in names:
-        return ""
-    tool = next(i for i, name in enumerate(names) if name in _TOOLS)
+    if names[0] == "docker" and "compose" not in before:
+        return ""  # that names a container
     service = names[tool - 1]
     if "$" in service or service in services or service.startswith("-"):
         return ""

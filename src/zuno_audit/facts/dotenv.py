@@ -48,6 +48,12 @@ def env_templates(store: FactStore) -> tuple[DotenvFile, ...]:
     return tuple(file for file in store.get(env_files) if is_template(file.path))
 
 
+def shared_env_files(store: FactStore) -> tuple[DotenvFile, ...]:
+    """The env files in git that are no templates: whoever has the repository sees what they set."""
+    files = store.get(env_files)
+    return tuple(f for f in files if not is_template(f.path) and store.repository.is_tracked(f.path))
+
+
 def default_environment(store: FactStore, directory: str) -> dict[str, str]:
     """What `.env` holds for compose in a folder: there, or in the nearest folder above that has one.
 

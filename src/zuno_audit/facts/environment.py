@@ -19,7 +19,7 @@ from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import ComposeFile, ComposeFiles, EnvEntry, Service, compose_files
 from zuno_audit.facts.compose_tables import image_repository
 from zuno_audit.facts.dockerfile import dockerfiles
-from zuno_audit.facts.dotenv import env_templates
+from zuno_audit.facts.dotenv import env_templates, shared_env_files
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.gitignore import is_dotenv
 from zuno_audit.facts.go.env import can_run, env_reads
@@ -152,7 +152,9 @@ class Environment:
                 self.mentions.setdefault(name, {}).setdefault(location.path)
 
     def _mentions(self) -> Iterator[tuple[str, Location]]:
-        """Names in compose files, manifests, Dockerfiles and guides."""
+        """Names in compose files, manifests, Dockerfiles, guides and the env files that are in git."""
+        for env_file in self.store.get(shared_env_files):
+            yield from ((one.name, one.location) for one in env_file.assignments)
         for _, service in self.compose.services():
             yield from ((entry.name, entry.location) for entry in service.environment)
         for file in self.compose.files:

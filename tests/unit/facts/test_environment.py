@@ -166,6 +166,14 @@ def test_names_that_a_loop_reads_count(tmp_path: Path) -> None:
     assert values(variable(store, "SECOND_URL"), "read", "documented") == ("yes", "no")
 
 
+def test_an_env_file_in_git_documents_what_it_sets(tmp_path: Path) -> None:
+    loop = 'for _, name := range []string{"FIRST_URL", "SECOND_URL"} {\n\t\t_ = os.Getenv(name)\n\t}'
+    files = changed("cmd/api/main.go", "_ = os.Getenv(tokenName)", loop)
+    store = store_of(tmp_path, {**files, "deploy/.env.ci": "SECOND_URL=http://x\nSTRAY=1\n"})
+    assert values(variable(store, "SECOND_URL"), "documented_in") == (("deploy/.env.ci",),)
+    assert "STRAY" not in [row.get("name").value for row in env_var(store).rows]
+
+
 def test_without_compose_reading_is_enough(tmp_path: Path) -> None:
     files = {path: text for path, text in FILES.items() if path != "docker-compose.yml"}
     assert values(variable(store_of(tmp_path, files), "API_TOKEN"), "effective") == ("yes",)

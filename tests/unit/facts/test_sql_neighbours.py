@@ -295,6 +295,7 @@ docker compose exec -T postgres psql -U postgres trial -c "SELECT count(*) FROM 
         ("", "", ""),
         ("-U postgres trial <", '--username=postgres -d "trial" <', ""),
         ("-T postgres psql", "-T db psql", "no compose file has a service db"),
+        ("docker compose exec -T postgres psql", "docker exec -i shop-postgres-1 psql", ""),
         ("createdb -U postgres trial", "createdb -U postgres trials", "nothing creates the database trial"),
         ("psql -U postgres", "psql -U root", "postgres has no user root, but postgres"),
         ("auth.sessions", "public.sessions", "no table public.sessions is created"),

@@ -19,6 +19,7 @@ from zuno_audit.facts.go.ethereum_library import (
     frames_of,
 )
 from zuno_audit.facts.go.evaluate import Evaluator, Limits, Scope
+from zuno_audit.facts.go.evaluation.panics import waits_behind
 from zuno_audit.facts.go.values import (
     Cell,
     Const,
@@ -174,9 +175,7 @@ class Trial(Evaluator):
 
     def _go(self, stmt: s.Go, scope: Scope, state: State) -> State | None:
         """A goroutine has run when the function waits for something behind it; else it may not have."""
-        func = scope.frame.func
-        rest = func.file.data[stmt.end : func.node.end]
-        self.goroutines_finish = b".Wait()" in rest or b"<-" in rest
+        self.goroutines_finish = waits_behind(stmt, scope.frame.func)
         return super()._go(stmt, scope, state)
 
     def _channel_of_logs(self, type_: Type | None, state: State) -> Seq | None:

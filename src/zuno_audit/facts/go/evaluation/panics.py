@@ -214,7 +214,7 @@ class Panics(Expressions):
                 return state
         waits = self.goroutines_finish
         if self.left_running is not None:
-            waits = _waits(stmt, scope.frame.func)
+            waits = waits_behind(stmt, scope.frame.func)
             if not waits:
                 scope.frame.escapes = True
                 site = self._site(call, scope)
@@ -284,7 +284,7 @@ class Panics(Expressions):
         state.dead = True
 
 
-def _waits(stmt: s.Go, func: Func) -> bool:
+def waits_behind(stmt: s.Go, func: Func) -> bool:
     """True when a function waits for something behind a `go` statement."""
     for node in s.nodes_of(func.node):
         if node.start < stmt.end:
