@@ -17,7 +17,6 @@ MAX_COMMANDS = 4000
 MAX_DEPTH = 16
 MAX_ITEMS = 64  # of one loop
 
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _FUNCTION = re.compile(
     r"^(?:function\s+)?([A-Za-z_][\w-]*)\s*\(\s*\)\s*(.*)$|^function\s+([A-Za-z_][\w-]*)\s*(.*)$", re.DOTALL
 )

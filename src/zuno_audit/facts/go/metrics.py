@@ -54,7 +54,6 @@ _NOTHING = s.BadNode(0, 0)
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _REGISTERED = re.compile(rb"\b(?:Must)?Register\((?:[^()]|\([^()]*\))*\)")
 _DECLARES = re.compile(rb"[ \t]*(?:,[ \t]*\w+[ \t]*)*\*?[ \t]*\w+\.\w+Vec\b")
-_SEPARATOR = "\x00"
 
 
 class Metric(msgspec.Struct, frozen=True):

@@ -60,7 +60,6 @@ MODELLED = (
 )
 # A vendored package is followed when one of these words is in it.
 _FOLLOWED = (b"google.golang.org/grpc", b"recover()", b"reaker", b"Getenv", b"LookupEnv")
-_VERSION_SUFFIX = re.compile(r"^v[0-9]+$")
 
 
 def program(store: FactStore) -> Program:
