@@ -23,11 +23,13 @@ PACKAGE_NAMES = {
     "github.com/hasura/go-graphql-client": "graphql",
     "github.com/rubyist/circuitbreaker": "circuit",
 }
-_OPAQUE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL)
+_OPAQUE = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL
+)
 _GOES_ON = re.compile(r"(?<=[\w)\]}]\.)\n[ \t]*[ \t](?=[A-Za-z_])")
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _BRACKET = re.compile(r"[(){}\[\]]")
-_FUNC = re.compile(r"^func\b[ \t]*(?:\(([^()]*)\)[ \t]*)?(\w+)[ \t]*(?=[\[(])", re.MULTILINE)
+_FUNC = re.compile(r"\nfunc\b[ \t]*(?:\(([^()]*)\)[ \t]*)?(\w+)[ \t]*(?=[\[(])")
 _PACKAGE = re.compile(r"^\s*package[ \t]+(\w+)")
 _IMPORT_SPEC = re.compile(r"(?:^|[\n;(])[ \t]*(?:import[ \t]+)?([\w.]+[ \t]+)?(\")")
 _TOP_LEVEL = re.compile(r"package|import|func|var|const|type|\)|\}|;")
@@ -104,11 +106,11 @@ def outline(path: str, text: str) -> GoOutline:
     if package is None:
         found.problem = "no package clause"
         return found
-    _pair_brackets(found)
+    outer = _pair_brackets(found)
     found.imports = _imports(found)
     found.functions = list(_functions(found))
     if not found.problem:
-        _check_top_level(found)
+        _check_top_level(found, outer)
     return found
 
 
@@ -130,37 +132,45 @@ def _mask(text: str, strings: list[GoString]) -> str:
     return masked
 
 
-def _pair_brackets(found: GoOutline) -> None:
+def _pair_brackets(found: GoOutline) -> list[tuple[int, int]]:
+    """Fills `pairs` and `parents`; returns the pairs that no bracket is around, in order."""
+    masked, pairs, parents = found.masked, found.pairs, found.parents
     stack: list[tuple[str, int]] = []
+    outer: list[tuple[int, int]] = []
     braces = [-1]
-    for match in _BRACKET.finditer(found.masked):
-        bracket = match.group()
-        if bracket in _CLOSER:
-            stack.append((_CLOSER[bracket], match.start()))
+    for match in _BRACKET.finditer(masked):
+        at = match.start()
+        bracket = masked[at]
+        closer = _CLOSER.get(bracket)
+        if closer is not None:
+            stack.append((closer, at))
             if bracket == "{":
-                found.parents[match.start()] = braces[-1]
-                braces.append(match.start())
+                parents[at] = braces[-1]
+                braces.append(at)
         elif not stack or stack[-1][0] != bracket:
             found.problem = f"unexpected {bracket!r}"
-            found.problem_line = found.line(match.start())
-            return
+            found.problem_line = found.line(at)
+            return outer
         else:
-            found.pairs[stack.pop()[1]] = match.start()
+            opening = stack.pop()[1]
+            pairs[opening] = at
             if bracket == "}":
                 braces.pop()
+            if not stack:
+                outer.append((opening, at))
     if stack:
         found.problem = "a bracket is not closed"
         found.problem_line = found.line(stack[0][1])
+    return outer
 
 
-def _check_top_level(found: GoOutline) -> None:
+def _check_top_level(found: GoOutline, outer: list[tuple[int, int]]) -> None:
     """Every line outside of brackets must begin with a keyword of a declaration."""
     outside = []
     position = 0
-    for opening in sorted(found.pairs):
-        if opening >= position:
-            outside.append((position, found.masked[position:opening]))
-            position = found.pairs[opening]
+    for opening, closing in outer:
+        outside.append((position, found.masked[position:opening]))
+        position = closing
     outside.append((position, found.masked[position:]))
     for start, piece in outside:
         for match in re.finditer(r"\n[ \t]*([^\s])", piece):
@@ -221,7 +231,7 @@ def _functions(found: GoOutline) -> list[GoFunction]:
                 match.group(2),
                 receiver,
                 receiver_name,
-                match.start(),
+                match.start() + 1,
                 signature,
                 opening,
                 found.pairs[opening],

@@ -36,6 +36,25 @@ _TOKENS = re.compile(
     """,
     re.VERBOSE,
 )
+# One of these stands in every text that has such a token, one of the words in every text that names a secret.
+_TOKEN_MARKS = (
+    *(
+        "-----BEGIN",
+        "eyJ",
+        "AKIA",
+        "ASIA",
+        "gh",
+        "glpat-",
+        "xox",
+        "k_live_",
+        "k_test_",
+        "whsec_",
+        "AIza",
+        "ya29.",
+    ),
+    *("sk-", "SG.", "npm_", "pypi-", "dop_v1_", "hvs.", "0x"),
+)
+_NAME_WORDS = ("secret", "pass", "pwd", "token", "key", "credent", "dsn")
 _USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^\s/@'\"`<>]{1,300})@")
 _NAME = (
     r"(?:secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|pwd|token|api[_-]?key|private[_-]?key|"
@@ -56,9 +75,17 @@ def mask(secret: str) -> str:
 
 def redact(text: str) -> str:
     """Text without well-known token shapes, user info in URLs and quoted values of secret-named keys."""
-    text = _TOKENS.sub(lambda m: mask(m.group()), text)
-    text = _USER_INFO.sub(rf"\1{HIDDEN}@", text)
-    return _QUOTED.sub(_hide_quoted, text)
+    if any(mark in text for mark in _TOKEN_MARKS):
+        text = _TOKENS.sub(lambda m: mask(m.group()), text)
+    if "://" in text:
+        text = _USER_INFO.sub(rf"\1{HIDDEN}@", text)
+    return _QUOTED.sub(_hide_quoted, text) if _names_a_secret(text) else text
+
+
+def _names_a_secret(text: str) -> bool:
+    """False when no name in the text can be that of a secret; quicker than the search for one."""
+    folded = text.casefold()
+    return any(word in folded for word in _NAME_WORDS)
 
 
 def redact_source(text: str) -> str:
