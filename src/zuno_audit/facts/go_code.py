@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from zuno_audit.facts.go.program import program
+from zuno_audit.facts.go.program import Declaration, program
 from zuno_audit.facts.go_packages import GoPackages, go_packages
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, nodes_of, walk
@@ -121,6 +121,12 @@ class GoCode:
         functions = self.functions(file)
         index = bisect_right(functions, offset, key=lambda f: f.start) - 1
         return functions[index] if index >= 0 and offset < functions[index].end else None
+
+    def root(self, function: Function) -> Declaration:
+        """The declaration of a function, for those who ask what its names mean."""
+        package = self._program.package_of(function.file.path)
+        assert package is not None
+        return Declaration(package, function.file, function.decl)
 
     def import_path(self, file: GoFile, name: str) -> str | None:
         """The import that a file-level name stands for: by alias, package clause or what its path suggests."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from zuno_audit.facts.go.bindings import mentions_error
 from zuno_audit.facts.go_code import Function, GoCode, go_code
-from zuno_audit.facts.go_http import mentions_error
 from zuno_audit.facts.graphql import schema_sets
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (

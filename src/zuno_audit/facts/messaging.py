@@ -35,18 +35,16 @@ def amqp_exchange(store: FactStore) -> Table:
 def _from_code(store: FactStore) -> Iterator[Entity]:
     if not store.repository.grep(b"ExchangeDeclare", suffix=".go"):
         return
-    from zuno_audit.facts.go_code import go_code
-    from zuno_audit.facts.go_names import go_names, method_calls, values
+    from zuno_audit.facts.deployed import values
+    from zuno_audit.facts.go.settings import settings
 
-    code = store.get(go_code)
-    names = store.get(go_names)
-    for file, function, call in method_calls(code, "ExchangeDeclare"):
-        mains = code.mains_reaching(file, call.start)
+    texts = store.get(settings)
+    for root, call in texts.origins.method_calls("ExchangeDeclare"):
+        mains = texts.origins.code.mains_reaching(root.file, call.start)
         if not mains or not call.args:
             continue
-        where = file.location(call.start, call.end)
-        templates = names.templates(function, file, call.args[0])
-        found = values(store, templates, mains).texts
+        where = root.file.location(call.start, call.end)
+        found = values(store, texts.templates(call.args[0], root), mains).texts
         for name, main in found.items():
             yield _row(name, Answer(YES, f"{main} declares it", (where,)), "code", main, where)
         if not found:

@@ -15,12 +15,11 @@ from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
-    from zuno_audit.facts.go_code import Function
-    from zuno_audit.facts.go_names import GoNames
-    from zuno_audit.languages.go.parse import GoFile
-    from zuno_audit.languages.go.syntax import Call
+    from zuno_audit.facts.go.search import Use
+    from zuno_audit.facts.go.settings import Settings
 
 _DRIVER = b"go.mongodb.org/mongo-driver"
+_DATABASE = frozenset(("Database",))  # the method that names a database
 _INIT_FOLDER = "/docker-entrypoint-initdb.d"
 _SCRIPT = re.compile(
     r"""//[^\n]*|/\*.*?\*/
@@ -48,31 +47,32 @@ def mongo_collection(store: FactStore) -> Table:
 
 
 def _from_code(store: FactStore) -> Iterator[Entity]:
-    from zuno_audit.facts.go_code import go_code
-    from zuno_audit.facts.go_names import GoNames, method_calls
+    from zuno_audit.facts.go.settings import settings
 
-    code = store.get(go_code)
-    names = GoNames(code, marked="Database")
-    for file, function, call in method_calls(code, "Collection", b"mongo"):
-        if len(call.args) in (1, 2):
-            yield from _rows(store, names, file, function, call)
+    texts = store.get(settings)
+    for site in texts.origins.method_calls("Collection", b"mongo"):
+        if len(site.call.args) in (1, 2):
+            yield from _rows(store, texts, site)
 
 
-def _rows(
-    store: FactStore, names: GoNames, file: GoFile, function: Function | None, call: Call
-) -> Iterator[Entity]:
-    from zuno_audit.facts.go_names import MARK, values
-    from zuno_audit.languages.go.syntax import Selector
+def _rows(store: FactStore, texts: Settings, site: Use) -> Iterator[Entity]:
+    from zuno_audit.facts.deployed import values
+    from zuno_audit.facts.go.bindings import is_call_of
+    from zuno_audit.facts.go.origins import At
+    from zuno_audit.languages.go.syntax import Call, Selector
 
-    mains = names.code.mains_reaching(file, call.start)
+    root, call = site
+    mains = texts.origins.code.mains_reaching(root.file, call.start)
     if not mains:
         return
     assert isinstance(call.fun, Selector)
-    where = file.location(call.start, call.end)
-    collections = values(store, names.templates(function, file, call.args[0]), mains).texts
-    given = names.templates(function, file, call.fun.x)
-    marked = [template for template in given if template.startswith(MARK)]
-    databases, certain = values(store, marked, mains)
+    where = root.file.location(call.start, call.end)
+    collections = values(store, texts.templates(call.args[0], root), mains).texts
+    given: list[str] = []
+    for expr, inside, _ in texts.origins.of(At(call.fun.x, root), lambda x: is_call_of(x, _DATABASE)):
+        assert isinstance(expr, Call)
+        given += (texts.templates(expr.args[0], inside) if expr.args else []) or ["${_}"]
+    databases, certain = values(store, given, mains)
     for collection in collections or {"": ""}:
         for database in databases or {"": ""}:
             yield _row(database, collection, where, min(mains), certain=certain)

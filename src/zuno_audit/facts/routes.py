@@ -12,22 +12,22 @@ from functools import partial
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.deployed import deployments
+from zuno_audit.facts.go.bindings import called_name, last_name
+from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving, nodes_in
+from zuno_audit.facts.go.origins import At
+from zuno_audit.facts.go.settings import settings
 from zuno_audit.facts.go_code import Function, GoCode, go_code
-from zuno_audit.facts.go_http import HttpServing, Route, Serving, http_serving
-from zuno_audit.facts.go_settings import go_settings
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
-    Assign,
     BasicLit,
     Block,
     Call,
     Defer,
     Expr,
     ExprStmt,
+    FuncDecl,
     FuncLit,
     Go,
     Ident,
@@ -43,7 +43,8 @@ from zuno_audit.model.location import Location
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
-    from zuno_audit.facts.compose import Service
+    from zuno_audit.facts.go.origins import Origins
+    from zuno_audit.facts.go.program import Declaration
 
 PROMHTTP = "github.com/prometheus/client_golang/prometheus/promhttp"
 _PLAYGROUND = ("graphql/playground", "graphiql", "friendsofgo/graphiql")
@@ -70,7 +71,7 @@ def http_route_table(store: FactStore) -> Table:
     """
     code = store.get(go_code)
     serving = store.get(http_serving)
-    handlers = _Handlers(code, serving)
+    handlers = _Handlers(serving.origins)
     rows = [row for route in serving.routes() for row in _rows(store, code, serving, handlers, route)]
     rows.sort(key=lambda r: (r.location, str(r.fields["binary"].value)))
     looked = tuple(sorted(code.linked_files))
@@ -89,16 +90,16 @@ def _problems(code: GoCode, rows: list[Entity]) -> Iterator[Problem]:
 def _rows(
     store: FactStore, code: GoCode, serving: HttpServing, handlers: _Handlers, route: Route
 ) -> Iterator[Entity]:
-    file = route.function.file
+    file = route.root.file
     here = file.location(route.call.start, route.call.end, f"{route.method} {route.path}".strip())
     reached = code.mains_reaching(file, route.call.start)
     found = serving.servings(route) if reached else []
-    kind = handlers.kind(route.handler.file, route.handler.expr, route.handler.function)
+    kind = handlers.kind(route.handler)
     for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
         mine = [
             s
             for s in found
-            if binary in code.mains_reaching(s.function.file, s.node.start) and not _is_over(route, s)
+            if binary in code.mains_reaching(s.root.file, s.node.start) and not _is_over(route, s)
         ]
         path, mine, is_lost = _visible(route, mine)
         fields = LazyFields(
@@ -136,8 +137,7 @@ def _visible(route: Route, servings: list[Serving]) -> tuple[str, list[Serving],
 
 
 def _status(handlers: _Handlers, route: Route) -> dict[str, Answer]:
-    handler = route.handler
-    return {"status_ok": handlers.status(handler.file, handler.expr, handler.function)}
+    return {"status_ok": handlers.status(route.handler)}
 
 
 def _addresses(store: FactStore, binary: str, servings: list[Serving]) -> dict[str, Answer]:
@@ -155,17 +155,17 @@ def _served(
     if not servings:
         name = "http.DefaultServeMux" if route.mux is None else "the router it is added to"
         return Answer(NO, f"{name} is not served by a server that starts", (here,))
-    places = tuple(s.function.file.location(s.node.start, s.node.end, "is served here") for s in servings[:2])
+    places = tuple(s.root.file.location(s.node.start, s.node.end, "is served here") for s in servings[:2])
     return Answer(YES, "its router is served", (here, *places))
 
 
 def _is_over(route: Route, serving: Serving) -> bool:
     """True when the server runs, in the function that adds the route, before the route is added, and that call
     returns only when the server has stopped."""
-    if serving.function.key != route.function.key or route.call.start < serving.node.end:
+    if serving.root.node is not route.root.node or route.call.start < serving.node.end:
         return False
     around = [
-        n for n in serving.function.nodes if n.start <= serving.node.start and serving.node.end <= n.end
+        n for n in nodes_in(serving.root) if n.start <= serving.node.start and serving.node.end <= n.end
     ]
     return not any(isinstance(n, Go | FuncLit | Defer) for n in around)
 
@@ -181,45 +181,19 @@ def _conditional(file: GoFile, route: Route) -> Answer:
 # ---------------------------------------------------------------- ports
 
 
-class Deployment(Struct, frozen=True):
-    """A compose service that runs a binary, with the environment it gets (as far as the templates tell)."""
-
-    service: Service
-    environment: dict[str, str]
-    template: dict[str, str]
-
-
-def deployments(store: FactStore, binary: str) -> list[Deployment]:
-    """The compose services, overlays left out, whose image holds this binary."""
-    from zuno_audit.facts.images import image_packages  # compose, Dockerfiles: only where ports are asked for
-
-    found = []
-    for image, package in store.get(image_packages):
-        if image.file.is_overlay or package != binary:
-            continue
-        template = dict(default_environment(store, dirname(image.file.path)))
-        environment = dict(template) if image.service.env_files else {}
-        for entry in image.service.environment:
-            value = template.get(entry.name) if entry.value is None else shell.expand(entry.value, template)
-            if value is not None:
-                environment[entry.name] = value
-        found.append(Deployment(image.service, environment, template))
-    return found
-
-
 def _ports(store: FactStore, binary: str, servings: list[Serving]) -> tuple[Answer, frozenset[str]]:
     """The ports the servers listen on, in the deployments of the binary or by default, and those of them that
     only the machine itself can reach."""
-    settings = store.get(go_settings)
+    texts = store.get(settings)
     environments = [d.environment for d in deployments(store, binary)] or [{}]
     ports: dict[str, bool] = {}
     proof = []
     for serving in servings:
         if serving.address is None:
             continue
-        file = serving.function.file
-        proof.append(file.location(serving.address.start, serving.address.end, "the address"))
-        for template in settings.templates(serving.function, file, serving.address):
+        expr, root, _ = serving.address
+        proof.append(root.file.location(expr.start, expr.end, "the address"))
+        for template in texts.templates(expr, root):
             for environment in environments:
                 found = _ADDRESS.search(shell.expand(template, environment) or "")
                 if found:
@@ -276,69 +250,61 @@ def library_kind(path: str, name: str) -> str:
 class _Handlers:
     """What a handler expression is: its kind, and the status that it answers with."""
 
-    def __init__(self, code: GoCode, serving: HttpServing) -> None:
-        self.code = code
-        self.serving = serving
-        self.helpers: dict[str, dict[tuple[str, int], str]] = {}  # functions that give such handlers, by name
+    def __init__(self, origins: Origins) -> None:
+        self.origins = origins
+        self.helpers: dict[str, dict[int, str]] = {}  # functions that give such handlers, by name
         found = [pair for literal in (b'/promhttp"', b"playground") for pair in self._using(literal)]
         for _ in range(MAX_DEPTH):
             for function, kind in found:
-                self.helpers.setdefault(function.name, {})[function.key] = kind
+                self.helpers.setdefault(function.name, {})[id(function.decl)] = kind
             found = [
                 (caller, kind)
                 for function, kind in found
-                for caller in code.callers(function)
-                if caller is not None and caller.key not in self.helpers.get(caller.name, {})
+                for caller in origins.code.callers(function)
+                if caller is not None and id(caller.decl) not in self.helpers.get(caller.name, {})
             ]
 
     def _using(self, literal: bytes) -> Iterator[tuple[Function, str]]:
-        for file in self.code.files_with(literal):
-            for function in self.code.functions(file):
-                for node in self.serving.nodes(function):
-                    if isinstance(node, Selector) and isinstance(node.x, Ident):
-                        kind = library_kind(self.code.import_path(file, node.x.name) or "", node.sel)
-                        if kind:
-                            yield function, kind
-                            break
+        code = self.origins.code
+        for function in (f for file in code.files_with(literal) for f in code.functions(file)):
+            root = code.root(function)
+            kind = next((k for n in nodes_in(root) if (k := self._library_kind(n, root))), "")
+            if kind:
+                yield function, kind
 
-    def kind(self, file: GoFile, handler: Expr, function: Function | None) -> str:
-        """prometheus, playground or other; local variables and helper functions are looked into."""
-        seen: set[str] = set()
-        todo: list[Node] = [handler]
+    def _library_kind(self, node: Node, root: Declaration) -> str:
+        path = self.origins.texts.package_path(node.x, root) if isinstance(node, Selector) else None
+        return library_kind(path, last_name(node)) if path is not None else ""
+
+    def kind(self, handler: At) -> str:
+        """prometheus, playground or other; variables and the functions that give the handler are looked into."""
+        seen: set[int] = set()
+        todo = [handler]
         while todo:
-            for node in walk(todo.pop()):
-                found = self._own_kind(file, node)
+            at = todo.pop()
+            for node in walk(at.expr):
+                found = self._own_kind(node, at.root)
                 if found:
                     return found
-                if isinstance(node, Ident) and node.name not in seen and function is not None:
-                    seen.add(node.name)
-                    todo += self._assigned(function, node.name)
+                if isinstance(node, Ident) and id(node) not in seen:
+                    seen.add(id(node))
+                    todo += [
+                        one for one in self.origins.step(At(node, at.root)) if one.root.node is at.root.node
+                    ]
         return "other"
 
-    def _own_kind(self, file: GoFile, node: Node) -> str:
-        if isinstance(node, Selector) and isinstance(node.x, Ident):
-            kind = library_kind(self.code.import_path(file, node.x.name) or "", node.sel)
-            if kind:
-                return kind
-        name = node.sel if isinstance(node, Selector) else node.name if isinstance(node, Ident) else ""
-        if name not in self.helpers or not isinstance(node, Selector | Ident):
-            return ""
-        return next((k for f in self.code.resolve(file, node) if (k := self.helpers[name].get(f.key))), "")
+    def _own_kind(self, node: Node, root: Declaration) -> str:
+        kind = self._library_kind(node, root)
+        helpers = self.helpers.get(last_name(node))
+        if kind or helpers is None or not isinstance(node, Selector | Ident):
+            return kind
+        return next((k for f in self.origins.functions(node, root) if (k := helpers.get(id(f.node)))), "")
 
-    def _assigned(self, function: Function, name: str) -> list[Node]:
-        return [
-            value
-            for assign in self.serving.nodes(function)
-            if isinstance(assign, Assign)
-            for target, value in zip(assign.lhs, assign.rhs, strict=False)
-            if isinstance(target, Ident) and target.name == name
-        ]
-
-    def status(self, file: GoFile, handler: Expr, function: Function | None) -> Answer:
+    def status(self, handler: At) -> Answer:
         """Whether the handler answers 200 when nothing is wrong."""
-        body = self._body(file, handler)
+        body = self._body(handler)
         if body is None:
-            if self.kind(file, handler, function) != "other":
+            if self.kind(handler) != "other":
                 return Answer(YES, "the library's handler answers 200")
             return Answer(UNKNOWN, "the handler is not a function of this repository")
         code_file, block = body
@@ -351,31 +317,24 @@ class _Handlers:
             return Answer(YES, f"it answers {status}", (place,))
         return Answer(NO, f"it answers {status}", (place,))
 
-    def _body(self, file: GoFile, handler: Expr) -> tuple[GoFile, Block] | None:
+    def _body(self, at: At) -> tuple[GoFile, Block] | None:
         """The function behind a handler: a literal, a conversion of one, or a function or method by name."""
+        handler, root, _ = at
         if isinstance(handler, FuncLit):
-            return file, handler.body
+            return root.file, handler.body
         if isinstance(handler, Call):
-            if (
-                len(handler.args) == 1
-                and isinstance(handler.fun, Selector)
-                and handler.fun.sel == "HandlerFunc"
-            ):
-                return self._body(file, handler.args[0])
-            for callee in self.code.resolve(file, handler.fun)[:1]:
-                for node in callee.nodes:
+            if len(handler.args) == 1 and called_name(handler) == "HandlerFunc":
+                return self._body(At(handler.args[0], root))
+            for callee in self.origins.functions(handler.fun, root)[:1]:
+                for node in nodes_in(callee):
                     if isinstance(node, Return):
                         for value in node.values:
                             if isinstance(value, FuncLit | Call):
-                                return self._body(callee.file, value)
-            for argument in handler.args:
-                found = self._body(file, argument)
-                if found is not None:
-                    return found
-            return None
+                                return self._body(At(value, callee))
+            return next((body for a in handler.args if (body := self._body(At(a, root))) is not None), None)
         if isinstance(handler, Ident | Selector):
-            for callee in self.code.resolve(file, handler)[:1]:
-                return callee.file, callee.decl.body
+            for callee in self.origins.functions(handler, root)[:1]:
+                return (callee.file, callee.node.body) if isinstance(callee.node, FuncDecl) else None
         return None
 
 

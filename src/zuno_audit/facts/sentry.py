@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.deployed import deployments
 from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.go.bindings import element
+from zuno_audit.facts.go.settings import settings
 from zuno_audit.facts.go_code import Function, GoCode, go_code
-from zuno_audit.facts.go_http import element
-from zuno_audit.facts.go_settings import go_settings
-from zuno_audit.facts.routes import deployments
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.syntax import (
     BasicLit,
@@ -113,12 +113,12 @@ def _drops(hook: FuncLit) -> bool:
 
 def _variables(store: FactStore, function: Function, call: Call) -> list[str]:
     """The environment variables that the DSN comes from."""
-    settings = store.get(go_settings)
+    texts = store.get(settings)
     options = [n for argument in call.args for n in walk(argument) if isinstance(n, CompositeLit)]
     dsn = next((d for o in options if (d := element(o, "Dsn")) is not None), None)
     if dsn is None:
         return [DEFAULT]
-    found = [n for t in settings.templates(function, function.file, dsn) for n in shell.names(t)]
+    found = [n for t in texts.templates(dsn, texts.origins.code.root(function)) for n in shell.names(t)]
     return list(dict.fromkeys(found))
 
 

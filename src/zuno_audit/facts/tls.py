@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go.bindings import mentions_error
 from zuno_audit.facts.go_code import Function, GoCode, go_code
-from zuno_audit.facts.go_http import mentions_error
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
     Assign,

@@ -17,6 +17,7 @@ HEAD = """\
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 
@@ -99,6 +100,12 @@ def test_a_router_below_another_is_seen_at_its_mount(
         'func (s *server) add() { s.mux.HandleFunc("/health", ok) }',
         'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
         'http.Handle("/", m); http.ListenAndServe(":8081", nil) }',
+        "type web struct { srv *http.Server }\n\ntype options struct { Port int }\n\n"
+        "type other struct { Port int }\n\n"
+        "func main() { newWeb(options{Port: 8081}).run(other{Port: 9090}) }\n\n"
+        'func newWeb(o options) *web { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
+        'return &web{srv: &http.Server{Addr: fmt.Sprintf(":%d", o.Port), Handler: m}} }\n\n'
+        "func (w *web) run(o other) { w.srv.ListenAndServe() }",
     ],
 )
 def test_a_route_is_followed_to_its_server(tmp_path: Path, main: str) -> None:

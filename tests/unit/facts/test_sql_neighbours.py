@@ -34,6 +34,10 @@ const Orders = "orders.events"
 
 type Exchange struct{ Name, Kind string }
 
+type Queue struct{ Name string }
+
+var chosen string
+
 func declare(ch *amqp.Channel, e Exchange) error {
 	return ch.ExchangeDeclare(e.Name, e.Kind, true, false, false, false, nil)
 }
@@ -72,6 +76,16 @@ def exchanges(tmp_path: Path, body: str) -> dict[object, object]:
         (
             '_ = ch.ExchangeDeclare(os.Getenv("EXCHANGE"), "topic", true, false, false, false, nil)',
             {None: "unknown"},
+        ),
+        ('_ = declare(ch, Exchange{Orders, "topic"})', {"orders.events": "yes"}),
+        (
+            'q := Queue{Name: "q"}\n\tprintln(q.Name)\n\te := &Exchange{Name: Orders}\n'
+            '\t_ = ch.ExchangeDeclare(e.Name, "topic", true, false, false, false, nil)',
+            {"orders.events": "yes"},
+        ),
+        (
+            'chosen = "chosen"\n\t_ = ch.ExchangeDeclare(chosen, "topic", true, false, false, false, nil)',
+            {"chosen": "yes"},
         ),
         ("println(Orders)", {}),
     ],

@@ -175,8 +175,12 @@ def is_call_of(call: s.Expr | None, names: frozenset[str]) -> bool:
 
 def called_name(call: s.Call) -> str:
     """The last name of what is called; empty for calls of literals and results."""
-    fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
-    return fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
+    return last_name(call.fun.x if isinstance(call.fun, s.Index) else call.fun)
+
+
+def last_name(expr: s.Node | None) -> str:
+    """The name of a variable, or the one behind the dot of a selector; empty for all else."""
+    return expr.sel if isinstance(expr, s.Selector) else expr.name if isinstance(expr, s.Ident) else ""
 
 
 def calls_in(node: s.Node) -> Iterator[s.Call]:
@@ -184,3 +188,13 @@ def calls_in(node: s.Node) -> Iterator[s.Call]:
     for inner in s.walk(node):
         if isinstance(inner, s.Call):
             yield inner
+
+
+def element(literal: s.CompositeLit, name: str) -> s.Expr | None:
+    """The value under a key of a composite literal."""
+    return next((v for k, v in literal.elements if isinstance(k, s.Ident) and k.name == name), None)
+
+
+def mentions_error(condition: s.Expr) -> bool:
+    """True for a condition that looks at an error value."""
+    return any(isinstance(n, s.Ident) and n.name.lower().endswith("err") for n in s.walk(condition))

@@ -61,12 +61,8 @@ def _ends(stmt: s.Stmt, root: Declaration, texts: Texts) -> bool:
     fun = stmt.x.fun
     if isinstance(fun, s.Ident):
         return fun.name == "panic" and root.package.declaration("panic") is None
-    if isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
-        if texts.bindings(root).variable(fun.x.name, fun.x.start) is not None:
-            return False
-        path = texts.program.imported(root.file).get(fun.x.name, "")
-        return called_name(stmt.x) in _ENDS.get(path, ())
-    return False
+    path = texts.package_path(fun.x, root) if isinstance(fun, s.Selector) else None
+    return called_name(stmt.x) in _ENDS.get(path or "", ())
 
 
 def constant_truth(expr: s.Expr | None, root: Declaration, texts: Texts, depth: int = 0) -> bool | None:
@@ -84,19 +80,17 @@ def constant_truth(expr: s.Expr | None, root: Declaration, texts: Texts, depth: 
                 return decisive
             return None if None in both else not decisive
         case s.Ident(name=name):
-            variable = texts.bindings(root).variable(name, expr.start)
-            if variable is not None:
-                return None
-            declared = root.package.declaration(name)
-            if declared is None:
+            declared = texts.declaration(expr, root)
+            if declared is None and texts.bindings(root).variable(name, expr.start) is None:
                 return {"true": True, "false": False}.get(name)
-            node = declared.node
-            if isinstance(node, s.ValueSpec) and node.is_const:
-                return constant_truth(initial(node, name), declared, texts, depth + 1)
-        case s.Selector(x=s.Ident(name=alias), sel=sel):
-            path = texts.program.imported(root.file).get(alias)
-            package = texts.program.package(path) if path else None
-            declared = package.declaration(sel) if package is not None else None
-            if declared is not None and isinstance(declared.node, s.ValueSpec) and declared.node.is_const:
-                return constant_truth(initial(declared.node, sel), declared, texts, depth + 1)
+            return _truth_of(declared, name, texts, depth)
+        case s.Selector(sel=name):
+            return _truth_of(texts.declaration(expr, root), name, texts, depth)
     return None
+
+
+def _truth_of(declared: Declaration | None, name: str, texts: Texts, depth: int) -> bool | None:
+    """The truth of a constant."""
+    if declared is None or not isinstance(declared.node, s.ValueSpec) or not declared.node.is_const:
+        return None
+    return constant_truth(initial(declared.node, name), declared, texts, depth + 1)

@@ -41,13 +41,11 @@ def static_type(
         case s.Ident(name=name):
             return _named(name, expr, root, texts, types, depth)
         case s.Selector(x=x, sel=sel):
-            if isinstance(x, s.Ident) and texts.bindings(root).variable(x.name, x.start) is None:
-                path = texts.program.imported(file).get(x.name)
-                if path is not None:
-                    other = texts.program.package(path)
-                    if other is None and (path, sel) in VARIABLES:
-                        return types.pointer(types.extern(path, VARIABLES[path, sel]))
-                    return _declared(other.declaration(sel) if other else None, sel, texts, types, depth)
+            path = texts.package_path(x, root)
+            if path is not None:
+                if texts.program.package(path) is None and (path, sel) in VARIABLES:
+                    return types.pointer(types.extern(path, VARIABLES[path, sel]))
+                return _declared(texts.declaration(expr, root), sel, texts, types, depth)
             owner = static_type(x, root, texts, types, depth + 1)
             return types.field_type(owner, sel) if owner is not None else None
         case s.Call():
@@ -108,22 +106,15 @@ def callee_of(
     call: s.Call, root: Declaration, texts: Texts, types: Types, depth: int = 0
 ) -> Declaration | None:
     """The function or method of the repository that a call calls, or None."""
-    fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
-    found: Declaration | None = None
-    if isinstance(fun, s.Ident):
-        if texts.bindings(root).variable(fun.name, fun.start) is None:
-            found = root.package.declaration(fun.name)
-    elif isinstance(fun, s.Selector):
-        if isinstance(fun.x, s.Ident) and texts.bindings(root).variable(fun.x.name, fun.x.start) is None:
-            path = texts.program.imported(root.file).get(fun.x.name)
-            if path is not None:
-                package = texts.program.package(path)
-                found = package.declaration(fun.sel) if package is not None else None
-                return found if found is not None and isinstance(found.node, s.FuncDecl) else None
+    return called(call.fun, root, texts, types, depth)
+
+
+def called(fun: s.Expr, root: Declaration, texts: Texts, types: Types, depth: int = 0) -> Declaration | None:
+    """The function or method of the repository that an operand of a call means, or None."""
+    fun = fun.x if isinstance(fun, s.Index) else fun
+    found = texts.declaration(fun, root)
+    if isinstance(fun, s.Selector) and found is None and texts.package_path(fun.x, root) is None:
         owner = static_type(fun.x, root, texts, types, depth + 1)
         method = types.find_method(owner, fun.sel) if owner is not None else None
-        target = method[1] if method is not None else None
-        found = target if isinstance(target, Declaration) else None
-    if found is not None and isinstance(getattr(found, "node", None), s.FuncDecl):
-        return found
-    return None
+        found = method[1] if method is not None and isinstance(method[1], Declaration) else None
+    return found if found is not None and isinstance(found.node, s.FuncDecl) else None

@@ -2,7 +2,7 @@
 parameters.
 
 `Texts.fold` gives templates: tuples of strings and `Hole`s (a parameter whose value the caller decides). None
-means that it takes the evaluator to know.
+means that it takes the evaluator to know. `settings` puts `Setting`s (values of the environment) into them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from itertools import product
 
 from msgspec import Struct
 
-from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source
-from zuno_audit.facts.go.program import Declaration, Package, Program
+from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source, last_name
+from zuno_audit.facts.go.program import Declaration, Program
 from zuno_audit.languages.go import syntax as s
 
 MAX_DEPTH = 8
@@ -34,7 +34,19 @@ class Hole(Struct, frozen=True):
     each: bool = False
 
 
-Template = tuple[str | Hole, ...]
+class Setting(Struct, frozen=True):
+    """The value of an environment variable, or its default (empty: none) when it is not set."""
+
+    name: str
+    default: str = ""
+
+    @property
+    def reference(self) -> str:
+        """As a shell writes it."""
+        return f"${{{self.name}:-{self.default}}}" if self.default else f"${{{self.name}}}"
+
+
+Template = tuple[str | Hole | Setting, ...]
 
 
 class Texts:
@@ -64,11 +76,8 @@ class Texts:
                 return [(value,)]
             case s.Ident(name=name):
                 return self._name(name, expr.start, root, depth)
-            case s.Selector(x=s.Ident(name=alias), sel=sel):
-                if self.bindings(root).variable(alias, expr.start) is None:
-                    path = self.program.imported(root.file).get(alias)
-                    package = self.program.package(path) if path else None
-                    return self._declared(package, sel, depth) if package is not None else None
+            case s.Selector():
+                return self._declared(self.declaration(expr, root), expr.sel, depth)
             case s.Binary(op="+", x=x, y=y):
                 return self._joined([x, y], root, depth)
             case s.Call():
@@ -94,19 +103,28 @@ class Texts:
         """The constant texts of an expression; None when a parameter or the evaluator decides."""
         return plain(self.fold(expr, root))
 
+    def package_path(self, expr: s.Expr, root: Declaration) -> str | None:
+        """The import path of the package that a name stands for; None for variables and everything else."""
+        path = self.program.imported(root.file).get(expr.name) if isinstance(expr, s.Ident) else None
+        if path is None or not isinstance(expr, s.Ident):
+            return None
+        return path if self.bindings(root).variable(expr.name, expr.start) is None else None
+
+    def declaration(self, expr: s.Expr, root: Declaration) -> Declaration | None:
+        """What a name of the package, or `package.Name` of another package of the repository, declares."""
+        if isinstance(expr, s.Ident):
+            local = self.bindings(root).variable(expr.name, expr.start)
+            return root.package.declaration(expr.name) if local is None else None
+        path = self.package_path(expr.x, root) if isinstance(expr, s.Selector) else None
+        package = self.program.package(path) if path is not None else None
+        return package.declaration(expr.sel) if package is not None and isinstance(expr, s.Selector) else None
+
     def constant_of(self, expr: s.Expr, root: Declaration) -> tuple[s.Expr, Declaration] | None:
         """The expression behind the name of a package-level const or var, and where it stands."""
-        declared: Declaration | None = None
-        name = ""
-        if isinstance(expr, s.Ident) and self.bindings(root).variable(expr.name, expr.start) is None:
-            declared, name = root.package.declaration(expr.name), expr.name
-        elif isinstance(expr, s.Selector) and isinstance(expr.x, s.Ident):
-            path = self.program.imported(root.file).get(expr.x.name)
-            package = self.program.package(path) if path else None
-            declared, name = (package.declaration(expr.sel) if package else None), expr.sel
+        declared = self.declaration(expr, root)
         if declared is None or not isinstance(declared.node, s.ValueSpec):
             return None
-        value = initial(declared.node, name)
+        value = initial(declared.node, last_name(expr))
         return (value, declared) if value is not None else None
 
     def named_constant(self, expr: s.Expr, root: Declaration) -> s.Expr | None:
@@ -148,15 +166,7 @@ class Texts:
 
     def function(self, call: s.Call, root: Declaration) -> Declaration | None:
         """The function of the repository that a call names, packages of its own included."""
-        fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
-        declared: Declaration | None = None
-        if isinstance(fun, s.Ident):
-            if self.bindings(root).variable(fun.name, fun.start) is None:
-                declared = root.package.declaration(fun.name)
-        elif isinstance(fun, s.Selector) and isinstance(fun.x, s.Ident):
-            path = self.program.imported(root.file).get(fun.x.name)
-            package = self.program.package(path) if path else None
-            declared = package.declaration(fun.sel) if package is not None else None
+        declared = self.declaration(call.fun.x if isinstance(call.fun, s.Index) else call.fun, root)
         return declared if declared is not None and isinstance(declared.node, s.FuncDecl) else None
 
     def _formatted(
@@ -174,7 +184,7 @@ class Texts:
     def _name(self, name: str, offset: int, root: Declaration, depth: int) -> list[Template] | None:
         variable = self.bindings(root).variable(name, offset)
         if variable is None:
-            return self._declared(root.package, name, depth)
+            return self._declared(root.package.declaration(name), name, depth)
         if len(variable.sources) != 1:
             return None
         source = variable.sources[0]
@@ -239,14 +249,14 @@ class Texts:
         return found
 
     @staticmethod
-    def _text(text: str) -> list[Template]:
+    def _text(text: str | Setting) -> list[Template]:
         return [(text,)]
 
     def fill(self, template: Template, call: s.Call, root: Declaration) -> list[Template] | None:
         """A template of a function as one call of it makes it."""
         parts: list[list[Template]] = []
         for part in template:
-            filled = self._text(part) if isinstance(part, str) else self.argument(part, call, root)
+            filled = self.argument(part, call, root) if isinstance(part, Hole) else self._text(part)
             if filled is None:
                 return None
             parts.append(filled)
@@ -254,29 +264,15 @@ class Texts:
 
     def literal(self, expr: s.Expr | None, root: Declaration) -> tuple[s.CompositeLit, Declaration] | None:
         """The composite literal that an expression is or is the name of."""
-        if isinstance(expr, s.CompositeLit):
-            return expr, root
-        declared: Declaration | None = None
-        name = ""
-        if isinstance(expr, s.Ident):
-            variable = self.bindings(root).variable(expr.name, expr.start)
-            if variable is not None:
-                only = variable.sources[0] if len(variable.sources) == 1 else None
-                return (
-                    (only.expr, root) if only is not None and isinstance(only.expr, s.CompositeLit) else None
-                )
-            declared, name = root.package.declaration(expr.name), expr.name
-        elif isinstance(expr, s.Selector) and isinstance(expr.x, s.Ident):
-            path = self.program.imported(root.file).get(expr.x.name)
-            package = self.program.package(path) if path else None
-            declared, name = (package.declaration(expr.sel) if package else None), expr.sel
-        if declared is None or not isinstance(declared.node, s.ValueSpec):
-            return None
-        value = initial(declared.node, name)
-        return (value, declared) if isinstance(value, s.CompositeLit) else None
+        variable = self.bindings(root).variable(expr.name, expr.start) if isinstance(expr, s.Ident) else None
+        if variable is not None:
+            only = variable.sources[0] if len(variable.sources) == 1 else None
+            found = (only.expr, root) if only is not None else None
+        else:
+            found = (self.constant_of(expr, root) if expr is not None else None) or (expr, root)
+        return (found[0], found[1]) if found is not None and isinstance(found[0], s.CompositeLit) else None
 
-    def _declared(self, package: Package, name: str, depth: int) -> list[Template] | None:
-        declared = package.declaration(name)
+    def _declared(self, declared: Declaration | None, name: str, depth: int) -> list[Template] | None:
         if declared is None or not isinstance(declared.node, s.ValueSpec):
             return None
         value = initial(declared.node, name)
@@ -308,7 +304,7 @@ def plain(templates: list[Template] | None) -> list[str] | None:
 
 
 def _merged(template: Template) -> Template:
-    out: list[str | Hole] = []
+    out: list[str | Hole | Setting] = []
     for part in template:
         if isinstance(part, str) and out and isinstance(out[-1], str):
             out[-1] = out[-1] + part

@@ -2,21 +2,26 @@
 
 Knows net/http and the routers whose values are handlers (chi, gorilla/mux, httprouter) or start themselves
 (gin, echo, fiber). What it cannot follow is reported as such and never as served.
+
+Where does a value go is another question than what can this be: the flow is forward, through the text, by the names
+of variables and fields. What is asked backwards (paths, addresses, callers, callees, tables) `origins`, `settings` and
+`tables` answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from zuno_audit.facts.go_code import Function, GoCode, go_code
-from zuno_audit.facts.go_loops import Cell, Row, Tables
-from zuno_audit.facts.go_settings import GoSettings, go_settings
+from zuno_audit.facts.go.bindings import element, last_name, mentions_error
+from zuno_audit.facts.go.origins import At
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.settings import Settings, settings
+from zuno_audit.facts.go.tables import Row, Tables
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
@@ -38,6 +43,7 @@ from zuno_audit.languages.go.syntax import (
     Star,
     Unary,
     ValueSpec,
+    nodes_of,
     walk,
 )
 
@@ -79,9 +85,9 @@ class Serving(Struct, frozen=True, eq=False):
     `mounts` are the paths at which other routers hold it, the outermost first, and whether they take the path off.
     """
 
-    function: Function
+    root: Declaration
     node: Node
-    address: Expr | None
+    address: At | None
     mounts: tuple[tuple[str, bool], ...] = ()
 
     def visible(self, path: str) -> str | None:
@@ -101,11 +107,11 @@ class Route(Struct, frozen=True, eq=False):
     `path` is empty when it cannot be known.
     """
 
-    function: Function
+    root: Declaration
     call: Call
     method: str
     path: str
-    handler: Cell
+    handler: At
     mux: Expr | None
     condition: If | None
 
@@ -113,21 +119,22 @@ class Route(Struct, frozen=True, eq=False):
 class HttpServing:
     """Routes of the linked code and the servers that serve them."""
 
-    def __init__(self, code: GoCode, settings: GoSettings) -> None:
-        self.code = code
-        self.settings = settings
-        self.tables = Tables(code, self.nodes, self.calls_of)
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.origins = settings, settings.origins
+        self.code, self.texts = settings.origins.code, settings.origins.texts
+        self.tables = Tables(self.origins)
         self._default: list[Serving] | None = None
+        self._servings: dict[tuple[int, str | int], list[Serving]] = {}  # by function and router
 
     # ------------------------------------------------------------ routes
 
     def routes(self) -> Iterator[Route]:
         """Every route with a constant path that linked code adds."""
         for file in self._candidates():
-            for function in self.code.functions(file):
-                text = file.data[function.start : function.end]
+            for root in self.origins.functions_with(b"", file):
+                text = file.data[root.node.start : root.node.end]
                 if any(b"." + verb.encode() + b"(" in text for verb in VERBS):
-                    yield from self._routes_of(function)
+                    yield from self._routes_of(root)
 
     def _candidates(self) -> Iterator[GoFile]:
         wanted = set(ROUTERS)
@@ -142,27 +149,29 @@ class HttpServing:
                     if file is not None:
                         yield file
 
-    def nodes(self, function: Function) -> list[Node]:
-        """Every node of a function's body."""
-        return function.nodes
-
-    def _routes_of(self, function: Function) -> Iterator[Route]:
-        for node in self.nodes(function):
+    def _routes_of(self, root: Declaration) -> Iterator[Route]:
+        for node in nodes_in(root):
             if not isinstance(node, Call) or not isinstance(node.fun, Selector) or node.fun.sel not in VERBS:
                 continue
             if node.fun.sel in ("Handler", "HandlerFunc") and len(node.args) == 1:
-                yield from self._gorilla(function, node)
+                yield from self._gorilla(root, node)
                 continue
-            is_written = node.args and self.constant(function.file, node.args[0]) is not None
-            for row in (not is_written and self.tables.rows(function, node)) or [{}]:
-                route = self._added(function, node, row)
+            for row in (not self._is_written(node, root) and self.tables.rows(root, node)) or [{}]:
+                route = self._added(root, node, row)
                 if route is not None:
                     yield route
 
-    def _added(self, function: Function, node: Call, row: Row) -> Route | None:
+    def _is_written(self, call: Call, root: Declaration) -> bool:
+        """True when the path is a literal or a constant: no loop changes it."""
+        first = call.args[0] if call.args else None
+        return isinstance(first, BasicLit) or (
+            first is not None and self.texts.constant_of(first, root) is not None
+        )
+
+    def _added(self, root: Declaration, node: Call, row: Row) -> Route | None:
         """The route that a call adds in one round of the loops around it."""
         assert isinstance(node.fun, Selector)
-        arguments = [self.tables.look_up(a, row) or Cell(a, function.file, function) for a in node.args]
+        arguments = [self.tables.look_up(a, row) or At(a, root) for a in node.args]
         method = VERBS[node.fun.sel]
         if node.fun.sel in ("Method", "MethodFunc") and len(arguments) == 3:
             method = self.text(arguments.pop(0), row) or ""
@@ -172,16 +181,14 @@ class HttpServing:
         if path is None and len(arguments) == 2 and node.fun.sel in ("Handle", "HandleFunc"):
             if not _looks_like_router(node.fun.x):
                 return None
-            path = self._computed(function, arguments[0].expr)
+            path = self._computed(root, arguments[0].expr)
         elif path is None or not path.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ ").startswith("/"):
             return None
         if " " in path:
             method, _, path = path.partition(" ")
-        return self._route(
-            function, node, method, path.strip(), self._handler(arguments[-1], row), node.fun.x
-        )
+        return self._route(root, node, method, path.strip(), self._handler(arguments[-1], row), node.fun.x)
 
-    def _handler(self, handler: Cell, row: Row) -> Cell:
+    def _handler(self, handler: At, row: Row) -> At:
         """What a round of a loop gives of a handler that is wrapped on the spot, else the handler."""
         for node in walk(handler.expr) if row else ():
             found = self.tables.look_up(node, row) if isinstance(node, Ident | Selector | Index) else None
@@ -189,20 +196,20 @@ class HttpServing:
                 return found
         return handler
 
-    def text(self, cell: Cell, row: Row) -> str | None:
+    def text(self, at: At, row: Row) -> str | None:
         """The text of an expression in a round of a loop, or None."""
-        expr = cell.expr
+        expr, root, _ = at
         if isinstance(expr, Binary) and expr.op == "+":
-            parts = [self.text(Cell(x, cell.file, cell.function), row) for x in (expr.x, expr.y)]
+            parts = [self.text(At(x, root), row) for x in (expr.x, expr.y)]
             return None if None in parts else "".join(part or "" for part in parts)
-        if isinstance(expr, Selector) and self.code.is_package(cell.file, expr.x, HTTP):
+        if isinstance(expr, Selector) and self.texts.package_path(expr.x, root) == HTTP:
             return expr.sel[6:].upper() if expr.sel.startswith("Method") else None
         found = self.tables.look_up(expr, row)
-        return self.text(found, {}) if found is not None else self.constant(cell.file, expr)
+        return self.text(found, {}) if found is not None else self.constant(expr, root)
 
-    def _computed(self, function: Function, expression: Expr) -> str:
+    def _computed(self, root: Declaration, expression: Expr) -> str:
         """The path that a setting holds by default; empty when it cannot be known."""
-        for template in self.settings.templates(function, function.file, expression):
+        for template in self.settings.templates(expression, root):
             text = shell.expand(template, {})
             if text and _PATTERN.fullmatch(text):
                 return text
@@ -213,64 +220,60 @@ class HttpServing:
         if route.mux is None:
             return True
         if isinstance(route.mux, Call):  # made on the spot, and nobody keeps it
-            return self._is_http(route.function.file, route.mux.fun, ("NewServeMux",))
+            return self._is_http(route.root, route.mux.fun, ("NewServeMux",))
         if not isinstance(route.mux, Ident):
             return False
         name = route.mux.name
-        nodes = self.nodes(route.function)
+        nodes = nodes_in(route.root)
         if not _is_local(nodes, name):
             return False
         adding = {id(n.fun.x) for n in nodes if isinstance(n, Call) and isinstance(n.fun, Selector)}
         defined = {id(t) for n in nodes if isinstance(n, Assign) and n.op == ":=" for t in n.lhs}
         return all(id(n) in adding | defined for n in nodes if isinstance(n, Ident) and n.name == name)
 
-    def _gorilla(self, function: Function, node: Call) -> Iterator[Route]:
+    def _gorilla(self, root: Declaration, node: Call) -> Iterator[Route]:
         """`r.Path("/x").Methods("GET").Handler(h)`."""
         inner = node.fun.x if isinstance(node.fun, Selector) else None
         while isinstance(inner, Call) and isinstance(inner.fun, Selector):
             if inner.fun.sel == "Path" and inner.args:
-                path = self.constant(function.file, inner.args[0])
+                path = self.constant(inner.args[0], root)
                 if path:
-                    yield self._route(
-                        function, node, "", path, Cell(node.args[0], function.file, function), inner.fun.x
-                    )
+                    yield self._route(root, node, "", path, At(node.args[0], root), inner.fun.x)
                 return
             inner = inner.fun.x
 
-    def _route(
-        self, function: Function, call: Call, method: str, path: str, handler: Cell, mux: Expr
-    ) -> Route:
-        prefix, base = self.base(function, mux)
+    def _route(self, root: Declaration, call: Call, method: str, path: str, handler: At, mux: Expr) -> Route:
+        prefix, base = self.base(root, mux)
         full = (prefix.rstrip("/") + "/" + path.lstrip("/")).removesuffix("{$}")
         full = (full.rstrip("/") or "/") if path else ""
-        default = self.code.is_package(function.file, base, HTTP)
-        condition = self._condition(function, call)
-        if condition is None and handler.function is not None:
-            condition = self._condition(handler.function, handler.expr)
-        return Route(function, call, method, full, handler, None if default else base, condition)
+        default = self.texts.package_path(base, root) == HTTP
+        condition = self._condition(root, call)
+        if condition is None:
+            condition = self._condition(handler.root, handler.expr)
+        return Route(root, call, method, full, handler, None if default else base, condition)
 
-    def base(self, function: Function, mux: Expr) -> tuple[str, Expr]:
+    def base(self, root: Declaration, mux: Expr) -> tuple[str, Expr]:
         """The router behind groups and sub-routers, and the path prefix they add."""
         prefix = ""
         for _ in range(MAX_DEPTH):
             if isinstance(mux, Ident):
-                defined = self._group_definition(function, mux.name)
+                defined = self._group_definition(root, mux.name)
                 if defined is None:
                     break
                 mux = defined
             if not isinstance(mux, Call) or not isinstance(mux.fun, Selector):
                 break
             if mux.fun.sel in ("Group", "PathPrefix", "Route") and mux.args:
-                part = self.constant(function.file, mux.args[0])
+                part = self.constant(mux.args[0], root)
                 prefix = (part or "").rstrip("/") + prefix
             elif mux.fun.sel not in ("Subrouter", "With", "Use", "StrictSlash", "Methods", "NewRoute"):
                 break
             mux = mux.fun.x
         return prefix, mux
 
-    def _group_definition(self, function: Function, name: str) -> Expr | None:
+    def _group_definition(self, root: Declaration, name: str) -> Expr | None:
         """What a local router was derived from: `g := r.Group("/x")` or `r.Route("/x", func(g) {})`."""
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             if isinstance(node, Assign) and len(node.lhs) == len(node.rhs) == 1:
                 target, value = node.lhs[0], node.rhs[0]
                 if isinstance(target, Ident) and target.name == name and _is_derived(value):
@@ -285,34 +288,18 @@ class HttpServing:
                     return node
         return None
 
-    def _condition(self, function: Function, call: Node) -> If | None:
+    def _condition(self, root: Declaration, call: Node) -> If | None:
         """The innermost `if` around a call that does not just handle an error."""
         best: If | None = None
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             if isinstance(node, If) and node.start < call.start < node.end and not mentions_error(node.cond):
                 best = node
         return best
 
-    def constant(self, file: GoFile, expression: Expr) -> str | None:
-        """The text of a constant expression, or None."""
-        if isinstance(expression, BasicLit):
-            return expression.value if isinstance(expression.value, str) else None
-        if isinstance(expression, Ident):
-            return self._declared(dirname(file.path), expression.name)
-        if isinstance(expression, Selector) and isinstance(expression.x, Ident):
-            path = self.code.import_path(file, expression.x.name)
-            package = self.code.packages.by_import.get(path or "")
-            return self._declared(package.directory, expression.sel) if package else None
-        return None
-
-    def _declared(self, directory: str, name: str) -> str | None:
-        for file in self.code.files_with(name.encode(), directory=directory):
-            spec = file.spec(name)
-            if isinstance(spec, ValueSpec) and spec.is_const and len(spec.values) == len(spec.names):
-                value = next(v for n, v in zip(spec.names, spec.values, strict=True) if n.name == name)
-                if isinstance(value, BasicLit) and isinstance(value.value, str):
-                    return value.value
-        return None
+    def constant(self, expression: Expr, root: Declaration) -> str | None:
+        """The text of an expression that is the same wherever it is asked, or None."""
+        found = self.texts.constants(expression, root)
+        return found[0] if found is not None and len(found) == 1 else None
 
     # ------------------------------------------------------------ servers
 
@@ -320,7 +307,11 @@ class HttpServing:
         """The places that serve a route's mux; empty when none is found."""
         if route.mux is None:
             return self.default_servings()
-        return list(self._served(route.function, route.mux, 0, set()))
+        of_mux = route.mux.name if isinstance(route.mux, Ident) else id(route.mux)
+        key = (id(route.root.node), of_mux)
+        if key not in self._servings:
+            self._servings[key] = list(self._served(route.root, route.mux, 0, set()))
+        return self._servings[key]
 
     def default_servings(self) -> list[Serving]:
         """The places that serve http.DefaultServeMux."""
@@ -333,183 +324,159 @@ class HttpServing:
                 ):
                     continue
                 file = self.code.file(path)
-                for function in self.code.functions(file) if file is not None else ():
-                    self._default += self._default_in(function)
+                for root in self.origins.functions_with(b"Serve", file) if file is not None else ():
+                    self._default += self._default_in(root)
         return self._default
 
-    def _default_in(self, function: Function) -> Iterator[Serving]:
-        for node in self.nodes(function):
-            if isinstance(node, Call) and self._is_http(function.file, node.fun, STARTS):
+    def _default_in(self, root: Declaration) -> Iterator[Serving]:
+        for node in nodes_in(root):
+            if isinstance(node, Call) and self._is_http(root, node.fun, STARTS):
                 handler = node.args[-1] if len(node.args) > 1 else None
-                if handler is not None and (_is_nil(handler) or self._is_default_mux(function.file, handler)):
-                    yield Serving(function, node, node.args[0])
-            elif isinstance(node, CompositeLit) and self._is_http(function.file, node.type, ("Server",)):
+                if handler is not None and (_is_nil(handler) or self._is_default_mux(root, handler)):
+                    yield Serving(root, node, At(node.args[0], root))
+            elif isinstance(node, CompositeLit) and self._is_http(root, node.type, ("Server",)):
                 handler = element(node, "Handler")
-                if handler is None and self._handler_is_set(function):
+                if handler is None and self._handler_is_set(root):
                     continue
-                if handler is None or _is_nil(handler) or self._is_default_mux(function.file, handler):
-                    yield from self._started(function, node, element(node, "Addr"), 0)
+                if handler is None or _is_nil(handler) or self._is_default_mux(root, handler):
+                    yield from self._started(root, node, _address_in(node, root), 0)
 
-    def _handler_is_set(self, function: Function) -> bool:
+    def _handler_is_set(self, root: Declaration) -> bool:
         return any(
             isinstance(t, Selector) and t.sel == "Handler"
-            for n in self.nodes(function)
+            for n in nodes_in(root)
             if isinstance(n, Assign)
             for t in n.lhs
         )
 
-    def _is_http(self, file: GoFile, expression: Expr | None, names: tuple[str, ...]) -> bool:
+    def _is_http(self, root: Declaration, expression: Expr | None, names: tuple[str, ...]) -> bool:
         return (
             isinstance(expression, Selector)
             and expression.sel in names
-            and self.code.is_package(file, expression.x, HTTP)
+            and self.texts.package_path(expression.x, root) == HTTP
         )
 
-    def _is_default_mux(self, file: GoFile, expression: Expr) -> bool:
+    def _is_default_mux(self, root: Declaration, expression: Expr) -> bool:
         return any(
-            self._is_http(file, n, ("DefaultServeMux",)) for n in walk(expression) if isinstance(n, Selector)
+            self._is_http(root, n, ("DefaultServeMux",)) for n in walk(expression) if isinstance(n, Selector)
         )
 
-    def _served(self, function: Function, mux: Expr, depth: int, seen: set[object]) -> Iterator[Serving]:
+    def _served(self, root: Declaration, mux: Expr, depth: int, seen: set[object]) -> Iterator[Serving]:
         """Where the value of an expression in a function ends up being served."""
         if depth > MAX_DEPTH:
             return
         while isinstance(mux, Star | Unary):
             mux = mux.x
         if isinstance(mux, Ident):
-            key: object = (function.key, mux.name)
+            key: object = (id(root.node), mux.name)
             if key not in seen:
                 seen.add(key)
-                yield from self._served_name(function, mux.name, depth, seen)
+                yield from self._served_name(root, mux.name, depth, seen)
         elif isinstance(mux, Selector):
-            if self._is_default_mux(function.file, mux):
+            if self._is_default_mux(root, mux):
                 yield from self.default_servings()
                 return
-            key = (function.directory, mux.sel)
+            key = (root.package.folder, mux.sel)
             if key not in seen:
                 seen.add(key)
-                yield from self._served_field(function, mux.sel, depth, seen)
+                yield from self._served_field(root, mux.sel, depth, seen)
         elif isinstance(mux, Call):
-            yield from self._flows(function, _is(mux), depth, seen)
+            yield from self._flows(root, _is(mux), depth, seen)
 
-    def _served_name(self, function: Function, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
-        yield from self._flows(function, _is_named(name), depth, seen)
-        index = _parameter_index(function.decl, name)
+    def _served_name(self, root: Declaration, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
+        yield from self._flows(root, _is_named(name), depth, seen)
+        index = _parameter_index(root, name)
         if index is not None:
-            for caller, call in self.calls_of(function):
+            for caller, call in self.origins.calls_of(root):
                 if index < len(call.args):
                     yield from self._served(caller, call.args[index], depth + 1, seen)
-        elif not _is_local(self.nodes(function), name):
-            for other in self._package_functions(function.directory, name.encode()):
-                if other.key != function.key:
+        elif not _is_local(nodes_in(root), name):
+            for other in self._package_functions(root.package.folder, name.encode()):
+                if id(other.node) != id(root.node):
                     yield from self._flows(other, _is_named(name), depth + 1, seen)
 
-    def _served_field(
-        self, function: Function, name: str, depth: int, seen: set[object]
-    ) -> Iterator[Serving]:
-        for other in self._package_functions(function.directory, name.encode()):
+    def _served_field(self, root: Declaration, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
+        for other in self._package_functions(root.package.folder, name.encode()):
             yield from self._flows(other, _is_field(name), depth, seen)
 
-    def _package_functions(self, directory: str, literal: bytes) -> Iterator[Function]:
+    def _package_functions(self, directory: str, literal: bytes) -> Iterator[Declaration]:
         for file in self.code.files_with(literal, directory=directory):
-            for function in self.code.functions(file):
-                if literal in file.data[function.start : function.end]:
-                    yield function
+            yield from self.origins.functions_with(literal, file)
 
-    def calls_of(self, function: Function) -> Iterator[tuple[Function, Call]]:
-        """The calls of a function with the functions they stand in."""
-        for file, offset in self.code.mentions(function):
-            around = self.code.enclosing(file, offset)
-            if around is None:
-                continue
-            for node in self.nodes(around):
-                if (
-                    isinstance(node, Call)
-                    and node.fun.end == offset + len(function.name)
-                    and _names(node.fun, function.name)
-                ):
-                    yield around, node
-
-    def _flows(
-        self, function: Function, matches: Matches, depth: int, seen: set[object]
-    ) -> Iterator[Serving]:
+    def _flows(self, root: Declaration, matches: Matches, depth: int, seen: set[object]) -> Iterator[Serving]:
         """Follows a value through a function: into servers, other variables, results and arguments."""
         if depth > MAX_DEPTH:
             return
-        file = function.file
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             if isinstance(node, Call):
-                yield from self._into_call(function, node, matches, depth, seen)
-            elif isinstance(node, CompositeLit) and self._is_http(file, node.type, ("Server",)):
+                yield from self._into_call(root, node, matches, depth, seen)
+            elif isinstance(node, CompositeLit) and self._is_http(root, node.type, ("Server",)):
                 handler = element(node, "Handler")
                 if handler is not None and _holds(handler, matches):
-                    yield from self._started(function, node, element(node, "Addr"), depth)
+                    yield from self._started(root, node, _address_in(node, root), depth)
             elif isinstance(node, Assign):
-                yield from self._into_variable(function, node, matches, depth, seen)
+                yield from self._into_variable(root, node, matches, depth, seen)
             elif isinstance(node, ValueSpec):
                 for target, value in zip(node.names, node.values, strict=False):
                     if _holds(value, matches):
-                        yield from self._served(function, target, depth + 1, seen)
+                        yield from self._served(root, target, depth + 1, seen)
             elif isinstance(node, CompositeLit):
                 for key, value in node.elements:
                     if isinstance(key, Ident) and _holds(value, matches) and key.name != "Handler":
-                        yield from self._served_once(function, key.name, depth, seen)
+                        yield from self._served_once(root, key.name, depth, seen)
             elif isinstance(node, Return) and any(_holds(v, matches) for v in node.values):
-                yield from self._into_callers(function, depth, seen)
+                yield from self._into_callers(root, depth, seen)
 
-    def _into_callers(self, function: Function, depth: int, seen: set[object]) -> Iterator[Serving]:
-        if ("result", function.key) not in seen:
-            seen.add(("result", function.key))
-            for caller, call in self.calls_of(function):
+    def _into_callers(self, root: Declaration, depth: int, seen: set[object]) -> Iterator[Serving]:
+        if ("result", id(root.node)) not in seen:
+            seen.add(("result", id(root.node)))
+            for caller, call in self.origins.calls_of(root):
                 yield from self._flows(caller, _is(call), depth + 1, seen)
 
-    def _served_once(
-        self, function: Function, field: str, depth: int, seen: set[object]
-    ) -> Iterator[Serving]:
-        key = (function.directory, field)
+    def _served_once(self, root: Declaration, field: str, depth: int, seen: set[object]) -> Iterator[Serving]:
+        key = (root.package.folder, field)
         if key not in seen:
             seen.add(key)
-            yield from self._served_field(function, field, depth + 1, seen)
+            yield from self._served_field(root, field, depth + 1, seen)
 
     def _into_call(
-        self, function: Function, call: Call, matches: Matches, depth: int, seen: set[object]
+        self, root: Declaration, call: Call, matches: Matches, depth: int, seen: set[object]
     ) -> Iterator[Serving]:
-        file = function.file
-        if self._is_http(file, call.fun, STARTS):
+        if self._is_http(root, call.fun, STARTS):
             if len(call.args) > 1 and _holds(call.args[-1], matches):
-                yield Serving(function, call, call.args[0])
+                yield Serving(root, call, At(call.args[0], root))
             return
         if isinstance(call.fun, Selector):
-            if self._is_starter(file, call.fun.sel) and _holds(call.fun.x, matches):
-                yield Serving(function, call, call.args[0] if call.args else None)
+            if self._is_starter(root.file, call.fun.sel) and _holds(call.fun.x, matches):
+                yield Serving(root, call, At(call.args[0], root) if call.args else None)
                 return
             mounts = call.fun.sel in VERBS or call.fun.sel in ("Mount", "Handler")
             if mounts and len(call.args) > 1 and any(_holds(a, matches) for a in call.args[1:]):
                 if not _holds(call.fun.x, matches):
-                    if self.code.is_package(file, call.fun.x, HTTP):
+                    if self.texts.package_path(call.fun.x, root) == HTTP:
                         found: Iterable[Serving] = self.default_servings()
                     else:
-                        found = self._served(function, self.base(function, call.fun.x)[1], depth + 1, seen)
-                    mount = self._mount(file, call)
+                        found = self._served(root, self.base(root, call.fun.x)[1], depth + 1, seen)
+                    mount = self._mount(root, call)
                     yield from (replace(s, mounts=(*s.mounts, *mount)) for s in found)
                 return
         for index, argument in enumerate(call.args):
             if matches(argument) or (isinstance(argument, Unary) and matches(argument.x)):
-                for callee in self.code.resolve(file, call.fun)[:4]:
-                    name = _parameter_name(callee.decl, index)
-                    if name is not None and (callee.key, name) not in seen:
-                        seen.add((callee.key, name))
+                for callee in self.origins.functions(call.fun, root)[:4]:
+                    name = _parameter_name(callee, index)
+                    if name is not None and (id(callee.node), name) not in seen:
+                        seen.add((id(callee.node), name))
                         yield from self._flows(callee, _is_named(name), depth + 1, seen)
 
-    def _mount(self, file: GoFile, call: Call) -> tuple[tuple[str, bool], ...]:
+    def _mount(self, root: Declaration, call: Call) -> tuple[tuple[str, bool], ...]:
         """Where a call puts a handler into a router of net/http or chi; nothing where that changes no path."""
-        path = self.constant(file, call.args[0])
+        path = self.constant(call.args[0], root)
         if path is None or not isinstance(call.fun, Selector) or call.fun.sel not in ("Handle", "Mount"):
             return ()
         path = path.rpartition(" ")[2]
         if not path.startswith("/") or path == "/" or re.search(r"[*{:]", path):
             return ()
-        strips = any(self._is_http(file, n, ("StripPrefix",)) for n in walk(call.args[1]))
+        strips = any(self._is_http(root, n, ("StripPrefix",)) for n in walk(call.args[1]))
         return ((path, strips or call.fun.sel == "Mount"),)
 
     def _is_starter(self, file: GoFile, name: str) -> bool:
@@ -520,117 +487,117 @@ class HttpServing:
         return any(i.path == path for i in self.code.packages.heads[file.path].imports)
 
     def _into_variable(
-        self, function: Function, node: Assign, matches: Matches, depth: int, seen: set[object]
+        self, root: Declaration, node: Assign, matches: Matches, depth: int, seen: set[object]
     ) -> Iterator[Serving]:
         for position, value in enumerate(node.rhs):
             if not _holds(value, matches) or isinstance(value, FuncLit):
                 continue
             target = node.lhs[position] if len(node.lhs) == len(node.rhs) else node.lhs[0]
             if isinstance(target, Selector) and target.sel == "Handler":
-                yield from self._started_value(function, target.x, self._address(function, target.x), depth)
+                yield from self._started_value(root, target.x, self._address(root, target.x), depth)
             elif (
                 isinstance(target, Ident | Selector) and not matches(target) and not _is_server_literal(value)
             ):
-                yield from self._served(function, target, depth + 1, seen)
+                yield from self._served(root, target, depth + 1, seen)
 
-    def _address(self, function: Function, server: Expr) -> Expr | None:
+    def _address(self, root: Declaration, server: Expr) -> At | None:
         """The address of a server whose handler is set after it was made."""
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             for target, value in zip(node.lhs, node.rhs, strict=False) if isinstance(node, Assign) else ():
                 literal = _strip(value)
                 if isinstance(target, Selector) and target.sel == "Addr" and _same(target.x, server):
-                    return value
+                    return At(value, root)
                 if isinstance(literal, CompositeLit) and _same(target, server):
-                    return element(literal, "Addr")
+                    return _address_in(literal, root)
         return None
 
     # ------------------------------------------------------------ is the server started?
 
     def _started(
-        self, function: Function, literal: CompositeLit, address: Expr | None, depth: int
+        self, root: Declaration, literal: CompositeLit, address: At | None, depth: int
     ) -> Iterator[Serving]:
         """Where an http.Server literal is started: through a variable or field, or directly."""
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             if isinstance(node, Assign):
                 for position, value in enumerate(node.rhs):
                     if _strip(value) is literal and position < len(node.lhs):
-                        yield from self._started_value(function, node.lhs[position], address, depth)
+                        yield from self._started_value(root, node.lhs[position], address, depth)
             elif isinstance(node, ValueSpec):
                 for name, value in zip(node.names, node.values, strict=False):
                     if _strip(value) is literal:
-                        yield from self._started_value(function, name, address, depth)
+                        yield from self._started_value(root, name, address, depth)
             elif isinstance(node, Call) and isinstance(node.fun, Selector) and node.fun.sel in STARTS:
                 if _strip(node.fun.x) is literal:
-                    yield Serving(function, node, address)
+                    yield Serving(root, node, address)
             elif isinstance(node, Return) and any(_strip(v) is literal for v in node.values):
-                for caller, call in self.calls_of(function):
+                for caller, call in self.origins.calls_of(root):
                     yield from self._started_result(caller, call, address, depth + 1)
             elif isinstance(node, CompositeLit) and node is not literal:
                 for key, value in node.elements:
                     if _strip(value) is literal and isinstance(key, Ident):
-                        yield from self._started_field(function, key.name, address)
+                        yield from self._started_field(root, key.name, address)
 
     def _started_result(
-        self, function: Function, call: Call, address: Expr | None, depth: int
+        self, root: Declaration, call: Call, address: At | None, depth: int
     ) -> Iterator[Serving]:
         if depth > MAX_DEPTH:
             return
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             if isinstance(node, Assign):
                 for position, value in enumerate(node.rhs):
                     if value is call:
                         target = node.lhs[position if len(node.lhs) == len(node.rhs) else 0]
-                        yield from self._started_value(function, target, address, depth)
+                        yield from self._started_value(root, target, address, depth)
             elif isinstance(node, Call) and isinstance(node.fun, Selector) and node.fun.x is call:
                 if node.fun.sel in STARTS:
-                    yield Serving(function, node, address)
+                    yield Serving(root, node, address)
             elif isinstance(node, Return) and any(v is call for v in node.values):
-                for caller, outer in self.calls_of(function):
+                for caller, outer in self.origins.calls_of(root):
                     yield from self._started_result(caller, outer, address, depth + 1)
 
     def _started_value(
-        self, function: Function, server: Expr, address: Expr | None, depth: int
+        self, root: Declaration, server: Expr, address: At | None, depth: int
     ) -> Iterator[Serving]:
         if isinstance(server, Selector):
-            yield from self._started_field(function, server.sel, address)
+            yield from self._started_field(root, server.sel, address)
             return
         if not isinstance(server, Ident) or depth > MAX_DEPTH:
             return
         name = server.name
-        for node in self.nodes(function):
+        for node in nodes_in(root):
             if isinstance(node, Call):
                 if isinstance(node.fun, Selector) and node.fun.sel in STARTS:
                     if isinstance(node.fun.x, Ident) and node.fun.x.name == name:
-                        yield Serving(function, node, address)
+                        yield Serving(root, node, address)
                     continue
                 for index, argument in enumerate(node.args):
                     if isinstance(argument, Ident) and argument.name == name:
-                        for callee in self.code.resolve(function.file, node.fun)[:4]:
-                            parameter = _parameter_name(callee.decl, index)
+                        for callee in self.origins.functions(node.fun, root)[:4]:
+                            parameter = _parameter_name(callee, index)
                             if parameter is not None:
                                 inner = Ident(0, 0, parameter)
                                 yield from self._started_value(callee, inner, address, depth + 1)
             elif isinstance(node, Return) and any(
                 isinstance(v, Ident) and v.name == name for v in node.values
             ):
-                for caller, call in self.calls_of(function):
+                for caller, call in self.origins.calls_of(root):
                     yield from self._started_result(caller, call, address, depth + 1)
             elif isinstance(node, CompositeLit):
                 for key, value in node.elements:
                     if isinstance(key, Ident) and isinstance(value, Ident) and value.name == name:
-                        yield from self._started_field(function, key.name, address)
+                        yield from self._started_field(root, key.name, address)
             elif isinstance(node, Assign):
                 for target, value in zip(node.lhs, node.rhs, strict=False):
                     if isinstance(value, Ident) and value.name == name and isinstance(target, Selector):
-                        yield from self._started_field(function, target.sel, address)
-        if not _is_local(self.nodes(function), name) and _parameter_index(function.decl, name) is None:
-            yield from self._started_field(function, name, address)
+                        yield from self._started_field(root, target.sel, address)
+        if not _is_local(nodes_in(root), name) and _parameter_index(root, name) is None:
+            yield from self._started_field(root, name, address)
 
-    def _started_field(self, function: Function, name: str, address: Expr | None) -> Iterator[Serving]:
-        for other in self._package_functions(function.directory, name.encode()):
-            for node in self.nodes(other):
+    def _started_field(self, root: Declaration, name: str, address: At | None) -> Iterator[Serving]:
+        for other in self._package_functions(root.package.folder, name.encode()):
+            for node in nodes_in(other):
                 fun = node.fun if isinstance(node, Call) else None
-                if isinstance(fun, Selector) and fun.sel in STARTS and _names(fun.x, name):
+                if isinstance(fun, Selector) and fun.sel in STARTS and last_name(fun.x) == name:
                     yield Serving(other, node, address)
 
 
@@ -669,14 +636,9 @@ def _is_derived(value: Expr) -> bool:
     )
 
 
-def mentions_error(condition: Expr) -> bool:
-    """True for a condition that looks at an error value."""
-    return any(isinstance(n, Ident) and n.name.lower().endswith("err") for n in walk(condition))
-
-
-def element(literal: CompositeLit, name: str) -> Expr | None:
-    """The value under a key of a composite literal."""
-    return next((v for k, v in literal.elements if isinstance(k, Ident) and k.name == name), None)
+def _address_in(server: CompositeLit, root: Declaration) -> At | None:
+    found = element(server, "Addr")
+    return At(found, root) if found is not None else None
 
 
 def _strip(value: Expr) -> Expr:
@@ -718,25 +680,24 @@ def _holds(expression: Expr, matches: Matches) -> bool:
     return False
 
 
-def _names(expression: Expr, name: str) -> bool:
-    if isinstance(expression, Ident):
-        return expression.name == name
-    return isinstance(expression, Selector) and expression.sel == name
+def _parameter_index(root: Declaration, name: str) -> int | None:
+    return next((i for i, p in enumerate(_params(root)) if p.name == name), None)
 
 
-def _params(decl: FuncDecl) -> list[Param]:
-    return decl.params
-
-
-def _parameter_index(decl: FuncDecl, name: str) -> int | None:
-    return next((i for i, p in enumerate(_params(decl)) if p.name == name), None)
-
-
-def _parameter_name(decl: FuncDecl, index: int) -> str | None:
-    params = _params(decl)
+def _parameter_name(root: Declaration, index: int) -> str | None:
+    params = _params(root)
     if not params:
         return None
     return params[min(index, len(params) - 1)].name if index < len(params) or params[-1].variadic else None
+
+
+def _params(root: Declaration) -> list[Param]:
+    return root.node.params if isinstance(root.node, FuncDecl) else []
+
+
+def nodes_in(root: Declaration) -> list[Node]:
+    """Every node of the body of a function."""
+    return nodes_of(root.node) if isinstance(root.node, FuncDecl) else []
 
 
 def _is_local(nodes: list[Node], name: str) -> bool:
@@ -751,4 +712,4 @@ def _is_local(nodes: list[Node], name: str) -> bool:
 
 def http_serving(store: FactStore) -> HttpServing:
     """The HTTP routes and servers of the repository."""
-    return HttpServing(store.get(go_code), store.get(go_settings))
+    return HttpServing(store.get(settings))
