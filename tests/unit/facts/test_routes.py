@@ -134,6 +134,10 @@ def test_what_cannot_be_followed_is_unknown(tmp_path: Path) -> None:
     main = 'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); run(m) }\n\n'
     main += "var run func(http.Handler)"
     assert served(tmp_path, main) == "unknown"
+    main = 'func main() { http.ListenAndServe(":8081", made()) }\n\n'
+    main += "var made = func() http.Handler { return router() }\n\n"
+    main += 'func router() http.Handler { m := http.NewServeMux(); m.HandleFunc("/health", ok); return m }'
+    assert served(tmp_path, main) == "unknown"
 
 
 @pytest.mark.parametrize(

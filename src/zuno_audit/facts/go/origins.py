@@ -128,6 +128,8 @@ class Origins:
 
     def calls_of(self, declared: Declaration) -> list[Use]:
         """The calls in linked code that may be of a function, by name and by the type of the receiver."""
+        if not isinstance(declared.node, s.FuncDecl):
+            return []
         known = self._calls.get(id(declared.node))
         if known is None:
             sites = [
