@@ -12,7 +12,7 @@ from zuno_audit.engine.limit import RULE_SECONDS, limited
 from zuno_audit.engine.share import can_share, run_shared
 from zuno_audit.errors import AuditError
 from zuno_audit.facts.base import FactStore
-from zuno_audit.facts.catalog import TABLES
+from zuno_audit.facts.catalog import BESIDE, TABLES
 from zuno_audit.facts.semgrep.wanted import RUN_SECONDS, NotRun
 from zuno_audit.matchers.dispatch import resolve_arguments, run_rule
 from zuno_audit.model.control import CheckRef
@@ -94,13 +94,17 @@ class _Teller:
 
 
 def _groups(tasks: Mapping[CheckRef, tuple[Rule, Mapping[str, str]]]) -> list[list[CheckRef]]:
-    """The runs by the module that makes their table, in the catalog's order; rules in Python in its middle."""
+    """The runs by the module that makes their table, in the catalog's order.
+
+    Rules in Python stand where the catalog says, else in the middle.
+    """
     modules = list(dict.fromkeys(_module(provider) for provider in TABLES.values()))
     order = {module: index for index, module in enumerate(modules)}
     groups: dict[str, list[CheckRef]] = {}
     for name, (rule, _) in tasks.items():
         groups.setdefault(_module(TABLES.get(rule.table, rule.check or rule.table)), []).append(name)
-    return [groups[m] for m in sorted(groups, key=lambda m: (order.get(m, len(order) // 2), m))]
+    middle = len(order) // 2
+    return [groups[m] for m in sorted(groups, key=lambda m: (order.get(BESIDE.get(m, m), middle), m))]
 
 
 def _module(provider: str) -> str:

@@ -24,7 +24,7 @@ from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.gitignore import is_dotenv
 from zuno_audit.facts.go.env import can_run, env_reads
 from zuno_audit.facts.go_packages import go_packages
-from zuno_audit.facts.images import image_build_table
+from zuno_audit.facts.images import image_packages
 from zuno_audit.facts.kubernetes import helm_files, manifests
 from zuno_audit.facts.scripts_env import script_reads
 from zuno_audit.languages import shell
@@ -193,12 +193,12 @@ class Environment:
         """The main package in the container of a service, by file and service name."""
         mains = self.packages.mains()
         built = {
-            (str(row.fields["file"].value), str(row.fields["name"].value)): row.fields["package"].value
-            for row in self.store.get(image_build_table).rows
+            (image.file.path, image.service.name): package
+            for image, package in self.store.get(image_packages)
         }
         found = {}
         for (file, name), package in built.items():
-            if isinstance(package, str) and package in self.packages.linked:
+            if package is not None and package in self.packages.linked:
                 found[file, name] = package
                 continue
             named = [main for main in mains if name in main.split("/")]
