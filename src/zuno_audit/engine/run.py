@@ -103,8 +103,12 @@ def _groups(tasks: Mapping[CheckRef, tuple[Rule, Mapping[str, str]]]) -> list[li
     groups: dict[str, list[CheckRef]] = {}
     for name, (rule, _) in tasks.items():
         groups.setdefault(_module(TABLES.get(rule.table, rule.check or rule.table)), []).append(name)
-    middle = len(order) // 2
-    return [groups[m] for m in sorted(groups, key=lambda m: (order.get(BESIDE.get(m, m), middle), m))]
+
+    def place(module: str) -> tuple[int, str]:
+        beside = BESIDE.get(module, module)
+        return order.get(beside, len(order) // 2), module
+
+    return [groups[module] for module in sorted(groups, key=place)]
 
 
 def _module(provider: str) -> str:
