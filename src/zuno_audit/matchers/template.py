@@ -1,7 +1,7 @@
 """Placeholders in the sentences and patterns of rules.
 
-`{{ name }}` and `{{ name.because }}` are replaced directly; anything richer goes to Jinja2's sandbox, which
-is loaded only then. Both show values in the same way, and neither lets a value from the audited tree carry
+`{{ name }}`, `{{ name.because }}` and `{{ name or 'text' }}` are replaced directly; anything richer goes to
+Jinja2's sandbox, which is loaded only then. Both show values in the same way, and neither lets a value from the audited tree carry
 control characters or line breaks into a report.
 """
 
@@ -16,7 +16,8 @@ from zuno_audit.errors import RuleError
 from zuno_audit.model.entity import Answer
 
 MAX_VALUE = 500  # characters of one value in a sentence
-_NAME = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?[ \t]*\}\}")
+_NAME = re.compile(r"\{\{[ \t]*([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?(?:[ \t]+or[ \t]+'([^'\\{}]*)')?[ \t]*\}\}")
+_Placeholder = tuple[str, str, str | None]  # name, attribute or nothing, what is said where there is no value
 _SYNTAX = re.compile(r"\{[{%#]")
 _SPACES = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -91,13 +92,13 @@ def render(text: str, names: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=2048)
-def _pieces(text: str) -> tuple[str | tuple[str, str], ...] | None:
-    """Literal text and (name, attribute) pairs; None when the text needs Jinja2."""
-    pieces: list[str | tuple[str, str]] = []
+def _pieces(text: str) -> tuple[str | _Placeholder, ...] | None:
+    """Literal text and placeholders; None when the text needs Jinja2."""
+    pieces: list[str | _Placeholder] = []
     end = 0
     for match in _NAME.finditer(text):
         pieces.append(text[end : match.start()])
-        pieces.append((match.group(1), match.group(2) or ""))
+        pieces.append((match.group(1), match.group(2) or "", match.group(3)))
         end = match.end()
     pieces.append(text[end:])
     if any(isinstance(piece, str) and _SYNTAX.search(piece) for piece in pieces):
@@ -105,21 +106,24 @@ def _pieces(text: str) -> tuple[str | tuple[str, str], ...] | None:
     return tuple(pieces)
 
 
-def _by_name(pieces: tuple[str | tuple[str, str], ...], names: Mapping[str, Any]) -> str:
+def _by_name(pieces: tuple[str | _Placeholder, ...], names: Mapping[str, Any]) -> str:
     return "".join(piece if isinstance(piece, str) else _value(*piece, names) for piece in pieces)
 
 
-def _value(name: str, attribute: str, names: Mapping[str, Any]) -> str:
+def _value(name: str, attribute: str, otherwise: str | None, names: Mapping[str, Any]) -> str:
     try:
         value = names[name]
     except KeyError:
         raise RuleError(f"the placeholder {{{{ {name} }}}} has no value") from None
-    if not attribute:
-        return show(value.value if isinstance(value, Answer) else value)
-    if not isinstance(value, Answer) or attribute not in ("because", "value", "proof"):
-        raise RuleError(f"the placeholder {{{{ {name}.{attribute} }}}} has no value")
-    view = View(value)
-    return show(getattr(view, attribute))
+    if isinstance(value, Answer):
+        value = View(value)
+    if attribute:
+        if not isinstance(value, View) or attribute not in ("because", "value", "proof"):
+            raise RuleError(f"the placeholder {{{{ {name}.{attribute} }}}} has no value")
+        value = getattr(value, attribute)
+    if otherwise is not None and not value:
+        return neutral(otherwise)
+    return str(value) if isinstance(value, View) else show(value)
 
 
 def _by_jinja(text: str, names: Mapping[str, Any]) -> str:

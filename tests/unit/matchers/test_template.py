@@ -19,7 +19,9 @@ SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.floats(-9
 @given(st.one_of(SCALARS, st.lists(SCALARS, max_size=3).map(tuple)), st.text(max_size=20))
 def test_both_ways_show_the_same(value: Any, because: str) -> None:
     names = {"x": Answer(value, because, (at_line("a.go", 4),))}
-    plain = "{{ x }}|{{x.because}}|{{ x.value }}|{{ x.proof }}"
+    plain = (
+        "{{ x }}|{{x.because}}|{{ x.value }}|{{ x.proof }}|{{ x or 'none' }}|{{ x.because or 'no reason' }}"
+    )
     assert render(plain, names) == render(plain + "{# by Jinja2 #}", names)
 
 
