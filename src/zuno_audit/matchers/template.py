@@ -1,8 +1,8 @@
 """Placeholders in the sentences and patterns of rules.
 
 `{{ name }}`, `{{ name.because }}` and `{{ name or 'text' }}` are replaced directly; anything richer goes to
-Jinja2's sandbox, which is loaded only then. Both show values in the same way, and neither lets a value from the audited tree carry
-control characters or line breaks into a report.
+Jinja2's sandbox, which is loaded only then. Both show values in the same way, and neither lets a value from the
+audited tree carry control characters or line breaks into a report.
 """
 
 from __future__ import annotations
