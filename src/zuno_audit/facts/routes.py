@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.deployed import deployments
 from zuno_audit.facts.go.bindings import called_name, last_name
-from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving, nodes_in
+from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go.origins import At
 from zuno_audit.facts.go.settings import settings
 from zuno_audit.facts.go_code import Function, GoCode, go_code
@@ -164,9 +164,7 @@ def _is_over(route: Route, serving: Serving) -> bool:
     returns only when the server has stopped."""
     if serving.root.node is not route.root.node or route.call.start < serving.node.end:
         return False
-    around = [
-        n for n in nodes_in(serving.root) if n.start <= serving.node.start and serving.node.end <= n.end
-    ]
+    around = [n for n in serving.root.nodes if n.start <= serving.node.start and serving.node.end <= n.end]
     return not any(isinstance(n, Go | FuncLit | Defer) for n in around)
 
 
@@ -268,7 +266,7 @@ class _Handlers:
         code = self.origins.code
         for function in (f for file in code.files_with(literal) for f in code.functions(file)):
             root = code.root(function)
-            kind = next((k for n in nodes_in(root) if (k := self._library_kind(n, root))), "")
+            kind = next((k for n in root.nodes if (k := self._library_kind(n, root))), "")
             if kind:
                 yield function, kind
 
@@ -326,7 +324,7 @@ class _Handlers:
             if len(handler.args) == 1 and called_name(handler) == "HandlerFunc":
                 return self._body(At(handler.args[0], root))
             for callee in self.origins.functions(handler.fun, root)[:1]:
-                for node in nodes_in(callee):
+                for node in callee.nodes:
                     if isinstance(node, Return):
                         for value in node.values:
                             if isinstance(value, FuncLit | Call):

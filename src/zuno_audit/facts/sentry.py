@@ -6,14 +6,14 @@ Table `sentry_client`: one row per binary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.deployed import deployments
 from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.go.bindings import element
+from zuno_audit.facts.go.origins import origins
+from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go.settings import settings
-from zuno_audit.facts.go_code import Function, GoCode, go_code
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.syntax import (
     BasicLit,
@@ -24,7 +24,6 @@ from zuno_audit.languages.go.syntax import (
     Ident,
     If,
     Return,
-    Selector,
     walk,
 )
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
@@ -32,6 +31,8 @@ from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.go.program import Declaration
+    from zuno_audit.facts.go_code import GoCode
 
 SENTRY = "github.com/getsentry/sentry-go"
 DEFAULT = "SENTRY_DSN"  # what the library reads when the options name no DSN
@@ -39,35 +40,28 @@ DEFAULT = "SENTRY_DSN"  # what the library reads when the options name no DSN
 
 def sentry_client_table(store: FactStore) -> Table:
     """Table `sentry_client`: binary, initialises, variable (that holds the DSN), documented, delivered."""
-    code = store.get(go_code)
-    sites = list(_sites(code))
+    values = store.get(origins)
+    code = values.code
+    files = [file.path for file in code.files_with(SENTRY.encode(), b"Init")]
+    sites = list(uses(values.search.calls_to(SENTRY, "Init", among=files)))
     rows = []
     for binary in code.packages.mains():
-        mine = [(f, c) for f, c in sites if binary in code.mains_reaching(f.file, c.start)]
+        mine = [site for site in sites if binary in code.mains_reaching(site.root.file, site.call.start)]
         rows.append(_row(store, code, binary, mine))
     return Table("sentry_client", tuple(rows), tuple(code.linked_files))
 
 
-def _sites(code: GoCode) -> Iterator[tuple[Function, Call]]:
-    for file in code.files_with(SENTRY.encode(), b".Init("):
-        for function in code.functions(file):
-            for node in function.nodes:
-                if isinstance(node, Call) and isinstance(node.fun, Selector) and node.fun.sel == "Init":
-                    if code.is_package(file, node.fun.x, SENTRY):
-                        yield function, node
-
-
-def _row(store: FactStore, code: GoCode, binary: str, sites: list[tuple[Function, Call]]) -> Entity:
+def _row(store: FactStore, code: GoCode, binary: str, sites: list[Use]) -> Entity:
     first = code.packages.by_directory[binary].files[0].path
     if not sites:
         where = (at_line(first),)
         no = Answer(NO, f"nothing that {binary or 'the binary'} runs calls sentry.Init", where)
         fields = {"binary": Answer(binary), "initialises": no, "variable": Answer(None), "documented": no}
         return Entity("sentry_client", at_line(first), {**fields, "delivered": no})
-    function, call = sites[0]
-    here = function.file.location(call.start, call.fun.end, "sentry.Init")
-    names = _variables(store, function, call)
-    obstacle = _obstacle(function, call)
+    root, call = sites[0]
+    here = root.file.location(call.start, call.fun.end, "sentry.Init")
+    names = _variables(store, root, call)
+    obstacle = _obstacle(root, call)
     fields = {
         "binary": Answer(binary),
         "initialises": Answer(NO, obstacle, (here,))
@@ -80,7 +74,7 @@ def _row(store: FactStore, code: GoCode, binary: str, sites: list[tuple[Function
     return Entity("sentry_client", here, fields)
 
 
-def _obstacle(function: Function, call: Call) -> str:
+def _obstacle(root: Declaration, call: Call) -> str:
     """What keeps the call from connecting whenever there is a DSN; empty where nothing is seen."""
     options = [n for argument in call.args for n in walk(argument) if isinstance(n, CompositeLit)]
     hooks = [h for o in options if (h := element(o, "BeforeSend")) is not None]
@@ -88,7 +82,7 @@ def _obstacle(function: Function, call: Call) -> str:
         return "BeforeSend drops every event"
     dsn = next((d for o in options if (d := element(o, "Dsn")) is not None), None)
     name = dsn.name if isinstance(dsn, Ident) else ""
-    for node in function.nodes if name else ():
+    for node in root.nodes if name else ():
         if not isinstance(node, If) or node.init is not None or not isinstance(node.cond, Binary):
             continue
         test = node.cond
@@ -111,14 +105,14 @@ def _drops(hook: FuncLit) -> bool:
     )
 
 
-def _variables(store: FactStore, function: Function, call: Call) -> list[str]:
+def _variables(store: FactStore, root: Declaration, call: Call) -> list[str]:
     """The environment variables that the DSN comes from."""
     texts = store.get(settings)
     options = [n for argument in call.args for n in walk(argument) if isinstance(n, CompositeLit)]
     dsn = next((d for o in options if (d := element(o, "Dsn")) is not None), None)
     if dsn is None:
         return [DEFAULT]
-    found = [n for t in texts.templates(dsn, texts.origins.code.root(function)) for n in shell.names(t)]
+    found = [n for t in texts.templates(dsn, root) for n in shell.names(t)]
     return list(dict.fromkeys(found))
 
 

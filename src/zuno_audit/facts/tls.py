@@ -4,18 +4,21 @@ Table `grpc_transport`: one row per grpc.NewServer, grpc.NewClient or grpc.Dial 
 options are followed back through variables, branches and helper functions to the credentials; every way is an
 alternative, a set of words such as {creds, tls, demand, cas}. A way that a switch turns off
 (`if cfg.TLSEnabled`) is left out as long as there is another; a way that is taken when certificates cannot be
-loaded counts.
+loaded counts. What conditions are about (a switch, an error) is what the evaluator does not tell, so the statements
+are read here; what names mean and what is put into fields and parameters, `origins` says.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.go.bindings import mentions_error
-from zuno_audit.facts.go_code import Function, GoCode, go_code
-from zuno_audit.languages.go.parse import GoFile
+from zuno_audit.facts.go.bindings import called_name, last_name, mentions_error
+from zuno_audit.facts.go.origins import Origins, origins
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.languages.go.syntax import (
     Assign,
     BasicLit,
@@ -27,6 +30,7 @@ from zuno_audit.languages.go.syntax import (
     Expr,
     ExprStmt,
     For,
+    FuncDecl,
     FuncLit,
     Ident,
     If,
@@ -52,13 +56,16 @@ CREDENTIALS = "google.golang.org/grpc/credentials"
 INSECURE = "google.golang.org/grpc/credentials/insecure"
 TLS = "crypto/tls"
 CLIENTS = ("NewClient", "Dial", "DialContext")
+_MAKES = re.compile(rb"\b(?:NewServer|NewClient|Dial|DialContext)\b")
 MAX_DEPTH = 14
 MAX_WAYS = 48
+MAX_STEPS = 1_000  # expressions that are looked at for one server or client
 
 Way = frozenset[str]
 Ways = frozenset[Way]
 
-Change = Expr | tuple[str, Expr] | None  # a value, a field and its value, or the zero value
+# a value, or the result of a call with this index; a field and its value; or the zero value
+Change = tuple[Expr, int] | tuple[str, Expr] | None
 
 NOTHING: Ways = frozenset([frozenset()])
 NOT_KNOWN: Ways = frozenset([frozenset(["?"])])
@@ -88,37 +95,39 @@ def _both(parts: Iterable[Ways]) -> Ways:
 class Credentials:
     """The ways in which an expression of a function can get its credentials."""
 
-    def __init__(self, code: GoCode) -> None:
-        self.code = code
+    def __init__(self, origins: Origins) -> None:
+        self.origins, self.texts, self.code = origins, origins.texts, origins.code
         self.mains: frozenset[str] = frozenset()  # binaries that reach the place that is asked about
-        self._busy: set[tuple[str, str]] = set()
+        self.steps = 0
+        self._busy: set[tuple[object, str]] = set()
 
-    def ways(self, function: Function, expression: Expr, bound: Mapping[str, Ways], depth: int = 0) -> Ways:
+    def ways(self, root: Declaration, expression: Expr, bound: Mapping[str, Ways], depth: int = 0) -> Ways:
         """All ways of an expression. `bound` holds those of its parameters, where known."""
-        if depth > MAX_DEPTH:
+        self.steps += 1
+        if depth > MAX_DEPTH or self.steps > MAX_STEPS:
             return NOT_KNOWN
         if isinstance(expression, Unary | Star):
-            return self.ways(function, expression.x, bound, depth)
+            return self.ways(root, expression.x, bound, depth)
         if isinstance(expression, Ident):
-            return self._name(function, expression.name, bound, depth)
+            return self._name(root, expression.name, bound, depth)
         if isinstance(expression, CompositeLit):
-            return self._literal(function, expression, bound, depth)
+            return self._literal(root, expression, bound, depth)
         if isinstance(expression, Call):
-            return self._call(function, expression, bound, depth)
+            return self._call(root, expression, bound, depth)
         if isinstance(expression, Selector):
-            return self._field(function, expression, depth)
+            return self._field(root, expression, depth)
         return NOTHING if isinstance(expression, BasicLit | FuncLit) else NOT_KNOWN
 
     # ------------------------------------------------------------ literals and calls
 
     def _literal(
-        self, function: Function, literal: CompositeLit, bound: Mapping[str, Ways], depth: int
+        self, root: Declaration, literal: CompositeLit, bound: Mapping[str, Ways], depth: int
     ) -> Ways:
         kind = literal.type
         if (
             isinstance(kind, Selector)
             and kind.sel == "Config"
-            and self.code.is_package(function.file, kind.x, TLS)
+            and self.texts.package_path(kind.x, root) == TLS
         ):
             words = [
                 w
@@ -127,103 +136,107 @@ class Credentials:
                 for w in config_words(key.name, value)
             ]
             return _one(*words)
-        return _both(self.ways(function, value, bound, depth + 1) for _, value in literal.elements)
+        return _both(self.ways(root, value, bound, depth + 1) for _, value in literal.elements)
 
-    def _call(self, function: Function, call: Call, bound: Mapping[str, Ways], depth: int) -> Ways:
-        file = function.file
-        name = (
-            call.fun.sel
-            if isinstance(call.fun, Selector)
-            else call.fun.name
-            if isinstance(call.fun, Ident)
-            else ""
-        )
-        path = ""
-        if isinstance(call.fun, Selector) and isinstance(call.fun.x, Ident):
-            path = self.code.import_path(file, call.fun.x.name) or ""
+    def _call(
+        self, root: Declaration, call: Call, bound: Mapping[str, Ways], depth: int, index: int = 0
+    ) -> Ways:
+        if depth > MAX_DEPTH:
+            return NOT_KNOWN
+        name = called_name(call)
+        path = (self.texts.package_path(call.fun.x, root) if isinstance(call.fun, Selector) else None) or ""
         if path == GRPC:
             if name in ("Creds", "WithTransportCredentials"):
-                inner = self.ways(function, call.args[0], bound, depth + 1) if call.args else NOT_KNOWN
+                inner = self.ways(root, call.args[0], bound, depth + 1) if call.args else NOT_KNOWN
                 return frozenset(w | {"creds"} if w & _DECIDED else w | {"creds", "?"} for w in inner)
             return _one("creds", "insecure") if name == "WithInsecure" else NOTHING
         if path == INSECURE:
             return _one("insecure")
         if path == CREDENTIALS:
             if name == "NewTLS" and call.args:
-                return _tagged(self.ways(function, call.args[0], bound, depth + 1), "tls")
+                return _tagged(self.ways(root, call.args[0], bound, depth + 1), "tls")
             return _one("tls")
         if name == "append" and isinstance(call.fun, Ident):
-            return _both(self.ways(function, a, bound, depth + 1) for a in call.args)
-        callees = self.code.resolve(file, call.fun)
+            return _both(self.ways(root, a, bound, depth + 1) for a in call.args)
+        callees = self.origins.functions(call.fun, root)
         if callees:
-            arguments = [self.ways(function, a, bound, depth + 1) for a in call.args]
-            found = [self._result(callee, arguments, depth) for callee in callees[:3]]
+            arguments = [self.ways(root, a, bound, depth + 1) for a in call.args]
+            found = [self._result(callee, arguments, depth, index) for callee in callees[:3]]
             return frozenset(w for ways in found for w in ways)
         speaks = any(word in name.lower() for word in ("cred", "tls", "mtls", "spiffe"))
         return NOT_KNOWN if speaks or path.startswith(GRPC + "/credentials") else NOTHING
 
-    def _result(self, callee: Function, arguments: list[Ways], depth: int) -> Ways:
-        names = [p.name for p in callee.decl.params]
+    def _result(self, callee: Declaration, arguments: list[Ways], depth: int, index: int) -> Ways:
+        node = callee.node
+        assert isinstance(node, FuncDecl)
+        names = [p.name for p in callee.params]
         bound = {n: a for n, a in zip(names, arguments, strict=False) if n}
         found: set[Way] = set()
-        for values, words in _returns(callee.decl.body):
-            first = values[0]
-            if isinstance(first, Ident) and first.name == "nil" and len(values) > 1:
-                continue  # an error: the caller decides what then
+        for values, words in _returns(node.body):
             tags = [w for w in words if w in ("off", "fallback")]
-            found |= _tagged(self.ways(callee, first, bound, depth + 1), *tags)
+            if len(values) == 1 and index and isinstance(values[0], Call):
+                found |= _tagged(self._call(callee, values[0], bound, depth + 1, index), *tags)
+            elif index < len(values):
+                if _is_name(values[index], "nil") and len(values) > 1:
+                    continue  # an error: the caller decides what then
+                found |= _tagged(self.ways(callee, values[index], bound, depth + 1), *tags)
         return frozenset(found) if found else NOTHING
 
-    def _field(self, function: Function, selector: Selector, depth: int) -> Ways:
-        """What is put into a field of this name in the same package, by every binary that is asked about."""
-        key = (function.directory, selector.sel)
+    def _field(self, root: Declaration, selector: Selector, depth: int) -> Ways:
+        """What is put into a field, by every binary that is asked about."""
+        owner = self.origins.owner(selector, root)
+        key = (owner or root.package, selector.sel)
         if key in self._busy:
             return NOTHING  # `b.options = append(b.options, ...)` adds to what is there
         self._busy.add(key)
-        found: set[Way] = set()
+        held: set[Way] = set()
+        added: list[Ways] = []
         fillers: set[str] = set()
-        for file in self.code.files_with(selector.sel.encode(), directory=function.directory):
-            for other in self.code.functions(file):
-                for node in other.nodes:
-                    for value in _put(node, selector.sel):
-                        found |= self.ways(other, value, {}, depth + 1)
-                        fillers |= self.code.mains_reaching(file, other.start)
+        for value, inside, _ in self.origins.field(owner, selector.sel):
+            ways = self.ways(inside, value, {}, depth + 1)
+            fillers |= self.code.mains_reaching(inside.file, inside.node.start)
+            if _adds_to(value, selector.sel):
+                added.append(ways)
+            else:
+                held |= ways
         self._busy.discard(key)
-        return frozenset(found) if found and fillers >= self.mains else NOT_KNOWN
+        if not (held or added) or not fillers >= self.mains:
+            return NOT_KNOWN
+        return _both([frozenset(held) or NOTHING, *added])
 
     # ------------------------------------------------------------ variables
 
-    def _name(self, function: Function, name: str, bound: Mapping[str, Ways], depth: int) -> Ways:
+    def _name(self, root: Declaration, name: str, bound: Mapping[str, Ways], depth: int) -> Ways:
         if name in ("nil", "true", "false"):
             return NOTHING
-        body = function.decl.body
+        body = _body(root)
         if not any(True for node in walk(body) for _ in _changes(node, name)):
-            return bound[name] if name in bound else self._parameter(function, name, depth)
+            return bound[name] if name in bound else self._parameter(root, name, depth)
         start = bound.get(name, NOTHING)
-        return self._through(function, body, name, start, bound, depth)
+        return self._through(root, body, name, start, bound, depth)
 
     def _through(
-        self, function: Function, block: Stmt, name: str, state: Ways, bound: Mapping[str, Ways], depth: int
+        self, root: Declaration, block: Stmt, name: str, state: Ways, bound: Mapping[str, Ways], depth: int
     ) -> Ways:
         """The ways of a variable after a statement; branches that leave the function are left out."""
         if len(state) > MAX_WAYS:
             return NOT_KNOWN
         if isinstance(block, Block):
             for statement in block.stmts:
-                state = self._through(function, statement, name, state, bound, depth)
+                state = self._through(root, statement, name, state, bound, depth)
             return state
         if not isinstance(block, If):
             for node in walk(block):
                 for change in _changes(node, name):
-                    state = self._after(function, name, state, change, bound, depth)
+                    state = self._after(root, name, state, change, bound, depth)
             return state
         if block.init is not None:
-            state = self._through(function, block.init, name, state, bound, depth)
+            state = self._through(root, block.init, name, state, bound, depth)
         then, otherwise = polarity(block.cond)
-        taken = self._through(function, block.body, name, state, bound, depth)
+        taken = self._through(root, block.body, name, state, bound, depth)
         skipped = state
         if block.orelse is not None:
-            skipped = self._through(function, block.orelse, name, state, bound, depth)
+            skipped = self._through(root, block.orelse, name, state, bound, depth)
         if _leaves(block.body):
             return skipped
         if block.orelse is not None and _leaves(block.orelse):
@@ -234,7 +247,7 @@ class Credentials:
 
     def _after(
         self,
-        function: Function,
+        root: Declaration,
         name: str,
         before: Ways,
         change: Change,
@@ -244,12 +257,15 @@ class Credentials:
         """The ways of a variable after one assignment to it or to a field of it."""
         if change is None:
             return NOTHING
-        if isinstance(change, tuple):
-            return _tagged(before, *config_words(*change))
-        return self._assigned(function, name, change, {**bound, name: before}, depth)
+        first, second = change
+        if isinstance(first, str):
+            return _tagged(before, *config_words(first, second)) if isinstance(second, Expr) else before
+        if isinstance(second, int) and second and isinstance(first, Call):
+            return self._call(root, first, {**bound, name: before}, depth + 1, second)
+        return self._assigned(root, name, first, {**bound, name: before}, depth)
 
     def _assigned(
-        self, function: Function, name: str, value: Expr, bound: Mapping[str, Ways], depth: int
+        self, root: Declaration, name: str, value: Expr, bound: Mapping[str, Ways], depth: int
     ) -> Ways:
         """The ways of an assigned value; the variable itself in it means what it was before."""
         is_append = isinstance(value, Call) and isinstance(value.fun, Ident) and value.fun.name == "append"
@@ -257,27 +273,22 @@ class Credentials:
             parts = [
                 bound[name]
                 if _is_name(value.args[0], name)
-                else self.ways(function, value.args[0], bound, depth + 1)
+                else self.ways(root, value.args[0], bound, depth + 1)
             ]
-            parts += [self.ways(function, a, bound, depth + 1) for a in value.args[1:]]
+            parts += [self.ways(root, a, bound, depth + 1) for a in value.args[1:]]
             return _both(parts)
-        return bound[name] if _is_name(value, name) else self.ways(function, value, bound, depth + 1)
+        return bound[name] if _is_name(value, name) else self.ways(root, value, bound, depth + 1)
 
-    def _parameter(self, function: Function, name: str, depth: int) -> Ways:
+    def _parameter(self, root: Declaration, name: str, depth: int) -> Ways:
         """The ways of a parameter: those of the arguments of all calls; or of a package variable."""
-        index = next((i for i, p in enumerate(function.decl.params) if p.name == name), None)
+        params = root.params
+        index = next((i for i, p in enumerate(params) if p.name == name), None)
         if index is None:
             return NOT_KNOWN
-        is_variadic = function.decl.params[index].variadic
         found: set[Way] = set()
-        for file, offset in self.code.mentions(function):
-            around = self.code.enclosing(file, offset)
-            if around is None:
-                continue
-            for node in around.nodes:
-                if isinstance(node, Call) and node.fun.end == offset + len(function.name):
-                    arguments = node.args[index:] if is_variadic else node.args[index : index + 1]
-                    found |= _both(self.ways(around, a, {}, depth + 1) for a in arguments)
+        for around, call in self.origins.calls_of(root):
+            arguments = call.args[index:] if params[index].variadic else call.args[index : index + 1]
+            found |= _both(self.ways(around, a, {}, depth + 1) for a in arguments)
         return frozenset(found) if found else NOT_KNOWN
 
 
@@ -286,7 +297,7 @@ _REQUIRE_AND_VERIFY = 4  # of tls.ClientAuthType, where it is written as a numbe
 
 def config_words(name: str, value: Expr) -> list[str]:
     """What a field of tls.Config says."""
-    text = value.sel if isinstance(value, Selector) else value.name if isinstance(value, Ident) else ""
+    text = last_name(value)
     if isinstance(value, Call) and len(value.args) == 1:  # a conversion
         return config_words(name, value.args[0]) if name == "ClientAuth" else _plain_words(name, "")
     if isinstance(value, BasicLit):
@@ -309,7 +320,7 @@ def _plain_words(name: str, text: str) -> list[str]:
 
 
 def _returns(block: Stmt, words: tuple[str, ...] = ()) -> Iterator[tuple[list[Expr], tuple[str, ...]]]:
-    """The values of the return statements of a function, and the words of the branches they stand in."""
+    """The values of the return statements of a root, and the words of the branches they stand in."""
     if isinstance(block, Return):
         if block.values:
             yield block.values, words
@@ -327,14 +338,14 @@ def _returns(block: Stmt, words: tuple[str, ...] = ()) -> Iterator[tuple[list[Ex
             yield from _returns(statement, words)
 
 
-def _put(node: Node, name: str) -> Iterator[Expr]:
-    """Values that a statement or literal puts into a field."""
-    if isinstance(node, CompositeLit):
-        yield from (v for k, v in node.elements if isinstance(k, Ident) and k.name == name)
-    elif isinstance(node, Assign):
-        for target, value in zip(node.lhs, node.rhs, strict=False):
-            if isinstance(target, Selector) and target.sel == name:
-                yield value
+def _adds_to(value: Expr, field: str) -> bool:
+    """True for `append(x.field, ...)`."""
+    is_append = isinstance(value, Call) and called_name(value) == "append" and bool(value.args)
+    return is_append and isinstance(value, Call) and last_name(value.args[0]) == field
+
+
+def _body(root: Declaration) -> Block:
+    return root.node.body if isinstance(root.node, FuncDecl) else Block(0, 0, [])
 
 
 def _is_name(expression: Expr, name: str) -> bool:
@@ -353,13 +364,7 @@ def _leaves(block: Stmt) -> bool:
     call = last.x if isinstance(last, ExprStmt) else None
     if not isinstance(call, Call):
         return False
-    name = (
-        call.fun.sel
-        if isinstance(call.fun, Selector)
-        else call.fun.name
-        if isinstance(call.fun, Ident)
-        else ""
-    )
+    name = called_name(call)
     return name in ("panic", "Exit", "Goexit") or name.startswith(("Fatal", "Panic"))
 
 
@@ -368,13 +373,17 @@ def _changes(node: Node, name: str) -> Iterator[Change]:
         for position, target in enumerate(node.lhs):
             value = node.rhs[position] if len(node.rhs) == len(node.lhs) else node.rhs[0]
             if _is_name(target, name):
-                yield value if len(node.rhs) == len(node.lhs) or position == 0 else None
+                yield (value, 0 if len(node.rhs) == len(node.lhs) else position)
             elif isinstance(target, Selector) and _is_name(target.x, name):
                 yield (target.sel, value)
     elif isinstance(node, ValueSpec):
         for position, declared in enumerate(node.names):
             if declared.name == name:
-                yield node.values[position] if position < len(node.values) else None
+                one = len(node.values) == 1 < len(node.names)
+                if one or position < len(node.values):
+                    yield (node.values[0], position) if one else (node.values[position], 0)
+                else:
+                    yield None
 
 
 def polarity(condition: Expr) -> tuple[str, str]:
@@ -399,51 +408,38 @@ def polarity(condition: Expr) -> tuple[str, str]:
 
 def grpc_transport_table(store: FactStore) -> Table:
     """Table `grpc_transport`: role (server or client), binaries, mutual (mutual TLS on every way)."""
-    code = store.get(go_code)
-    credentials = Credentials(code)
-    rows: list[Entity] = []
-    looked: list[str] = []
-    problems: list[Problem] = []
-    for path in code.linked_files:
-        data = store.repository.read(path)
-        if data is None or GRPC.encode() not in data:
-            continue
-        looked.append(path)
-        if not any(word in data for word in (b".NewServer(", b".NewClient(", b".Dial(", b".DialContext(")):
-            continue
-        file = code.file(path)
-        if file is None:
-            continue
-        if file.error_line:
-            problems.append(Problem(path, file.error_line, "a syntax error"))
-        for function in code.functions(file):
-            rows += _rows(code, credentials, file, function)
+    values = store.get(origins)
+    code = values.code
+    credentials = Credentials(values)
+    looked = [path for path in code.linked_files if GRPC.encode() in (store.repository.read(path) or b"")]
+    files = [file for file in code.files_with(GRPC.encode()) if _MAKES.search(file.data)]
+    rows = [
+        row
+        for name in ("NewServer", *CLIENTS)
+        for site in uses(values.search.calls_to(GRPC, name, among=[file.path for file in files]))
+        for row in _rows(credentials, site, name)
+    ]
+    rows.sort(key=lambda row: row.location)
+    problems = [Problem(f.path, f.error_line, "a syntax error") for f in files if f.error_line]
     return Table("grpc_transport", tuple(rows), tuple(looked), tuple(problems))
 
 
-def _rows(code: GoCode, credentials: Credentials, file: GoFile, function: Function) -> Iterator[Entity]:
-    text = file.data[function.start : function.end]
-    if not any(word in text for word in (b"NewServer", b"NewClient", b"Dial")):
+def _rows(credentials: Credentials, site: Use, name: str) -> Iterator[Entity]:
+    root, call = site
+    mains = credentials.code.mains_reaching(root.file, call.start)
+    if not mains:
         return
-    for node in function.nodes:
-        if not isinstance(node, Call) or not isinstance(node.fun, Selector):
-            continue
-        if not code.is_package(file, node.fun.x, GRPC) or node.fun.sel not in ("NewServer", *CLIENTS):
-            continue
-        mains = code.mains_reaching(file, node.start)
-        if not mains:
-            continue
-        role = "server" if node.fun.sel == "NewServer" else "client"
-        here = file.location(node.start, node.fun.end, f"grpc.{node.fun.sel}")
-        options = node.args if role == "server" else node.args[1 + (node.fun.sel == "DialContext") :]
-        credentials.mains = mains
-        ways = _both(credentials.ways(function, option, {}) for option in options) or NOT_KNOWN
-        fields = {
-            "role": Answer(role),
-            "binaries": Answer(tuple(sorted(mains))),
-            "mutual": _server(ways, here) if role == "server" else _client(ways, here),
-        }
-        yield Entity("grpc_transport", here, fields)
+    role = "server" if name == "NewServer" else "client"
+    here = root.file.location(call.start, call.fun.end, f"grpc.{name}")
+    options = call.args if role == "server" else call.args[1 + (name == "DialContext") :]
+    credentials.mains, credentials.steps = mains, 0
+    ways = _both(credentials.ways(root, option, {}) for option in options) or NOT_KNOWN
+    fields = {
+        "role": Answer(role),
+        "binaries": Answer(tuple(sorted(mains))),
+        "mutual": _server(ways, here) if role == "server" else _client(ways, here),
+    }
+    yield Entity("grpc_transport", here, fields)
 
 
 def _on(ways: Ways) -> list[Way]:

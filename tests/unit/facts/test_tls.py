@@ -62,6 +62,48 @@ def test_a_server_that_demands_certificates_on_every_way(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "main",
+    [
+        """\
+func both() (string, credentials.TransportCredentials, error) {
+	creds, err := load()
+	return ":50051", creds, err
+}
+
+func main() {
+	_, creds, err := both()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = grpc.NewServer(grpc.Creds(creds))
+}
+""",
+        """\
+type other struct{ options []grpc.ServerOption }
+
+type app struct{ options []grpc.ServerOption }
+
+func (a *app) with(o grpc.ServerOption) { a.options = append(a.options, o) }
+
+func main() {
+	creds, err := load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = other{options: []grpc.ServerOption{grpc.Creds(insecure.NewCredentials())}}
+	a := &app{}
+	a.with(grpc.Creds(creds))
+	a.options = append(a.options, grpc.MaxRecvMsgSize(1))
+	_ = grpc.NewServer(a.options...)
+}
+""",
+    ],
+)
+def test_credentials_that_come_from_elsewhere(tmp_path: Path, main: str) -> None:
+    assert transport(tmp_path, main)[0] == "yes"
+
+
+@pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ("RequireAndVerifyClientCert", "RequestClientCert", "does not demand"),

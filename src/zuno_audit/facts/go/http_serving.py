@@ -31,19 +31,16 @@ from zuno_audit.languages.go.syntax import (
     Call,
     CompositeLit,
     Expr,
-    FuncDecl,
     FuncLit,
     Ident,
     If,
     Index,
     Node,
-    Param,
     Return,
     Selector,
     Star,
     Unary,
     ValueSpec,
-    nodes_of,
     walk,
 )
 
@@ -150,7 +147,7 @@ class HttpServing:
                         yield file
 
     def _routes_of(self, root: Declaration) -> Iterator[Route]:
-        for node in nodes_in(root):
+        for node in root.nodes:
             if not isinstance(node, Call) or not isinstance(node.fun, Selector) or node.fun.sel not in VERBS:
                 continue
             if node.fun.sel in ("Handler", "HandlerFunc") and len(node.args) == 1:
@@ -224,7 +221,7 @@ class HttpServing:
         if not isinstance(route.mux, Ident):
             return False
         name = route.mux.name
-        nodes = nodes_in(route.root)
+        nodes = route.root.nodes
         if not _is_local(nodes, name):
             return False
         adding = {id(n.fun.x) for n in nodes if isinstance(n, Call) and isinstance(n.fun, Selector)}
@@ -273,7 +270,7 @@ class HttpServing:
 
     def _group_definition(self, root: Declaration, name: str) -> Expr | None:
         """What a local router was derived from: `g := r.Group("/x")` or `r.Route("/x", func(g) {})`."""
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, Assign) and len(node.lhs) == len(node.rhs) == 1:
                 target, value = node.lhs[0], node.rhs[0]
                 if isinstance(target, Ident) and target.name == name and _is_derived(value):
@@ -291,7 +288,7 @@ class HttpServing:
     def _condition(self, root: Declaration, call: Node) -> If | None:
         """The innermost `if` around a call that does not just handle an error."""
         best: If | None = None
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, If) and node.start < call.start < node.end and not mentions_error(node.cond):
                 best = node
         return best
@@ -329,7 +326,7 @@ class HttpServing:
         return self._default
 
     def _default_in(self, root: Declaration) -> Iterator[Serving]:
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, Call) and self._is_http(root, node.fun, STARTS):
                 handler = node.args[-1] if len(node.args) > 1 else None
                 if handler is not None and (_is_nil(handler) or self._is_default_mux(root, handler)):
@@ -344,7 +341,7 @@ class HttpServing:
     def _handler_is_set(self, root: Declaration) -> bool:
         return any(
             isinstance(t, Selector) and t.sel == "Handler"
-            for n in nodes_in(root)
+            for n in root.nodes
             if isinstance(n, Assign)
             for t in n.lhs
         )
@@ -390,7 +387,7 @@ class HttpServing:
             for caller, call in self.origins.calls_of(root):
                 if index < len(call.args):
                     yield from self._served(caller, call.args[index], depth + 1, seen)
-        elif not _is_local(nodes_in(root), name):
+        elif not _is_local(root.nodes, name):
             for other in self._package_functions(root.package.folder, name.encode()):
                 if id(other.node) != id(root.node):
                     yield from self._flows(other, _is_named(name), depth + 1, seen)
@@ -407,7 +404,7 @@ class HttpServing:
         """Follows a value through a function: into servers, other variables, results and arguments."""
         if depth > MAX_DEPTH:
             return
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, Call):
                 yield from self._into_call(root, node, matches, depth, seen)
             elif isinstance(node, CompositeLit) and self._is_http(root, node.type, ("Server",)):
@@ -502,7 +499,7 @@ class HttpServing:
 
     def _address(self, root: Declaration, server: Expr) -> At | None:
         """The address of a server whose handler is set after it was made."""
-        for node in nodes_in(root):
+        for node in root.nodes:
             for target, value in zip(node.lhs, node.rhs, strict=False) if isinstance(node, Assign) else ():
                 literal = _strip(value)
                 if isinstance(target, Selector) and target.sel == "Addr" and _same(target.x, server):
@@ -517,7 +514,7 @@ class HttpServing:
         self, root: Declaration, literal: CompositeLit, address: At | None, depth: int
     ) -> Iterator[Serving]:
         """Where an http.Server literal is started: through a variable or field, or directly."""
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, Assign):
                 for position, value in enumerate(node.rhs):
                     if _strip(value) is literal and position < len(node.lhs):
@@ -542,7 +539,7 @@ class HttpServing:
     ) -> Iterator[Serving]:
         if depth > MAX_DEPTH:
             return
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, Assign):
                 for position, value in enumerate(node.rhs):
                     if value is call:
@@ -564,7 +561,7 @@ class HttpServing:
         if not isinstance(server, Ident) or depth > MAX_DEPTH:
             return
         name = server.name
-        for node in nodes_in(root):
+        for node in root.nodes:
             if isinstance(node, Call):
                 if isinstance(node.fun, Selector) and node.fun.sel in STARTS:
                     if isinstance(node.fun.x, Ident) and node.fun.x.name == name:
@@ -590,12 +587,12 @@ class HttpServing:
                 for target, value in zip(node.lhs, node.rhs, strict=False):
                     if isinstance(value, Ident) and value.name == name and isinstance(target, Selector):
                         yield from self._started_field(root, target.sel, address)
-        if not _is_local(nodes_in(root), name) and _parameter_index(root, name) is None:
+        if not _is_local(root.nodes, name) and _parameter_index(root, name) is None:
             yield from self._started_field(root, name, address)
 
     def _started_field(self, root: Declaration, name: str, address: At | None) -> Iterator[Serving]:
         for other in self._package_functions(root.package.folder, name.encode()):
-            for node in nodes_in(other):
+            for node in other.nodes:
                 fun = node.fun if isinstance(node, Call) else None
                 if isinstance(fun, Selector) and fun.sel in STARTS and last_name(fun.x) == name:
                     yield Serving(other, node, address)
@@ -681,23 +678,14 @@ def _holds(expression: Expr, matches: Matches) -> bool:
 
 
 def _parameter_index(root: Declaration, name: str) -> int | None:
-    return next((i for i, p in enumerate(_params(root)) if p.name == name), None)
+    return next((i for i, p in enumerate(root.params) if p.name == name), None)
 
 
 def _parameter_name(root: Declaration, index: int) -> str | None:
-    params = _params(root)
+    params = root.params
     if not params:
         return None
     return params[min(index, len(params) - 1)].name if index < len(params) or params[-1].variadic else None
-
-
-def _params(root: Declaration) -> list[Param]:
-    return root.node.params if isinstance(root.node, FuncDecl) else []
-
-
-def nodes_in(root: Declaration) -> list[Node]:
-    """Every node of the body of a function."""
-    return nodes_of(root.node) if isinstance(root.node, FuncDecl) else []
 
 
 def _is_local(nodes: list[Node], name: str) -> bool:

@@ -103,7 +103,7 @@ class Origins:
         for file in self.code.files_with(name.encode(), directory=package.folder):
             for node in file.functions_with(name.encode()) if assigns.search(file.data) else ():
                 root = Declaration(package, file, node)
-                for assign in s.nodes_of(node):
+                for assign in root.nodes:
                     for target, at in _targets(assign, root):
                         if isinstance(target, s.Ident) and target.name == name:
                             if self.texts.bindings(root).variable(name, target.start) is None:
@@ -246,7 +246,7 @@ class Origins:
                 yield from (Declaration(package, file, node) for node in file.values_with(literal))
 
     def _put_in(self, root: Declaration, owner: Type | None, name: str) -> Iterator[At]:
-        for node in s.nodes_of(root.node) if isinstance(root.node, s.FuncDecl) else s.walk(root.node):
+        for node in root.nodes:
             if isinstance(node, s.CompositeLit):
                 made = self.type_of(node, root)
                 is_other = owner is not None and made is not None and made is not owner

@@ -80,6 +80,17 @@ class Declaration:
     ) -> None:
         self.package, self.file, self.node = package, file, node
 
+    @property
+    def nodes(self) -> list[syntax.Node]:
+        """Every node of the body of a function, or of any other declaration."""
+        node = self.node
+        return syntax.nodes_of(node) if isinstance(node, syntax.FuncDecl) else list(syntax.walk(node))
+
+    @property
+    def params(self) -> list[syntax.Param]:
+        """The parameters of a function; none for any other declaration."""
+        return self.node.params if isinstance(self.node, syntax.FuncDecl) else []
+
 
 class Package:
     """The files of one folder that the default build compiles together."""

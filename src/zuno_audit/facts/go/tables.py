@@ -44,11 +44,7 @@ class Tables:
 
     def rows(self, root: Declaration, node: s.Node) -> list[Row]:
         """What the variables of the loops around a node hold, round by round; nothing if that is not known."""
-        around = [
-            n
-            for n in (s.nodes_of(root.node) if isinstance(root.node, s.FuncDecl) else ())
-            if isinstance(n, s.Range) and n.body.start < node.start < n.end
-        ]
+        around = [n for n in root.nodes if isinstance(n, s.Range) and n.body.start < node.start < n.end]
         rounds = [rows for loop in around if (rows := self._rounds(loop, root))]
         if not rounds:
             return []
@@ -130,7 +126,7 @@ class Tables:
         """What `table[key] = value` adds to a local variable."""
         names = self.origins.texts.bindings(root)
         own = names.variable(variable.name, variable.start)
-        for node in s.nodes_of(root.node) if isinstance(root.node, s.FuncDecl) and own is not None else ():
+        for node in root.nodes if own is not None else ():
             if isinstance(node, s.Assign) and len(node.lhs) == len(node.rhs):
                 for target, value in zip(node.lhs, node.rhs, strict=True):
                     if isinstance(target, s.Index) and isinstance(target.x, s.Ident):
