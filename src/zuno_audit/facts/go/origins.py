@@ -127,20 +127,37 @@ class Origins:
                 yield At(site.call.args[index], site.root)
 
     def calls_of(self, declared: Declaration) -> list[Use]:
-        """The calls in linked code that may be of a function, by name and by the type of the receiver."""
+        """The calls in linked code that may be of a function, by name and by the type of the receiver.
+
+        Where the type of a receiver does not tell, a call counts in files that know the package of the method, unless
+        it is of a type from elsewhere; in others only where there is none of those, as through an interface.
+        """
         if not isinstance(declared.node, s.FuncDecl):
             return []
         known = self._calls.get(id(declared.node))
         if known is None:
-            sites = [
-                u for u in uses(self.search.callers(declared)) if u.root.file.path in self.code.linked_files
-            ]
-            known = self._calls[id(declared.node)] = [u for u in sites if self._may_call(u, declared)]
+            linked = self.code.linked_files
+            sites = [u for u in uses(self.search.callers(declared)) if u.root.file.path in linked]
+            found = [u for u in sites if self._may_call(u, declared)]
+            known = self._calls[id(declared.node)] = [u for u in found if self._is_near(u, declared)] or found
         return known
 
     def _may_call(self, use: Use, declared: Declaration) -> bool:
         callee = callee_of(use.call, use.root, self.texts, self.types)
         return callee is None or callee.node is declared.node
+
+    def _is_near(self, use: Use, declared: Declaration) -> bool:
+        root, call = use
+        own = declared.package
+        if root.package is not own and own.path not in self.program.imported(root.file).values():
+            return False
+        type_ = (
+            static_type(call.fun.x, root, self.texts, self.types)
+            if isinstance(call.fun, s.Selector)
+            else None
+        )
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        return base is None or base.kind != "extern"
 
     def functions_with(self, literal: bytes, file: GoFile) -> Iterator[Declaration]:
         """The functions and methods of a file whose text holds a literal."""
