@@ -16,6 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.bindings import called_name, last_name, mentions_error
+from zuno_audit.facts.go.dead_code import constant_truth
 from zuno_audit.facts.go.origins import Origins, origins
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.search import Use, uses
@@ -133,7 +134,7 @@ class Credentials:
                 w
                 for key, value in literal.elements
                 if isinstance(key, Ident)
-                for w in config_words(key.name, value)
+                for w in self._words(root, key.name, value)
             ]
             return _one(*words)
         return _both(self.ways(root, value, bound, depth + 1) for _, value in literal.elements)
@@ -204,6 +205,13 @@ class Credentials:
             return NOT_KNOWN
         return _both([frozenset(held) or NOTHING, *added])
 
+    def _words(self, root: Declaration, name: str, value: Expr) -> list[str]:
+        """What a field of tls.Config says; whether the other side is verified must not depend on a setting."""
+        if name != "InsecureSkipVerify":
+            return config_words(name, value)
+        truth = constant_truth(value, root, self.texts)
+        return ["may-skip"] if truth is None else ["skip"] if truth else []
+
     # ------------------------------------------------------------ variables
 
     def _name(self, root: Declaration, name: str, bound: Mapping[str, Ways], depth: int) -> Ways:
@@ -259,7 +267,7 @@ class Credentials:
             return NOTHING
         first, second = change
         if isinstance(first, str):
-            return _tagged(before, *config_words(first, second)) if isinstance(second, Expr) else before
+            return _tagged(before, *self._words(root, first, second)) if isinstance(second, Expr) else before
         if isinstance(second, int) and second and isinstance(first, Call):
             return self._call(root, first, {**bound, name: before}, depth + 1, second)
         return self._assigned(root, name, first, {**bound, name: before}, depth)
@@ -312,8 +320,6 @@ def _plain_words(name: str, text: str) -> list[str]:
         return [] if text == "nil" else ["cas"]
     if name in ("Certificates", "GetClientCertificate"):
         return ["cert"]
-    if name == "InsecureSkipVerify" and text != "false":
-        return ["skip"]
     if name in ("GetConfigForClient", "VerifyConnection"):
         return ["?"]
     return []
@@ -476,4 +482,6 @@ def _client(ways: Ways, here: Location) -> Answer:
         return Answer(NO, "it does not verify the server's certificate", (here,))
     if any("cert" not in w for w in on):
         return Answer(NO, "it presents no client certificate", (here,))
+    if any("may-skip" in w for w in on):
+        return Answer(UNKNOWN, "a setting decides whether it verifies the server's certificate", (here,))
     return Answer(YES, "it presents a client certificate on every way", (here,))

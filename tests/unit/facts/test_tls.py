@@ -165,6 +165,11 @@ def test_credentials_from_elsewhere_are_unknown(tmp_path: Path) -> None:
             "no",
         ),
         ("grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{Certificates: certs()}))", "yes"),
+        (
+            "grpc.WithTransportCredentials(credentials.NewTLS("
+            '&tls.Config{Certificates: certs(), InsecureSkipVerify: os.Getenv("DEV") != ""}))',
+            "unknown",
+        ),
     ],
 )
 def test_clients_present_a_certificate(tmp_path: Path, option: str, expected: str) -> None:
