@@ -1,8 +1,9 @@
-"""Go functions by name, and which binaries can reach them: a cheap call graph, walked backwards on demand.
+"""Which code can run: the functions that binaries link, and a cheap call graph, walked backwards on demand.
 
 It is made for questions about few places ("is this route registered by a function that main calls?") and only
 parses files that mention the names on the way. A method counts as called wherever a method of that name is
-called, so the answer "reached" may be too wide, "not reached" is certain up to reflection.
+called, so the answer "reached" may be too wide, "not reached" is certain up to reflection. Which function a call
+means is for `origins` and `static_types` to say.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ from msgspec import Struct
 from zuno_audit.facts.go.program import Declaration, program
 from zuno_audit.facts.go_packages import GoPackages, go_packages
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Node, Selector, nodes_of, walk
-from zuno_audit.languages.go_outline import assumed_names
-from zuno_audit.model.location import Location
+from zuno_audit.languages.go.syntax import FuncDecl, Node, nodes_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node as TreeNode
@@ -47,16 +46,14 @@ class Function(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def decl(self) -> FuncDecl:
-        return next(d for d in self.file.functions() if d.start == self.start)
+        found = self.file.function_at(self.start)
+        assert found is not None
+        return found
 
     @property
     def nodes(self) -> list[Node]:
         """Every node of its body."""
         return nodes_of(self.decl)
-
-    @property
-    def location(self) -> Location:
-        return self.file.location(self.start, self.start + 4, f"func {self.name}")
 
     @property
     def key(self) -> tuple[str, int]:
@@ -127,49 +124,6 @@ class GoCode:
         package = self._program.package_of(function.file.path)
         assert package is not None
         return Declaration(package, function.file, function.decl)
-
-    def import_path(self, file: GoFile, name: str) -> str | None:
-        """The import that a file-level name stands for: by alias, package clause or what its path suggests."""
-        for spec in file.imports:
-            if spec.name:
-                if spec.name == name:
-                    return spec.path
-                continue
-            package = self.packages.by_import.get(spec.path)
-            if name == package.name if package else name in assumed_names(spec.path):
-                return spec.path
-        return None
-
-    def is_package(self, file: GoFile, expression: Expr, path: str) -> bool:
-        """True when an expression is the name under which the file imports this package."""
-        return isinstance(expression, Ident) and self.import_path(file, expression.name) == path
-
-    def resolve(self, file: GoFile, fun: Expr) -> list[Function]:
-        """The functions of the repository that a call's operand can mean (all methods of that name)."""
-        if isinstance(fun, Ident):
-            return self._in_package(dirname(file.path), fun.name)
-        if not isinstance(fun, Selector):
-            return []
-        if isinstance(fun.x, Ident):
-            path = self.import_path(file, fun.x.name)
-            if path is not None:
-                package = self.packages.by_import.get(path)
-                return self._in_package(package.directory, fun.sel) if package else []
-        return self._methods(fun.sel)
-
-    def _in_package(self, directory: str, name: str) -> list[Function]:
-        found = []
-        for file in self.files_with(name.encode(), directory=directory):
-            found += [f for f in self.functions(file) if f.name == name and not f.is_method]
-        return found
-
-    def _methods(self, name: str) -> list[Function]:
-        return [
-            function
-            for file in self.files_with(b") " + name.encode())
-            for function in self.functions(file)
-            if function.is_method and function.name == name
-        ]
 
     # ------------------------------------------------------------ reachability
 
@@ -287,7 +241,7 @@ class GoCode:
             for start in places:
                 kind, operand = _role(file, start, start + len(literal))
                 if kind == "selector":
-                    path_of = self.import_path(file, operand) if operand else None
+                    path_of = self._program.imported(file).get(operand)
                     if path_of is None if is_method else own is not None and path_of == own.import_path:
                         yield file, start
                 elif kind == "name" and same and not is_method:
@@ -370,13 +324,6 @@ def _is_switched_off(node: TreeNode) -> bool:
                 return True
         inner, outer = outer, outer.parent
     return False
-
-
-def calls(node: Node) -> Iterator[Call]:
-    """Every call at or below a node."""
-    for found in walk(node):
-        if isinstance(found, Call):
-            yield found
 
 
 def go_code(store: FactStore) -> GoCode:

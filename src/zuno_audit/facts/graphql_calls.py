@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from zuno_audit.facts.go.bindings import mentions_error
-from zuno_audit.facts.go_code import Function, GoCode, go_code
+from zuno_audit.facts.go.origins import Origins, origins
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.types import receiver_type_name
 from zuno_audit.facts.graphql import schema_sets
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
@@ -25,6 +27,7 @@ from zuno_audit.languages.go.syntax import (
     Call,
     CompositeLit,
     Expr,
+    FuncDecl,
     FuncLit,
     Ident,
     If,
@@ -45,10 +48,10 @@ _CLIENT = re.compile(r"^type (\w+)Client interface \{\n(.*?)^\}", re.MULTILINE |
 _METHOD = re.compile(r"^\t([A-Z]\w*)\(", re.MULTILINE)
 
 
-class Resolver(Struct, frozen=True):
-    """The body of a resolver and the function of the file that it stands in."""
+class Resolver(Struct, frozen=True, eq=False):
+    """The body of a resolver and the declaration that it stands in."""
 
-    file: GoFile
+    root: Declaration
     body: Block
     name: str
 
@@ -80,21 +83,21 @@ def graphql_call(store: FactStore) -> Table:
 
 
 def _asked(store: FactStore, operation: str) -> dict[str, Answer]:
-    code = store.get(go_code)
-    resolvers = list(_resolvers(code, operation))
+    values = store.get(origins)
+    resolvers = list(_resolvers(values, operation))
     if not resolvers:
         unknown = Answer(None, f"no resolver method answers {operation}")
         return {"asks": unknown, "always_asks": unknown}
     found: dict[str, Answer] = {}
     proof = []
     for resolver in resolvers:
-        for service, call, always in _calls(store, code, resolver.file, resolver.body, 0):
-            proof.append(resolver.file.location(call.start, call.end, f"asks {service}"))
+        for service, call, always in _calls(store, values, resolver.root, resolver.body, 0):
+            proof.append(resolver.root.file.location(call.start, call.end, f"asks {service}"))
             if service not in found or found[service].value != YES:
                 found[service] = always
     if not found:
         body = resolvers[0].body
-        place = resolvers[0].file.location(body.start, body.start + 1, f"answers {operation}")
+        place = resolvers[0].root.file.location(body.start, body.start + 1, f"answers {operation}")
         none = Answer((), f"{resolvers[0].name} asks no gRPC service", (place,))
         return {"asks": none, "always_asks": none}
     certain = tuple(service for service, always in found.items() if always.value == YES)
@@ -107,31 +110,32 @@ def _asked(store: FactStore, operation: str) -> dict[str, Answer]:
     }
 
 
-def _resolvers(code: GoCode, operation: str) -> Iterator[Resolver]:
+def _resolvers(values: Origins, operation: str) -> Iterator[Resolver]:
     wanted = operation.replace("_", "").lower()
-    for file in code.files_with(b"esolver)"):
-        for function in code.functions(file):
-            if function.is_method and function.name.replace("_", "").lower() == wanted:
-                head = file.data[function.start : function.start + 200].partition(b")")[0]
-                if b"esolver" in head:
-                    yield Resolver(file, function.decl.body, function.name)
+    for file in values.code.files_with(b"esolver)"):
+        for root in values.functions_with(b"esolver)", file):
+            method = root.node
+            if isinstance(method, FuncDecl) and "esolver" in receiver_type_name(method):
+                if method.name.replace("_", "").lower() == wanted:
+                    yield Resolver(root, method.body, method.name)
     quoted = f'"{operation}"'.encode()
-    for file in code.files_with(quoted):
-        functions = code.functions(file) if b"DO NOT EDIT" not in file.data[:2000] else []
-        for function in functions:
-            for node in function.nodes if quoted in file.data[function.start : function.end] else ():
+    for file in values.code.files_with(quoted):
+        is_generated = b"DO NOT EDIT" in file.data[:2000]
+        for root in values.functions_with(quoted, file) if not is_generated else ():
+            for node in root.nodes:
                 for key, value in node.elements if isinstance(node, CompositeLit) else ():
                     if isinstance(key, BasicLit) and key.value == operation:
-                        yield from _listed(code, file, value)
+                        yield from _listed(values, root, value)
 
 
-def _listed(code: GoCode, file: GoFile, value: Expr) -> Iterator[Resolver]:
+def _listed(values: Origins, root: Declaration, value: Expr) -> Iterator[Resolver]:
     """The function that a table holds for an operation."""
     if isinstance(value, FuncLit):
-        yield Resolver(file, value.body, "the function of the table")
+        yield Resolver(root, value.body, "the function of the table")
     elif isinstance(value, Ident | Selector):
-        for function in code.resolve(file, value)[:2]:
-            yield Resolver(function.file, function.decl.body, function.name)
+        for found in values.functions(value, root)[:2]:
+            if isinstance(found.node, FuncDecl):
+                yield Resolver(found, found.node.body, found.node.name)
 
 
 def _client_methods(store: FactStore) -> dict[str, tuple[str, ...]]:
@@ -146,31 +150,25 @@ def _client_methods(store: FactStore) -> dict[str, tuple[str, ...]]:
 
 
 def _calls(
-    store: FactStore, code: GoCode, file: GoFile, body: Block, depth: int
+    store: FactStore, values: Origins, root: Declaration, body: Block, depth: int
 ) -> Iterator[tuple[str, Call, Answer]]:
     """(service, call, whether it is made for every request) of the calls in a body and the helpers it calls."""
     methods = store.get(_client_methods)
     for node in walk(body):
         if not isinstance(node, Call):
             continue
-        name = node.fun.sel if isinstance(node.fun, Selector) else ""
-        imported = isinstance(node.fun, Selector) and isinstance(node.fun.x, Ident)
-        path = code.import_path(file, node.fun.x.name) if imported else None  # type: ignore[attr-defined]
-        if name in methods and path is None and len(node.args) >= 2:
-            for service in methods[name]:
-                yield service, node, _always(file, body, node)
-        elif depth < MAX_DEPTH and path is None:
-            for helper in _helpers(code, file, node):
-                for service, _, inner in _calls(store, code, helper.file, helper.decl.body, depth + 1):
-                    outer = _always(file, body, node)
-                    yield service, node, inner if outer.value == YES else outer
-
-
-def _helpers(code: GoCode, file: GoFile, call: Call) -> list[Function]:
-    if not isinstance(call.fun, Ident | Selector):
-        return []
-    directory = file.path.rpartition("/")[0]
-    return [f for f in code.resolve(file, call.fun)[:3] if f.directory == directory]
+        fun = node.fun
+        if isinstance(fun, Selector) and values.texts.package_path(fun.x, root) is not None:
+            continue
+        if isinstance(fun, Selector) and fun.sel in methods and len(node.args) >= 2:
+            for service in methods[fun.sel]:
+                yield service, node, _always(root.file, body, node)
+        elif depth < MAX_DEPTH and isinstance(fun, Ident | Selector):
+            for helper in values.functions(fun, root)[:3]:
+                if helper.package is root.package and isinstance(helper.node, FuncDecl):
+                    for service, _, inner in _calls(store, values, helper, helper.node.body, depth + 1):
+                        outer = _always(root.file, body, node)
+                        yield service, node, inner if outer.value == YES else outer
 
 
 def _always(file: GoFile, body: Block, call: Call) -> Answer:
