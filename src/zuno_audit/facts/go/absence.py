@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.breaker import looks_away
+from zuno_audit.facts.go.breaker import always_calls
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.source.classify import FileKind
 
@@ -173,7 +173,7 @@ class Absence:
                 for param in node.params:
                     type_ = param.type
                     named = type_.sel if isinstance(type_, s.Selector) else getattr(type_, "name", None)
-                    if named in _INVOKERS and not _always_calls(node, param.name):
+                    if named in _INVOKERS and not always_calls(node, param.name):
                         return True
         return False
 
@@ -201,27 +201,3 @@ def _is_about_handlers(file: GoFile, function: s.FuncDecl) -> bool:
     if not _HANDLES.search(text):
         return False
     return not _HTTP.search(text) or _GRPC_WORDS.search(text) is not None
-
-
-def _always_calls(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:
-    """True when a function makes one call of its invoker under no condition, with no return before it, or sees
-    nothing of what the calls return.
-    """
-    if looks_away(node, invoker):
-        return True
-    nodes = s.nodes_of(node)
-    called = {id(n.fun) for n in nodes if isinstance(n, s.Call)}
-    uses = [n for n in nodes if isinstance(n, s.Ident) and n.name == invoker]
-    if any(id(n) not in called for n in uses):
-        return False
-    inner = [
-        (n.start, n.end)
-        for n in nodes
-        if isinstance(n, s.Block | s.Clause | s.FuncLit) and n is not node.body
-    ]
-    sure = [n.start for n in uses if not any(a <= n.start < b for a, b in inner)]
-    if not sure:
-        return False
-    made = [n.start for n in uses]
-    returns = [n for n in nodes if isinstance(n, s.Return) and n.start < min(sure)]
-    return all(any(n.start <= use < n.end for use in made) for n in returns)

@@ -101,7 +101,8 @@ class BreakerQuestion:
             return Guard("no", "it is not a client interceptor", sites_of(v))
         if not v.file.error_line and looks_away(v.node, v.node.params[5 if kind == "unary" else 4].name):
             return Guard("no", "its interceptors do not look at what a call returns", sites_of(v))
-        return self._trial(ev, v, kind, state, arguments)
+        may_refuse = not always_calls(v.node, v.node.params[5 if kind == "unary" else 4].name)
+        return self._trial(ev, v, kind, state, arguments, may_refuse=may_refuse)
 
     def _trial(
         self,
@@ -111,8 +112,9 @@ class BreakerQuestion:
         state: State,
         arguments: Arguments,
         wire: bool = False,
+        may_refuse: bool = True,
     ) -> Guard:
-        """One trial for all functions of one shape."""
+        """One trial for all functions of one shape. `may_refuse`: there is a way through it without the call."""
         keys = [(kind, wire, texts, shape(ev, v, state, texts=texts)) for texts in (False, True)]
         for key in keys:
             if key[-1] is not None and key in self._by_shape:
@@ -125,6 +127,8 @@ class BreakerQuestion:
         if found.guarded == "no":
             again = Trial(ev, v, kind, state, arguments, wire)
             found = self._blame_settings(found, again, ev, v, state)
+        if found.guarded == "no" and may_refuse and trial.tells_a_goroutine():
+            found = Guard("unknown", "a goroutine that is not followed may decide it", sites_of(v))
         for key in keys if not trial.ev.text_tested else keys[1:]:
             self._by_shape[key] = found
         return found
@@ -173,3 +177,27 @@ def looks_away(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:
     if any(isinstance(x, s.Defer | s.FuncLit) for x in s.nodes_of(node) if x is not node):
         return False
     return bool(uses) and all(id(x) in direct for x in uses)
+
+
+def always_calls(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:
+    """True when a function makes one call of its invoker under no condition, with no return before it, or sees
+    nothing of what the calls return.
+    """
+    if looks_away(node, invoker):
+        return True
+    nodes = s.nodes_of(node)
+    called = {id(n.fun) for n in nodes if isinstance(n, s.Call)}
+    uses = [n for n in nodes if isinstance(n, s.Ident) and n.name == invoker]
+    if any(id(n) not in called for n in uses):
+        return False
+    inner = [
+        (n.start, n.end)
+        for n in nodes
+        if isinstance(n, s.Block | s.Clause | s.FuncLit) and n is not node.body
+    ]
+    sure = [n.start for n in uses if not any(a <= n.start < b for a, b in inner)]
+    if not sure:
+        return False
+    made = [n.start for n in uses]
+    returns = [n for n in nodes if isinstance(n, s.Return) and n.start < min(sure)]
+    return all(any(n.start <= use < n.end for use in made) for n in returns)

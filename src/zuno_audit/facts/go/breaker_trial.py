@@ -36,6 +36,7 @@ from zuno_audit.facts.go.values import (
     Val,
     Value,
 )
+from zuno_audit.languages.go import syntax as s
 
 START = 1_700_000_000 * SECOND  # the virtual clock's first reading
 MAX_FAILING_CALLS = 120
@@ -309,6 +310,22 @@ class Trial:
             _WAITS.search(func.file.data) and _STARTS.search(func.file.data) for func in self.bodies.values()
         )
 
+    def tells_a_goroutine(self) -> bool:
+        """True when what the function sends into a channel is received by code that it did not run."""
+        ran = [(func.file.path, func.node.start, func.node.end) for func in self.bodies.values()]
+        read = self.ev.program.repository.read
+        for func in self.bodies.values():
+            for node in s.nodes_of(func.node):
+                name = _last_name(node.chan) if isinstance(node, s.Send) else None
+                if name is None:
+                    continue
+                received = re.compile(rb"(?:<-|\brange)\s*(?:[\w.]*\.)?" + name.encode() + rb"\b")
+                for path in func.package.files:
+                    for match in received.finditer(read(path) or b""):
+                        if not any(p == path and a <= match.start() < b for p, a, b in ran):
+                            return True
+        return False
+
     # ------------------------------------------------------------ settings
 
     def _reset_timeout(self, refused: Outcome) -> tuple[int, bool, Sites] | None:
@@ -424,3 +441,7 @@ class Trial:
             previous, memory = outcome, outcome.memory
         self.succeed, self.ev.clock = False, opened
         return found
+
+
+def _last_name(expr: s.Expr) -> str | None:
+    return expr.name if isinstance(expr, s.Ident) else expr.sel if isinstance(expr, s.Selector) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.values import (
     NIL,
     Const,
@@ -54,6 +55,8 @@ def call(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State) -> 
         return _extreme(ev, name, args)
     if name == "delete" and len(args) == 2:
         _delete(ev, args, state)
+    if name == "close" and args:
+        channels.close(ev.force(args[0]), state)
     if name == "copy" and len(args) == 2:
         _copy(ev, expr, args, scope, state)
     return (Unknown(f"result of {name}"),)
@@ -82,7 +85,7 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
             return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site, (object(), 0)),)
         return (Seq((), True, type_, site),)
     sizes = tuple(ev.eval(a, scope, state) for a in expr.args[1:])
-    state.cells.pop(("channel", site), None)  # a new channel is empty
+    channels.opened(site, state)
     return (Extern("builtin", "make", sizes, site=site),)
 
 

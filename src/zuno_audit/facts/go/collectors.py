@@ -8,12 +8,14 @@ calls of `Register` and `MustRegister` of client_golang
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from zuno_audit.facts.go import library
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.program import Declaration
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 REGISTERS = frozenset(("Register", "MustRegister"))
 MAX_NODES = 400
+_HAND_ON = ("All", "Backward", "Clone", "Collect", "Concat", "Values")  # of packages slices and maps
 VALUE_KINDS = {"CounterValue": "counter", "GaugeValue": "gauge", "UntypedValue": "untyped"}
 _CONST_METRICS = frozenset(
     ("MustNewConstMetric", "NewConstMetric", "MustNewConstHistogram", "MustNewConstSummary")
@@ -115,6 +118,11 @@ class Collectors:
         """True for code of a function that never runs, whoever calls it."""
         return is_dead(node, root, self.above(root), self.texts)
 
+    def can_run(self, root: Declaration, node: s.Node) -> str:
+        """Whether a place in a declaration can run. Calls of other types' methods of the same name are no calls."""
+        answer = self.reachable.can_run(root.file.path, node.start)
+        return NO if answer == YES and _only_namesakes_are_called(self.asked, root) else answer
+
     def above(self, root: Declaration) -> dict[int, s.Node]:
         """The parent of each node of a declaration, by id."""
         known = self._parents.get(id(root.node))
@@ -143,6 +151,10 @@ class Collectors:
                 self._held(root, names[min(values.index(node), len(names) - 1)], parent.end, trail)
             case s.Range(x=x, value=s.Ident() as loop) if x is node:
                 self._local(root, loop.name, loop.end, trail)
+            case s.Range(x=x, key=s.Ident() as loop) if x is node and self._is_iterator(root, node, "Values"):
+                self._local(root, loop.name, loop.end, trail)
+            case s.Index(x=x) if x is node:
+                self._value(root, parent, trail)
             case s.Return():
                 literal = self._literal_around(root, parent)
                 if literal is not None:
@@ -191,6 +203,19 @@ class Collectors:
             trail.escapes = True  # it registers itself, in code that is not followed
         elif node.sel == "Write" and isinstance(self.above(root).get(id(node)), s.Call):
             trail.is_read_back = True
+        else:
+            self._receiver(root, node, trail)
+
+    def _receiver(self, root: Declaration, node: s.Selector, trail: _Trail) -> None:
+        """A method of our own is called: its receiver holds the value."""
+        call = self.above(root).get(id(node))
+        if not isinstance(call, s.Call) or call.fun is not node:
+            return
+        callee = callee_of(call, root, self.texts, self.types)
+        declared = callee.node if callee is not None else None
+        if callee is not None and isinstance(declared, s.FuncDecl) and declared.receiver is not None:
+            if declared.receiver.name and is_go_tool_file(callee.file.path):
+                self._local(callee, declared.receiver.name, declared.body.start + 1, trail)
 
     def _collector_of(self, root: Declaration, trail: _Trail) -> None:
         declared = root.node
@@ -226,7 +251,11 @@ class Collectors:
             made = self.above(root).get(id(call))
             if isinstance(made, s.Assign) and isinstance(made.lhs[0], s.Ident) and made.lhs[0].name == "_":
                 trail.is_read_back = True
-        elif name == "append" or (len(call.args) == 1 and self._is_conversion(call, root)):
+        elif (
+            name == "append"
+            or (len(call.args) == 1 and self._is_conversion(call, root))
+            or self._is_iterator(root, call, *_HAND_ON)
+        ):
             self._value(root, call, trail)
         elif isinstance(root.node, s.FuncDecl) and root.node.name in ("Collect", "Describe"):
             self._into_literal(root, call, node, trail)
@@ -245,6 +274,14 @@ class Collectors:
             name = literal.params[index].name
             assert name is not None
             self._local(root, name, literal.body.start + 1, trail)
+
+    def _is_iterator(self, root: Declaration, node: s.Node, *names: str) -> bool:
+        """True for calls of functions of packages slices and maps that hand on the elements."""
+        return (
+            isinstance(node, s.Call)
+            and called_name(node) in names
+            and self.package_path(node.fun, root) in ("slices", "maps")
+        )
 
     @staticmethod
     def _is_harmless(name: str) -> bool:
@@ -270,7 +307,7 @@ class Collectors:
 
     def _registered(self, root: Declaration, call: s.Call, trail: _Trail) -> None:
         place = root.file.location(call.start, call.end, "is registered here")
-        answer = NO if self.is_dead(call, root) else self.reachable.can_run(root.file.path, call.start)
+        answer = NO if self.is_dead(call, root) else self.can_run(root, call)
         trail.found.append(Registration(answer, (self._registerer(call.fun, root),), place))
 
     def _registerer(self, fun: s.Expr, root: Declaration) -> Registerer:
@@ -477,10 +514,12 @@ def callers_of(asked: Analysis, root: Declaration) -> list[CallSite]:
         if node.name[:1].isupper():
             near += asked.search.files_with(root.package.path.encode(), b"." + node.name.encode())
         found = [c for path in dict.fromkeys(near) for c in _method_calls(asked, path, node)]
+        found = [c for c in found if not _calls_another(asked, c, node)]
         if found or not node.name[:1].isupper():
             return found
         far = asked.search.files_with(b"." + node.name.encode() + b"(")
-        return [c for path in far for c in _method_calls(asked, path, node)]
+        calls = (c for path in far for c in _method_calls(asked, path, node))
+        return [c for c in calls if not _calls_another(asked, c, node)]
     return [c for c in asked.search.callers(root) if is_go_tool_file(c.root.file.path)]
 
 
@@ -497,3 +536,29 @@ def _method_calls(asked: Analysis, path: str, node: s.FuncDecl) -> Iterator[Call
             x = site.call.fun.x
             if not isinstance(x, s.Ident) or x.name not in asked.program.imported(file):
                 yield site
+
+
+def _calls_another(asked: Analysis, site: CallSite, node: s.FuncDecl) -> bool:
+    """True for a call that is known to be of another method than `node`."""
+    call = site.call
+    assert isinstance(call, s.Call) and isinstance(call.fun, s.Selector)
+    callee = callee_of(call, site.root, asked.texts, asked.types)
+    if callee is not None:
+        return callee.node is not node
+    type_ = static_type(call.fun.x, site.root, asked.texts, asked.types)
+    base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+    return base is not None and base.kind == "extern" and not library.is_interface(base)
+
+
+def _only_namesakes_are_called(asked: Analysis, root: Declaration) -> bool:
+    """True for a method whose name is called somewhere, but never for a value that can have it."""
+    node = root.node
+    if not isinstance(node, s.FuncDecl) or node.receiver is None:
+        return False
+    literal = b"." + node.name.encode()
+    paths = asked.search.files_with(literal) if node.name[:1].isupper() else [*root.package.files]
+    value = re.compile(re.escape(literal) + rb"\b(?!\()")
+    if any(value.search(asked.program.repository.read(path) or b"") for path in paths):
+        return False
+    calls = [c for path in paths for c in _method_calls(asked, path, node) if c.root.node is not node]
+    return bool(calls) and all(_calls_another(asked, call, node) for call in calls)

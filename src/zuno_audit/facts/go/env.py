@@ -8,6 +8,7 @@ Libraries that fill structs or flags are in `env_tags` and `env_flags`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from posixpath import dirname
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.dead_code import is_dead
-from zuno_audit.facts.go.env_defaults import Missing, Outcome, Surroundings, try_without
+from zuno_audit.facts.go.env_defaults import Missing, Outcome, Surroundings, refuses_each, try_without
 from zuno_audit.facts.go.env_fields import FieldTests
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Package
@@ -30,7 +31,7 @@ from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages import shell
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.model.entity import YES
+from zuno_audit.model.entity import NO, UNKNOWN, YES
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -253,12 +254,20 @@ class _Finder:
         if filled is None:
             self._evaluate(site, missing, level, origin or site)
             return
+        known = ["".join(map(str, one)) for one in filled if not any(isinstance(p, Hole) for p in one)]
+        outcome = self._outcome(site, missing) if known else Outcome()
+        if len(known) > 1 and outcome.required == YES and not self._needs_each(site, known):
+            outcome = replace(outcome, required=NO)
         for one in filled:
             hole = next((part for part in one if isinstance(part, Hole)), None)
             if hole is None:
-                self._found("".join(map(str, one)), site.root, site.call, self._outcome(site, missing), None)
+                self._found("".join(map(str, one)), site.root, site.call, outcome, None)
             else:
                 self._wrap(site, one, hole, level, origin or site)
+
+    def _needs_each(self, site: Use, names: list[str]) -> bool:
+        """Whether a call that gets several names refuses when one of them is missing."""
+        return all(refuses_each(self.asked, d, names) for d in self._callees(site.call.fun, site.root))
 
     def _wrap(self, site: Use, template: Template, hole: Hole, level: int, origin: Use) -> None:
         """The key is a parameter of the function around the call: that function is a reader."""
@@ -373,6 +382,10 @@ class _Finder:
         followed |= {id(d.node) for d in self._between(site, origin)}
         names, depends = _Keys(self.asked, site, followed).names(site.root)
         outcome = self._outcome(site, missing)
+        if outcome == Outcome() and _REFUSES.search(site.root.file.data, node.start, node.end):
+            outcome = Outcome(required=UNKNOWN)  # a table may say which are required
+        if len(names) > 1 and outcome.required == YES and not self._needs_each(site, names):
+            outcome = replace(outcome, required=NO)
         for name in names:
             self._found(name, site.root, site.call, outcome, None)
         if depends and isinstance(node, s.FuncDecl) and level < MAX_LEVELS:
@@ -420,6 +433,7 @@ class _Finder:
                             self._found(name, root, expr, Outcome(), "os.Environ")
 
 
+_REFUSES = re.compile(rb"\b(?:Fatal|panic\(|Exit\(|Errorf\(|errors\.New\()")
 _ANY = s.FuncDecl(0, 0, "", None, [], [s.Param(0, 0, "key", s.Ident(0, 0, "string"), False)], [], None)
 
 

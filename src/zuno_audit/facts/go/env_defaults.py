@@ -17,13 +17,27 @@ from zuno_audit.facts.go.bindings import FunctionNode, called_name, calls_in, pa
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.library import MODELS
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.values import FALSE, Const, Func, Input, Pointer, Site, State, Unknown, Val, Value
+from zuno_audit.facts.go.values import (
+    FALSE,
+    TRUE,
+    Const,
+    Func,
+    Input,
+    Pointer,
+    Seq,
+    Site,
+    State,
+    Unknown,
+    Val,
+    Value,
+)
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, UNKNOWN, YES
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.analysis import Analysis
     from zuno_audit.facts.go.evaluate import Evaluator
+    from zuno_audit.facts.go.library import Model
     from zuno_audit.facts.go.texts import Texts
     from zuno_audit.languages.go.parse import GoFile
 
@@ -42,6 +56,8 @@ _ENDS = frozenset(
         "Goexit",
     ]
 )
+# Functions that give an error for an empty text.
+_REFUSE_NOTHING = frozenset(["Atoi", "ParseInt", "ParseUint", "ParseFloat", "ParseBool", "ParseDuration"])
 _UNCHANGED = frozenset(["TrimSpace", "ToLower", "ToUpper", "Trim", "string", "TrimSuffix", "TrimPrefix"])
 MAX_DEFAULT = 200
 
@@ -79,11 +95,8 @@ def try_without(analysis: Analysis, declared: Declaration, literal: s.FuncLit | 
     """Evaluates a reading function, or a function literal inside it, in an empty environment."""
     node = declared.node if literal is None else literal
     assert isinstance(node, s.FuncDecl | s.FuncLit)
-    ev = analysis.evaluator(lazy=False, limits=Limits(steps=4_000))
+    ev, func, state, args, targets = _prepared(analysis, declared, node)
     ev.models = _EMPTY_ENVIRONMENT
-    func = Func(node, declared.file, declared.package)
-    state = State()
-    args, targets = _arguments(ev, func, state)
     exits = ev.simulate(func, args, state)
     if ev.exhausted:
         return Missing(required=UNKNOWN)
@@ -97,7 +110,46 @@ def try_without(analysis: Analysis, declared: Declaration, literal: s.FuncLit | 
     else:
         for target in targets:
             found += ev.force(ev.load(target, state))
-    return replace(_default_among(found, node, declared.file), reports=reports)
+    missing = replace(_default_among(found, node, declared.file), reports=reports)
+    text = declared.file.data[node.start : node.end]
+    keeps = b"append(" in text and analysis.effects.writes(node, declared.file, declared.package)
+    if keeps and missing.constant is None and missing.parameter is None and not reports:
+        return replace(missing, required=UNKNOWN)  # somebody may look at the list of what is missing
+    return missing
+
+
+def refuses_each(analysis: Analysis, declared: Declaration, names: list[str]) -> bool:
+    """True when a function that gets several names refuses to go on without one of them, though it finds the others."""
+    node = declared.node
+    assert isinstance(node, s.FuncDecl)
+    index = next((i for i, p in enumerate(node.params) if p.variadic), None)
+    if index is None:
+        return True
+    for missing in (names[0], names[-1]):
+        ev, func, state, args, _ = _prepared(analysis, declared, node)
+        ev.models = {**MODELS, **_environment_without(missing)}
+        args[index] = (Seq(tuple((Const(name),) for name in names), False, None),)
+        exits = ev.simulate(func, args, state)
+        if exits and not all(_is_refusal(ev, results) for results in exits):
+            return False
+    return True
+
+
+def _environment_without(name: str) -> dict[tuple[str, str], Model]:
+    def getenv(ev: Evaluator, v: object, args: list[Value], state: State, site: Site) -> Iterable[Value]:
+        is_missing = any(isinstance(k, Const) and k.value == name for k in ev.force(args[0]))
+        return [(Const("" if is_missing else "x", None, site),), (FALSE if is_missing else TRUE,)]
+
+    return {("os", "Getenv"): getenv, ("os", "LookupEnv"): getenv, ("syscall", "Getenv"): getenv}
+
+
+def _prepared(
+    analysis: Analysis, declared: Declaration, node: s.FuncDecl | s.FuncLit
+) -> tuple[Evaluator, Func, State, list[Value], list[Pointer]]:
+    """An evaluator for one function, with memory, arguments and the places that its pointers point to."""
+    ev = analysis.evaluator(lazy=False, limits=Limits(steps=4_000))
+    func, state = Func(node, declared.file, declared.package), State()
+    return (ev, func, state, *_arguments(ev, func, state))
 
 
 def _arguments(ev: Evaluator, func: Func, state: State) -> tuple[list[Value], list[Pointer]]:
@@ -117,7 +169,8 @@ def _arguments(ev: Evaluator, func: Func, state: State) -> tuple[list[Value], li
 def _is_refusal(ev: Evaluator, results: list[Value]) -> bool:
     last = ev.force(results[-1]) if results else ()
     return bool(last) and all(
-        ev.is_nil(v) is False or (isinstance(v, Const) and v.value is False) for v in last
+        v.value is False if isinstance(v, Const) and isinstance(v.value, bool) else ev.is_nil(v) is False
+        for v in last
     )
 
 
@@ -216,6 +269,9 @@ class Surroundings:
             if called_name(parent) == "Or":
                 others = [a for a in parent.args if a is not node]
                 return Outcome(self.text(others[-1])) if others else Outcome()
+            if called_name(parent) in _REFUSE_NOTHING and isinstance(self.parent(parent), s.Assign):
+                node, parent, reports = parent, self.parent(parent), True
+                break
             if called_name(parent) not in _UNCHANGED and called_name(parent) != "len":
                 return Outcome()
             node, parent = parent, self.parent(parent)

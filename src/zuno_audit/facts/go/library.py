@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from zuno_audit.facts.go import sync_library
+from zuno_audit.facts.go import iterators, sync_library
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
@@ -138,7 +138,6 @@ _NILLABLE = frozenset(
 )
 _NEVER_NIL = frozenset(
     {
-        ("errors", "Join"),
         ("fmt", "Errorf"),
         ("context", "Background"),
         ("context", "TODO"),
@@ -259,24 +258,24 @@ def _true(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site)
 
 def _once(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
     """sync.Once.Do: calls its argument unless this Once has done so before."""
-    pointer = _pointer(v.recv)
-    if pointer is None:
+    owner = pointer(v.recv)
+    if owner is None:
         return None
-    done = Pointer(pointer.cell, (*pointer.path, "done"))
-    before = ev.truth(_peek(ev, done, state, FALSE))
+    done = Pointer(owner.cell, (*owner.path, "done"))
+    before = ev.truth(peek(ev, done, state, FALSE))
     if before is not True:
         ev.store(done.cell, done.path, (TRUE,), state)
         ev.call_value(args[0], [], state, site)
     return [(Unknown("no value"),)]
 
 
-def _pointer(value: Value | None) -> Pointer | None:
+def pointer(value: Value | None) -> Pointer | None:
     if value is not None and len(value) == 1 and isinstance(value[0], Pointer):
         return value[0]
     return None
 
 
-def _peek(ev: Evaluator, pointer: Pointer, state: State, default: Val) -> Value:
+def peek(ev: Evaluator, pointer: Pointer, state: State, default: Val) -> Value:
     """A hidden field of a library type, with its zero value where nothing was stored."""
     owner = ev.force(ev.load(Pointer(pointer.cell, pointer.path[:-1]), state))
     out: Value = ()
@@ -293,7 +292,7 @@ def _atomic_function(operation: str) -> Model:
     def model(
         ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     ) -> Iterable[Value] | None:
-        target = _pointer(ev.force(args[0])) if args else None
+        target = pointer(ev.force(args[0])) if args else None
         if target is None:
             return None
         return _atomic(ev, operation, target, ev.load(target, state), args[1:], state, site)
@@ -305,15 +304,15 @@ def _atomic_method(operation: str) -> Model:
     def model(
         ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     ) -> Iterable[Value] | None:
-        owner = _pointer(v.recv)
+        owner = pointer(v.recv)
         if owner is None:
             return None
         target = Pointer(owner.cell, (*owner.path, "value"))
         types = [getattr(x, "type", None) for x in ev.force(ev.load(owner, state))]
         boolean = any(t is not None and t.name == "Bool" for t in types)
-        pointer = any(t is not None and t.name in ("Pointer", "Value") for t in types)
-        zero: Val = FALSE if boolean else Nil() if pointer else Const(0)
-        return _atomic(ev, operation, target, _peek(ev, target, state, zero), args, state, site)
+        nillable = any(t is not None and t.name in ("Pointer", "Value") for t in types)
+        zero: Val = FALSE if boolean else Nil() if nillable else Const(0)
+        return _atomic(ev, operation, target, peek(ev, target, state, zero), args, state, site)
 
     return model
 
@@ -498,6 +497,43 @@ def _errors_is(
     return None
 
 
+def _errors_join(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """errors.Join: nil when all of its arguments are."""
+    answers: set[bool | None] = set()
+    for value in args:
+        for e in ev.force(value):
+            if isinstance(e, Seq) and len(args) == 1:
+                inner = [{ev.is_nil(x) for x in ev.force(item)} for item in e.items]
+                some = any(found == {False} for found in inner)
+                answers.add(
+                    False if some else True if not e.open and all(f == {True} for f in inner) else None
+                )
+            else:
+                answers.add(ev.is_nil(e))
+    if answers == {True} or not args:
+        return [NIL]
+    if answers == {False}:
+        return [(Extern("errors", "New", ((Const("joined"),),), site=site),)]
+    return None
+
+
+def _first_non_zero(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """cmp.Or: the first of its arguments that is not the zero value."""
+    for i, value in enumerate(args):
+        forced = ev.force(value)
+        if i == len(args) - 1:
+            return [value]
+        if len(forced) != 1 or not isinstance(forced[0], Const):
+            return None
+        if forced[0].value not in ("", 0, False):
+            return [value]
+    return None
+
+
 def _context(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
     """context.WithTimeout and its kin: a context that is the parent's, and a cancel function."""
     if ev.lazy or not args:
@@ -666,11 +702,14 @@ def _models() -> dict[tuple[str, str], Model]:
     models["time", "Now"] = _now
     models.update(_pure_models())
     models.update(sync_library.MODELS)
+    models.update(iterators.MODELS)
     models["fmt", "Sprintf"] = _sprintf
     models["strings", "Join"] = _sprint_join
     models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error
     models[STATUS, "Code"] = models[STATUS, ".Code"] = _status_code
     models["errors", "Is"] = _errors_is
+    models["errors", "Join"] = _errors_join
+    models["cmp", "Or"] = _first_non_zero
     for name in ("WithTimeout", "WithCancel", "WithDeadline", "WithValue", "WithoutCancel"):
         models["context", name] = _context
     models["context", ".Err"] = _context_error

@@ -33,7 +33,7 @@ from zuno_audit.facts.go.registries import (
 )
 from zuno_audit.facts.go.search import CallSite
 from zuno_audit.facts.go.texts import Hole, Template, Texts
-from zuno_audit.facts.go.values import Const, Extern, Func, Seq, State, Struct, Value
+from zuno_audit.facts.go.values import Const, Extern, Func, Map, MapData, Seq, State, Struct, Value
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
@@ -496,6 +496,8 @@ class _Finder:
             if not sites:
                 yield None, labels, chain
         else:
+            if labels is None:
+                labels = self._evaluated_labels(root, call, chain)
             yield from ((name, labels, chain) for name in names)
 
     def _through(self, seen: _Seen) -> _Seen:
@@ -683,6 +685,13 @@ class _Finder:
 
     # ---------------------------------------------------------------- what only the evaluator can tell
 
+    def _evaluated_labels(
+        self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
+    ) -> tuple[str, ...] | None:
+        """The labels that arrive at a construction, if they are always the same."""
+        found = {labels for _, labels in self._evaluated(root, call, chain)}
+        return found.pop() if len(found) == 1 else None
+
     def _evaluated(
         self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
     ) -> list[tuple[str | None, tuple[str, ...] | None]]:
@@ -701,7 +710,7 @@ class _Finder:
                 )
                 and made.name == called_name(call)
             ):
-                found.append(_from_values(ev, made))
+                found.append(_from_values(ev, made, state))
 
         ev.on_extern = watch
         outer = chain[-1].root if chain else root
@@ -713,11 +722,12 @@ class _Finder:
         return list(dict.fromkeys(found)) or [(None, None)]
 
 
-def _from_values(ev: Evaluator, made: Extern) -> tuple[str | None, tuple[str, ...] | None]:
+def _from_values(ev: Evaluator, made: Extern, state: State) -> tuple[str | None, tuple[str, ...] | None]:
     args = made.args or ()
     options = ev.force(args[0]) if args else ()
     if made.name == "NewDesc":
-        return _text(ev, args[0]), _sequence(ev, args[2]) if len(args) > 2 else ()
+        constant = _keys(ev, args[3], state) if len(args) > 3 else ()
+        return _text(ev, args[0]), _both(_sequence(ev, args[2]) if len(args) > 2 else (), constant)
     if len(options) != 1 or not isinstance(options[0], Struct):
         return None, None
     fields = options[0].fields
@@ -725,7 +735,23 @@ def _from_values(ev: Evaluator, made: Extern) -> tuple[str | None, tuple[str, ..
     known = [p for p in parts if p is not None]
     name = "_".join(p for p in known if p) if len(known) == len(parts) and known[-1] else None
     labels = _sequence(ev, args[1]) if made.name.endswith("Vec") and len(args) > 1 else ()
-    return name, labels
+    return name, _both(labels, _keys(ev, fields["ConstLabels"], state) if "ConstLabels" in fields else ())
+
+
+def _both(labels: tuple[str, ...] | None, constant: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if labels is None or constant is None else tuple(dict.fromkeys([*labels, *constant]))
+
+
+def _keys(ev: Evaluator, value: Value, state: State) -> tuple[str, ...] | None:
+    """The keys of a map of labels."""
+    forced = ev.force(value)
+    if len(forced) == 1 and ev.is_nil(forced[0]):
+        return ()
+    held = ev.read(forced[0].cell, state) if len(forced) == 1 and isinstance(forced[0], Map) else ()
+    if len(held) != 1 or not isinstance(held[0], MapData) or held[0].open:
+        return None
+    keys = tuple(held[0].entries)
+    return keys if all(isinstance(key, str) for key in keys) else None
 
 
 def _text(ev: Evaluator, value: Value) -> str | None:

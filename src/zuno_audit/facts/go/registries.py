@@ -285,7 +285,8 @@ class RegistryFlow:
                 variable = self.texts.bindings(root).variable(name, expr.start)
                 if variable is None:
                     return self._wraps_of_global(root.package.declaration(name), name, depth)
-                return _union(self._wraps_of_source(x, root, frame, depth + 1) for x in variable.sources)
+                reaching = self.texts.bindings(root).reaching(variable, expr)
+                return _union(self._wraps_of_source(x, root, frame, depth + 1) for x in reaching)
             case s.Selector(x=x, sel=sel):
                 path = self.collectors.package_path(expr, root)
                 if path == PROMETHEUS or (path, sel) in _KEPT:

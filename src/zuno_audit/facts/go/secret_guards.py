@@ -71,10 +71,11 @@ def secret_guard_table(store: FactStore) -> Table:
 
 
 def refusals(store: FactStore) -> dict[str, str]:
-    """For each secret in the environment, whether a program that reads it refuses to start without it:
-    yes (one of them does), no (none does) or unknown.
+    """For each secret in the environment, and each variable whose reads do not tell, whether a program that reads it
+    refuses to start without it: yes (one of them does), no (none does) or unknown.
     """
-    groups = _groups(store, names_a_secret)
+    doubtful = {read.name for read in store.get(env_reads) if read.required == UNKNOWN}
+    groups = _groups(store, lambda name: name in doubtful or names_a_secret(name))
     trials = _trials(store, groups)
     answers: dict[str, set[str]] = {}
     for name, binary in groups:

@@ -49,7 +49,10 @@ _GENERATED = re.compile(
 _CONSTRUCTOR = re.compile(rb"New\w+Client\b")
 _BUILT = re.compile(rb"\.New\w+Client\(")
 _FOREIGN_CALL = re.compile(rb"\b(\w+)\.(New\w+Client)\(")
-_FOREIGN_PACKAGE = re.compile(r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$|/genproto/|/api/")
+_FOREIGN_PACKAGE = re.compile(
+    r"(?:pb|proto|protos|grpc_health_v1)(?:/v\d+\w*)?$|/genproto/|/api/|/gen/|/go-control-plane/"
+    r"|^google\.golang\.org/grpc/examples/"
+)
 
 
 def table(store: FactStore) -> Table:

@@ -293,6 +293,7 @@ class Types:
         level: list[tuple[tuple[str, ...], Type]] = [((), type_)]
         for _ in range(5):
             below: list[tuple[tuple[str, ...], Type]] = []
+            elsewhere: tuple[tuple[str, ...], Type] | None = None  # may have it, unless another here does
             for path, owner in level:
                 base = owner.elem if owner.kind == "pointer" and owner.elem else owner
                 if base.kind == "named" and base.package is not None:
@@ -300,7 +301,7 @@ class Types:
                     if declared is not None:
                         return path, declared
                 elif base.kind == "extern" and path and name[:1].isupper():
-                    return path, base
+                    elsewhere = elsewhere or (path, base)
                 under = self.underlying(base)
                 if under is None:
                     continue
@@ -313,6 +314,8 @@ class Types:
                             resolved = self.resolve(field.type, under.file, under.package)
                             if resolved is not None:
                                 below.append(((*path, field.name), resolved))
+            if elsewhere is not None:
+                return elsewhere
             level = below
         return None
 

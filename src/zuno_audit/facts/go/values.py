@@ -164,6 +164,9 @@ class Map(Val):
         self.cell, self.type, self.site = cell, type_, site
 
 
+SET_ELSEWHERE = ("set elsewhere",)  # the key of what functions put into a map that is a package variable
+
+
 class MapData(Val):
     """Entries of a map by constant key. `open` means that there may be others."""
 

@@ -188,6 +188,8 @@ class Calls(Panics):
     def _may_postpone(self, func: Func, args: list[Value], state: State) -> bool:
         if isinstance(func.node, s.FuncLit):
             return False
+        if any(isinstance(v, Opaque) and v.on_call is not None for value in args for v in value):
+            return False
         if self.watched and any(
             isinstance(v, Func) and id(v.node) in self.watched for value in args for v in value
         ):

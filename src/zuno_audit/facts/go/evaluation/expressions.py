@@ -13,6 +13,7 @@ from zuno_audit.facts.go.evaluation.records import (
 from zuno_audit.facts.go.types import Type
 from zuno_audit.facts.go.values import (
     FALSE,
+    SET_ELSEWHERE,
     TRUE,
     Const,
     Extern,
@@ -262,7 +263,7 @@ class Expressions(Operators):
                 return self.zero(self._elem(v.type)), (FALSE,)
             for value in data.entries.values():
                 out = union(out, value)
-            if data.open or at is None:
+            if (data.open or at is None) and SET_ELSEWHERE not in data.entries:
                 missing = self.zero(self._elem(v.type)) if self._elem(v.type) is not None else ()
                 out = union(out, missing or (Unknown("element of a map", type_=self._elem(v.type)),))
             ok = union(ok, (Unknown("key in a map"),))
@@ -399,6 +400,8 @@ class Expressions(Operators):
                 out = union(out, (Struct(type_, v.fields, v.open, v.site),))
             elif isinstance(v, Func) and keep is not None and under is not None and under.kind == "func":
                 out = union(out, (Func(v.node, v.file, v.package, v.scope, v.receiver, v.site, keep),))
+            elif isinstance(v, Input) and kind and type_.kind == "named":
+                out = union(out, (Input(v.origin, type_, v.key, v.site),))
             else:
                 out = union(out, (v,))
         return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zuno_audit.facts.go import iterators
 from zuno_audit.facts.go.evaluation.branches import Branches
 from zuno_audit.facts.go.evaluation.records import (
     Loop,
@@ -9,12 +10,16 @@ from zuno_audit.facts.go.evaluation.records import (
     WorkLimitError,
 )
 from zuno_audit.facts.go.values import (
+    NIL,
+    TRUE,
     Const,
     Extern,
+    Func,
     Input,
     Map,
     MapData,
     Nil,
+    Opaque,
     Pointer,
     Seq,
     State,
@@ -184,6 +189,8 @@ class Loops(Branches):
         if isinstance(v, Pointer):
             inner = self.force(self.load(v, state))
             v = inner[0] if len(inner) == 1 else v
+        if isinstance(v, Func):
+            return self._range_over_func(stmt, v, scope, state, loop)
         rounds, open_ = self._rounds(v, state)
         if isinstance(v, Input):
             self.undecided_inputs = True
@@ -216,6 +223,25 @@ class Loops(Branches):
             current = self.join(ends)
         return self.join([current, *loop.breaks])
 
+    def _range_over_func(
+        self, stmt: s.Range, func: Func, scope: Scope, state: State, loop: Loop
+    ) -> State | None:
+        """The function is called with a `yield` that runs the body; who leaves the loop does not come back."""
+
+        def round_(ev: Loops, args: list[Value], memory: State) -> list[Value]:
+            inside, ev.frame = ev.frame, scope.frame
+            key, value = (args[i] if i < len(args) else NIL for i in (0, 1))
+            end = ev._range_round(stmt, key, value, scope, memory.fork(), loop)
+            ev.frame = inside
+            if end is None:
+                memory.dead = True
+            else:
+                memory.become(end)
+            return [(TRUE,)]
+
+        self._call_one(func, [(Opaque("yield", on_call=round_),)], state, self._site(stmt.x, scope), False, 0)
+        return self.join([None if state.dead else state, *loop.breaks])
+
     def _rounds(self, v: Val, state: State) -> tuple[list[tuple[Value, Value]], bool]:
         """The known rounds of a range, and whether there may be more."""
         if isinstance(v, Nil):
@@ -224,6 +250,8 @@ class Loops(Branches):
             return [((Const(i),), item) for i, item in enumerate(v.items)], v.open
         if isinstance(v, Const) and type(v.value) is int and 0 <= v.value <= self.limits.unroll:
             return [((Const(i),), (Const(i),)) for i in range(v.value)], False
+        if isinstance(v, Extern):
+            return iterators.rounds(self, v, state) or ([], True)
         if isinstance(v, Map):
             data = self.read(v.cell, state)
             if len(data) == 1 and isinstance(data[0], MapData) and len(data[0].entries) <= self.limits.unroll:

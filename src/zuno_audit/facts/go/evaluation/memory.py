@@ -258,7 +258,9 @@ class Memory(Core):
             return False
         if isinstance(v, Extern):
             return library.is_nil(v)
-        return None
+        type_ = getattr(v, "type", None)
+        under = self.types.underlying(type_) if type_ is not None and type_.kind == "named" else None
+        return False if under is not None and under.kind in ("basic", "struct") else None
 
     def truth_of(self, v: Val) -> bool | None:
         """The value of a boolean alternative, or None."""

@@ -15,6 +15,7 @@ from zuno_audit.facts.go.evaluation.records import (
 from zuno_audit.facts.go.types import BASIC
 from zuno_audit.facts.go.values import (
     FALSE,
+    SET_ELSEWHERE,
     TRUE,
     Cell,
     Const,
@@ -141,8 +142,14 @@ class Packages(Memory):
         if isinstance(v, Pointer) and not v.path:
             self.heap[v.cell] = tuple(self._loosened(x, part) for x in self.read(v.cell, State()))
         elif isinstance(v, Map) and part == "[]":
-            data = self.read(v.cell, State())
-            self.heap[v.cell] = tuple(MapData(d.entries, True) if isinstance(d, MapData) else d for d in data)
+            under = self.types.underlying(v.type) if v.type is not None else None
+            other: Value = (
+                Unknown("an element that is set elsewhere", type_=under.elem if under is not None else None),
+            )
+            self.heap[v.cell] = tuple(
+                MapData({**d.entries, SET_ELSEWHERE: other}, True) if isinstance(d, MapData) else d
+                for d in self.read(v.cell, State())
+            )
         elif isinstance(v, Seq) and part == "[]":
             under = self.types.underlying(v.type) if v.type is not None else None
             elem = under.elem if under is not None else None

@@ -129,7 +129,7 @@ class Selectors(Packages):
             return (Extern(v.type.path, name, recv=receiver, site=site),)
         found = self.types.find_field(v.type, name)
         method = self._method(v.type, name, receiver, state, site)
-        if found is not None and (method is None or not found[0]):
+        if found is not None and (method is None or not found[0] or self._is_field(v.type, name, found[0])):
             value: Value = (v,)
             for part in (*found[0], name):
                 value = self._fields(value, part, state)
@@ -137,6 +137,16 @@ class Selectors(Packages):
         if method is not None:
             return method
         return (Unknown(f"selector {name}", site),)
+
+    def _is_field(self, type_: Type, name: str, path: tuple[str, ...]) -> bool:
+        """True when a promoted field comes before the embedded type from elsewhere that may have a method."""
+        method = self.types.find_method(type_, name)
+        return (
+            method is not None
+            and isinstance(method[1], Type)
+            and method[1].kind == "extern"
+            and len(path) <= len(method[0])
+        )
 
     def _method(
         self, type_: Type | None, name: str, receiver: Value, state: State, site: Site
