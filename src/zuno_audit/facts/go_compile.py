@@ -384,9 +384,9 @@ class GoCompile:
         called = self._names(file).called - _PREDECLARED
         called -= self._functions_of(siblings).keys() | {f.name for f in file.functions}
         for name in sorted(called.difference(*(self._names(o).bare for o in (file, *others)))):
-            for match in re.finditer(rf"(?<![\w.]){name}\(", file.masked):
-                if not _is_no_call(file, match.start()):
-                    yield Fault(file.path, file.line(match.start()), f"{name} is not declared")
+            for at in _places(file.masked, name + "("):
+                if not _is_no_call(file, at):
+                    yield Fault(file.path, file.line(at), f"{name} is not declared")
                     break
 
     # ------------------------------------------------------------ calls of our functions
@@ -446,7 +446,8 @@ class GoCompile:
             takes = f"{low}" if low == high else f"at least {low}"
             yield Fault(file.path, file.line(at), f"{name} takes {takes} arguments, not {len(given)}")
             return
-        if file.masked[closing + 1 : closing + 2] in ("\n", ";", ""):
+        is_last = file.masked[closing + 1 : closing + 2] in ("\n", ";", "")
+        if is_last and file.masked[max(0, at - 200) : at].rstrip(" \t").endswith("="):
             target = _ASSIGNED.search(file.masked, max(0, at - 200), at)
             count = len(target.group(1).split(",")) if target else 0
             goes_on = target is not None and file.masked[: target.start()].rstrip().endswith(",")
@@ -483,9 +484,10 @@ class GoCompile:
         types = {
             n: d for n in self._names(file).built if (d := self._type(dirname(file.path), n)) is not None
         }
-        for at, name in sorted((at, n) for n in types for at in _literals_of(file.masked, n)):
+        for at, name in sorted((at, n) for n in types for at in _places(file.masked, n + "{")):
             opening = at + len(name)
-            if (closing := file.pairs.get(opening)) is not None:
+            closing = file.pairs.get(opening) if not at or file.masked[at - 1] not in "*]" else None
+            if closing is not None:
                 yield from _literal(file, name, types[name], opening, closing)
 
     def _members(self, file: GoOutline) -> Iterator[Fault]:
@@ -819,13 +821,13 @@ def names_in(masked: str) -> Names:
     return found
 
 
-def _literals_of(masked: str, name: str) -> Iterator[int]:
-    """Where composite literals of a type are, those of pointers, lists and other packages left out."""
-    at = masked.find(name + "{")
+def _places(masked: str, text: str) -> Iterator[int]:
+    """Where a text that begins with a word stands, the words that a dot stands before left out."""
+    at = masked.find(text)
     while at >= 0:
-        if not at or not (_WORD_OR_DOT.match(masked, at - 1) or masked[at - 1] in "*]"):
+        if not at or not _WORD_OR_DOT.match(masked, at - 1):
             yield at
-        at = masked.find(name + "{", at + 1)
+        at = masked.find(text, at + 1)
 
 
 def _uses_of(masked: str, alias: str) -> Iterator[tuple[int, str]]:
