@@ -610,7 +610,8 @@ def _is_outside(file: GoOutline, offset: int) -> bool:
 def assertions(body: Body) -> Iterator[tuple[int, str]]:
     """(line, text) of every assertion in a body that can fail."""
     file = body.file
-    testing_names = set(_TESTING_PARAMETER.findall(body.function.signature + body.live))
+    text = body.function.signature + (body.live if "testing." in body.live else "")
+    testing_names = set(_TESTING_PARAMETER.findall(text))
     libraries = {alias for alias, path in file.imports.items() if ASSERTION_LIBRARIES.search(path)}
     libraries |= _made_by(body, libraries)
     for at, qualifier, name in body.calls:

@@ -102,7 +102,8 @@ def _test_row(store: FactStore, code: TestCode, test: TestFunction, near: tuple[
 
 
 def _constraint(file: GoOutline) -> str:
-    match = _CONSTRAINT.search(file.text[:MAX_HEAD])
+    head = file.text[:MAX_HEAD]
+    match = _CONSTRAINT.search(head) if "//go:build" in head else None
     return match.group(1).strip() if match else ""
 
 

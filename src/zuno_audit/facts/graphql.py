@@ -39,9 +39,10 @@ OURS = frozenset({FileKind.CODE})
 MAX_ERRORS = 8  # of one document that are told
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_MENTIONED = re.compile(
-    r"(?:```|~~~)[ \t]*(?:graphql|gql)|\"query\"\s*:|^[ \t]*(?:query|mutation|subscription)\b[^\n]*\{",
-    re.MULTILINE,
+_MENTIONED = (  # each begins with what is rare, so that it is found quickly
+    re.compile(r"(?:```|~~~)[ \t]*(?:graphql|gql)"),
+    re.compile(r"\"query\"\s*:"),
+    re.compile(r"\n[ \t]*(?:query|mutation|subscription)\b[^\n]*\{"),
 )
 _SENT = re.compile(r'"query"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _SENT_START = re.compile(r"\s*(?:\{|(?:query|mutation|subscription)\b[^{}]*\{)")
@@ -227,7 +228,8 @@ def graphql_document(store: FactStore) -> Table:
     documents = store.get(markdown_documents)
     rows: list[Entity] = []
     for document in documents:
-        for fence in document.markdown.fences if _MENTIONED.search(document.text) else ():
+        text = "\n" + document.text
+        for fence in document.markdown.fences if any(p.search(text) for p in _MENTIONED) else ():
             if _is_graphql(fence):
                 rows.extend(_document_row(document, fence, sets))
             elif '"query"' in fence.text:

@@ -70,9 +70,8 @@ def _row(code: GoCode, binary: str) -> Entity:
 
 def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
     own = [p for p in paths if _is_own(p, binary)]
-    redirected = any(_REDIRECTS.search(code.repository.read(p) or b"") for p in own)
     plain = next(_plain_writes(code, own), None)
-    if plain is not None and not redirected:
+    if plain is not None and not any(_REDIRECTS.search(code.repository.read(p) or b"") for p in own):
         return Answer(
             NO, f"{plain.path}:{plain.line} writes plain text with the {plain.note} package", (plain,)
         )
@@ -185,7 +184,8 @@ def log_shipper_table(store: FactStore) -> Table:
         if service.image and _SHIPPER_IMAGES.search(service.image):
             how = "store" if _STORE_IMAGES.search(service.image) else "compose"
             rows.append((service.name, how, service.location, _configured(store, services, service)))
-    ships = any(how != "store" for _, how, _, _ in rows) or bool(
+    ships = not rows or any(how != "store" for _, how, _, _ in rows)
+    ships = ships or bool(
         store.repository.grep_any(b"loki-docker", b"driver: loki", b"driver: fluentd", b"driver: gelf")
     )
     made = []
