@@ -142,9 +142,8 @@ def _numbers(comparison: Comparison) -> list[float]:
 
 def unchanged(before: State, after: State) -> bool:
     """True when a call left nothing behind that the next call could see."""
-    for cell, value in before.cells.items():
-        now = after.cells.get(cell)
-        if now is not value and cell != INVOKED and (now is None or not _alike(value, now)):
+    for cell, now, value in before.cells.changed_since(after.cells):
+        if cell != INVOKED and (now is None or not _alike(value, now)):
             return False
     return True
 
@@ -174,9 +173,8 @@ def _alike_val(a: Val, b: Val) -> bool:
 def advanced(before: State, now: State, by: int) -> State:
     """Memory in which every count that grew by one in a call has grown by so many more."""
     patched = now.fork()
-    for cell, value in now.cells.items():
-        old = before.cells.get(cell)
-        if old is not None and old is not value and len(old) == len(value) == 1:
+    for cell, old, value in now.cells.changed_since(before.cells):
+        if old is not None and len(old) == len(value) == 1:
             patched.cells[cell] = (_advance(old[0], value[0], by),)
     return patched
 

@@ -106,8 +106,7 @@ class Injection:
     def _note(self, ev: Evaluator, call: Extern, state: State) -> None:
         if call.name not in _CONTAINERS.get(call.path, ()):
             return
-        for key, value in state.cells.items():
-            self.memory.cells.setdefault(key, value)
+        self.memory.cells = self.memory.cells.completed(state.cells)
         for value in _arguments(ev, call):
             for v in ev.force(value):
                 if call.name in _GIVEN:
@@ -247,7 +246,7 @@ class Injection:
             state = self.state_for(handed)
             ev = self.base.derive(lazy=True)
             exits = [list(r) for r in ev.simulate(handed.func, args, state) if not _failed(ev, handed, r)]
-            self.memory.cells.update(state.cells)
+            self.memory.cells = state.cells.completed(self.memory.cells)
         finally:
             self._pending.discard(key)
         self._results[key] = exits
@@ -256,8 +255,7 @@ class Injection:
     def state_for(self, handed: Handed) -> State:
         """Memory in which a function runs: where it was handed over, and all that providers made."""
         state = handed.state.fork()
-        for key, value in self.memory.cells.items():
-            state.cells.setdefault(key, value)
+        state.cells = state.cells.completed(self.memory.cells)
         return state
 
 

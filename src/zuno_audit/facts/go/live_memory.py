@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from zuno_audit.facts.go.cells import Cells
 from zuno_audit.facts.go.values import (
     Cell,
     Extern,
@@ -49,7 +50,7 @@ def reachable(ev: Evaluator, state: State, roots: Value) -> State:
                     found.add(cell)
                     pending.append(state.cells.get(cell) or ev.heap.get(cell, ()))
     small = state.fork()
-    small.cells = {c: v for c, v in state.cells.items() if c in found}
+    small.cells = Cells((c, v) for c, v in state.cells.items() if c in found)
     return small
 
 

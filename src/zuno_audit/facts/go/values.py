@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zuno_audit.facts.go.cells import Cells
+
 if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type
     from zuno_audit.languages.go.parse import GoFile
@@ -402,19 +404,19 @@ class State:
 
     __slots__ = ("cells", "dead", "since")
 
-    def __init__(self, cells: dict[Cell, Value] | None = None, since: int = 0) -> None:
-        self.cells: dict[Cell, Value] = {} if cells is None else cells
+    def __init__(self, cells: Cells | None = None, since: int = 0) -> None:
+        self.cells = Cells() if cells is None else cells
         self.dead = False
         self.since = since
 
     def fork(self) -> State:
         """An independent copy, for another path."""
         self.since = now()
-        return State(dict(self.cells), self.since)
+        return State(self.cells.copy(), self.since)
 
     def snapshot(self) -> State:
         """A copy of how memory is at this moment, on no path."""
-        return State(dict(self.cells), self.since)
+        return State(self.cells.copy(), self.since)
 
     def become(self, other: State) -> None:
         """Takes over the memory of another state."""
@@ -439,25 +441,19 @@ def join(states: Iterable[State | None], base: Base | None = None) -> State | No
 
 
 def _join_two(a: State, b: State, base: Base | None) -> State:
-    cells = dict(a.cells)
     parted = min(a.since, b.since)
-    get = a.cells.get
-    new = 0
-    for cell, value in [(c, v) for c, v in b.cells.items() if get(c) is not v]:
-        mine = get(cell)
+
+    def meet(cell: Cell, mine: Value | None, theirs: Value | None) -> Value:
         if mine is None:
-            new += 1
+            assert theirs is not None
             mine = base(cell, parted) if base is not None else None
-        if mine is None:
-            cells[cell] = value
-        elif mine is not value:
-            cells[cell] = merge(mine, value)
-    if base is not None and len(a.cells) + new != len(b.cells):
-        for cell in a.cells.keys() - b.cells.keys():
-            other = base(cell, parted)
-            if other is not None and other is not cells[cell]:
-                cells[cell] = merge(cells[cell], other)
-    return State(cells, parted)
+            return theirs if mine is None else merge(mine, theirs)
+        if theirs is None:
+            theirs = base(cell, parted) if base is not None else None
+            return mine if theirs is None else merge(mine, theirs)
+        return merge(mine, theirs)
+
+    return State(a.cells.joined(b.cells, meet), parted)
 
 
 def merge(a: Value, b: Value) -> Value:

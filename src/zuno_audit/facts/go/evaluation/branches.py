@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.evaluation.records import (
@@ -22,9 +22,6 @@ from zuno_audit.facts.go.values import (
     Value,
 )
 from zuno_audit.languages.go import syntax as s
-
-if TYPE_CHECKING:
-    pass
 
 
 class Branches(Statements):
@@ -101,7 +98,7 @@ class Branches(Statements):
     def _narrow_lazy(self, lazy: Lazy, what: str, state: State) -> Lazy:
         """Remembers the condition in every variable that holds a result of the same call."""
         condition = (lazy.index, what)
-        for cell, value in list(state.cells.items()):
+        for cell, value in state.cells.marked(id(lazy.call), _calls):
             if any(isinstance(v, Lazy) and v.call is lazy.call for v in value):
                 state.cells[cell] = tuple(
                     given(v, condition) if isinstance(v, Lazy) and v.call is lazy.call else v for v in value
@@ -263,3 +260,8 @@ class Branches(Statements):
         defaults = [c for c, _ in answers if c.comm is None and not ready_now]
         possible = [c for c, ready in others if ready is not False]
         return [*possible, *defaults] if possible or defaults else [c for c, _ in others]
+
+
+def _calls(values: Iterable[Value]) -> frozenset[int]:
+    """The postponed calls whose results are among these values, by their ids."""
+    return frozenset(id(v.call) for value in values for v in value if isinstance(v, Lazy))

@@ -222,7 +222,7 @@ class Calls(Panics):
         outer = self.step_limit
         if self.lazy and id(func.node) not in self.eager:
             self.step_limit = min(outer, self.steps + self.limits.steps_per_call)
-        before = dict(state.cells)
+        before = state.cells.copy()
         saved_frame, saved_depth = self.frame, self.depth
         try:
             return self._activate(func, args, state, site, panic)

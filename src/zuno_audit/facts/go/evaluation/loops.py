@@ -162,9 +162,8 @@ class Loops(Branches):
         """Scalars that a round changed can have any value after several rounds."""
         if after is None:
             return None
-        for cell, value in after.cells.items():
-            old = before.cells.get(cell)
-            if old is None or old is value:
+        for cell, old, value in after.cells.changed_since(before.cells):
+            if old is None:
                 continue
             if any(isinstance(v, Const) and not isinstance(v.value, bool | str) for v in value):
                 kept = [v for v in value if not isinstance(v, Const)]

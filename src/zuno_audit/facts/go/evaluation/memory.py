@@ -53,7 +53,7 @@ class Memory(Core):
 
     def read(self, cell: Cell, state: State) -> Value:
         """What a cell holds."""
-        value = state.cells.get(cell)
+        value: Value | None = state.cells.get(cell)
         if value is None:
             value = self.heap.get(cell)
             if value is None:
@@ -169,8 +169,8 @@ class Memory(Core):
         finally:
             self.frame, self.depth, self.on_leave = saved, depth, leave
             trail, self.trail = self.trail or [], outer
-        for cell, value in state.cells.items():
-            if cell not in before.cells and cell not in self.heap:
+        for cell, old, value in state.cells.changed_since(before.cells):
+            if old is None and cell not in self.heap:
                 self.heap[cell] = value
                 trail.append(cell)
         self._date(trail, record.since)

@@ -66,8 +66,7 @@ class Panics(Expressions):
             if frame.caller is not None:
                 frame.caller.escapes = True
         elif len(state.cells) > 64:  # nothing points at the variables of this activation any more
-            mark = frame.cell_mark
-            state.cells = {c: v for c, v in state.cells.items() if type(c) is not int or c < mark}
+            state.cells = state.cells.below(frame.cell_mark)
         return [results for results, _ in exits]
 
     def _run_defers(
