@@ -35,6 +35,7 @@ _GO_COMMAND = re.compile(r"\bgo\s+(?:build|install|mod|run|test|generate|vet|get
 _GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)*[^\s;&|]+@\S+")
 _GO_TOOL_AT_LATEST = re.compile(r"\bgo\s+(?:install|run|get)\s+(?:-\S+\s+)*([^\s;&|]+@latest)\b")
 _FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
+_WRITES_MODULES = re.compile(r"\bgo\s+(?:get|mod\s+(?:init|tidy|vendor|edit)|work)\b|-mod[= ]|GO111MODULE")
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
 _LARGE = ("golang", "debian", "ubuntu", "node", "python", "buildpack-deps", "fedora", "centos", "rockylinux")
 _SYSTEM_FOLDERS = frozenset(
@@ -43,6 +44,10 @@ _SYSTEM_FOLDERS = frozenset(
 _WRITES_NOTHING = frozenset(
     "apk apt apt-get update-ca-certificates addgroup adduser groupadd useradd chmod chown set true echo cd ls export"
     " test fi done".split()
+)
+_GIVEN_BY_DOCKER = frozenset(  # arguments that a stage gets as soon as it declares them
+    "TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT HTTP_PROXY"
+    " HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY SOURCE_DATE_EPOCH".split()
 )
 _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
 _OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
@@ -67,8 +72,11 @@ class StageState(Struct):
     toolchain: str = ""  # GOTOOLCHAIN
     variables: dict[str, str] = field(default_factory=dict)  # of ARG and ENV, where the value is known
     copied: list[Copied] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)  # of WORKDIR, VOLUME and all that is copied
+    from_elsewhere: list[str] = field(default_factory=list)  # what is copied from other stages and images
     everything_known: bool = True
     fetches: bool = False  # sources that are not of this repository
+    writes_modules: bool = False  # go.mod, go.sum or a vendor folder
 
     def original(self, path: str) -> str | None:
         """The path in the build context of what lies at an absolute path of the stage."""
@@ -80,6 +88,16 @@ class StageState(Struct):
                 return normpath(join(copy.source, path[len(prefix) :]))
         return next((dirname(c.source) or "." for c in reversed(self.copied) if c.is_go_file_in(path)), None)
 
+    def now(self) -> StageState:
+        """The state at this moment, which later instructions do not change."""
+        return replace(
+            self,
+            copied=list(self.copied),
+            places=list(self.places),
+            from_elsewhere=list(self.from_elsewhere),
+            variables=dict(self.variables),
+        )
+
 
 class ImageBuild(Struct, frozen=True):
     """A build with everything that is needed to judge it."""
@@ -89,7 +107,8 @@ class ImageBuild(Struct, frozen=True):
     build: Build
     dockerfile: Dockerfile | None
     ignore: DockerIgnore
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, str]  # with the values that are known
+    given: frozenset[str] = frozenset()  # names that compose gives a value, known or not
 
     def stages(self) -> list[Stage]:
         """The stages that the build runs, in order: the wanted one and all that it needs."""
@@ -144,7 +163,8 @@ def image_builds(store: FactStore) -> tuple[ImageBuild, ...]:
         }
         arguments |= {name: value for name, value in given.items() if value}
         ignore = docker_ignore(store.repository, build.context, build.dockerfile)
-        found.append(ImageBuild(file, service, build, dockerfile, ignore, arguments))
+        names = frozenset(given)
+        found.append(ImageBuild(file, service, build, dockerfile, ignore, arguments, names))
     return tuple(found)
 
 
@@ -292,14 +312,15 @@ def _is_never_made(store: FactStore, image: ImageBuild, name: str, source: str) 
     if path.split("/")[1] in _SYSTEM_FOLDERS:
         return False
     lineage = {s.index for s in image.dockerfile.lineage(stage)}
-    made: set[str] = set()
-    last: StageState | None = None
-    for other, state, run in _followed(store, image):
+    followed = _followed(store, image)
+    last = followed.ends.get(stage.index)
+    if last is None or not last.everything_known:
+        return False
+    made = set(last.places)
+    for other, state, run in followed.runs:
         if other.index not in lineage:
             continue
-        last = state
-        made.add(state.folder)
-        script = _filled("\n".join((run.arguments, *run.heredocs)), state.variables)
+        script = _filled(run.script, state.variables)
         for command in commands(script, "shell"):
             outputs = _written(command.words)
             if outputs is None:
@@ -311,19 +332,12 @@ def _is_never_made(store: FactStore, image: ImageBuild, name: str, source: str) 
                 if place.startswith(START):
                     place = join(state.folder, place.removeprefix(START).lstrip("/"))
                 made.add(normpath(place))
-    if last is None or not last.everything_known or _copies_late(stage):
+    if any(m == path or m.startswith(path + "/") for m in made):
         return False
-    if any(m == path or m.startswith(path + "/") for m in (*made, *(c.target for c in last.copied))):
+    if any(path.startswith(target.rstrip("/") + "/") for target in last.from_elsewhere):
         return False
     original = last.original(path)
     return original is None or not _is_in_context(store, image, original)
-
-
-def _copies_late(stage: Stage) -> bool:
-    """True when a stage goes on after its last command: with what it copies then, or with another folder."""
-    names = [i.name for i in stage.instructions]
-    after = names[len(names) - names[::-1].index("RUN") :] if "RUN" in names else names
-    return any(name in ("COPY", "ADD", "WORKDIR", "VOLUME") for name in after)
 
 
 def _is_in_context(store: FactStore, image: ImageBuild, inside: str) -> bool:
@@ -380,56 +394,105 @@ def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:
 # ---------------------------------------------------------------- what happens inside the builder
 
 
-def _followed(store: FactStore, image: ImageBuild) -> tuple[tuple[Stage, StageState, Instruction], ...]:
-    """Every RUN of the build with the state of its stage."""
-    key = (image.file.path, image.service.name)
-    return store.get(_all_runs)[key]
+class Followed(Struct, frozen=True):
+    """Every RUN of a build with the state of its stage, and the states at the ends of the stages by their numbers."""
+
+    runs: tuple[tuple[Stage, StageState, Instruction], ...]
+    ends: Mapping[int, StageState]
 
 
-def _all_runs(store: FactStore) -> dict[tuple[str, str], tuple[tuple[Stage, StageState, Instruction], ...]]:
-    """The RUN instructions of every build, followed once."""
-    return {(i.file.path, i.service.name): tuple(_follow(store, i)) for i in store.get(image_builds)}
+def _followed(store: FactStore, image: ImageBuild) -> Followed:
+    """The stages of a build, followed once."""
+    return store.get(_all_followed)[(image.file.path, image.service.name)]
 
 
-def _follow(store: FactStore, image: ImageBuild) -> Iterator[tuple[Stage, StageState, Instruction]]:
+def _all_followed(store: FactStore) -> dict[tuple[str, str], Followed]:
+    """The stages of every build."""
+    return {(i.file.path, i.service.name): _follow(store, i) for i in store.get(image_builds)}
+
+
+def _follow(store: FactStore, image: ImageBuild) -> Followed:
+    runs: list[tuple[Stage, StageState, Instruction]] = []
     states: dict[int, StageState] = {}
     for stage in image.stages():
         below = states.get(stage.base_stage) if stage.base_stage is not None else None
-        state = StageState()
-        if below is not None:
-            state = replace(below, copied=list(below.copied), variables=dict(below.variables))
+        state = StageState(variables=_undeclared(image, stage)) if below is None else below.now()
         states[stage.index] = state
         for instruction in stage.instructions:
             if instruction.name == "WORKDIR":
                 words = instruction.words
                 state.folder = normpath(join(state.folder, *(_filled(w, state.variables) for w in words[:1])))
+                state.places.append(state.folder)
+            elif instruction.name == "VOLUME":
+                state.places.extend(instruction.words)
             elif instruction.name in ("ENV", "ARG"):
                 for name, value in instruction.pairs():
-                    given = image.arguments.get(name) if instruction.name == "ARG" else None
-                    if (known := given or value) is not None:
+                    known = _argument(image, name, value) if instruction.name == "ARG" else value
+                    if known is None:
+                        state.variables.pop(name, None)
+                    else:
                         state.variables[name] = _filled(known, state.variables)
                 state.toolchain = state.variables.get("GOTOOLCHAIN", state.toolchain)
             elif instruction.name in ("COPY", "ADD"):
                 _take_in(store, image, state, instruction, states)
             elif instruction.name == "RUN":
-                if _FETCHES.search("\n".join((instruction.arguments, *instruction.heredocs))):
+                if _FETCHES.search(instruction.script):
                     state.fetches, state.everything_known = True, False
-                yield (
-                    stage,
-                    replace(state, copied=list(state.copied), variables=dict(state.variables)),
-                    instruction,
-                )
+                if _WRITES_MODULES.search(instruction.script):
+                    state.writes_modules = True
+                now = state.now()
+                _mount(store, image, now, instruction)
+                runs.append((stage, now, instruction))
+    return Followed(tuple(runs), states)
+
+
+def _undeclared(image: ImageBuild, stage: Stage) -> dict[str, str]:
+    """The build's arguments at the start of a stage: nothing, for a stage sees only those that it declares.
+
+    Only on images that are known to set no such variables themselves.
+    """
+    base = image.image_of(stage)
+    if base is None or base.repository not in ("golang", "alpine", "scratch") or image.dockerfile is None:
+        return {}
+    names = {*image.arguments, *image.given, *(name for name, _ in image.dockerfile.arguments)}
+    return {name: "" for name in names if not name.startswith(("GO", "PATH"))}
+
+
+def _argument(image: ImageBuild, name: str, default: str | None) -> str | None:
+    """The value of an ARG: what compose gives, else its default, else nothing; None when that is not known."""
+    if (given := image.arguments.get(name)) is not None:
+        return given
+    if name in image.given or name.upper() in _GIVEN_BY_DOCKER:
+        return None
+    return default or ""
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:
-    """The text with the variables that are known; others stay as they are written."""
+    """The text with the variables that are known; others, and those that it sets itself, stay as they are written."""
     if "$" not in text:
         return text
-    return re.sub(
-        r"\$(?:\{(\w+)(?::?-[^}]*)?\}|(\w+))",
-        lambda m: variables.get(m.group(1) or m.group(2), m.group()),
-        text,
-    )
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1) or match.group(3)
+        if name not in variables or re.search(rf"\b(?:{name}=|(?:for|read|in) +{name}\b)", text):
+            return match.group()
+        return variables[name] or match.group(2) or ""
+
+    return re.sub(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))", value, text)
+
+
+def _mount(store: FactStore, image: ImageBuild, state: StageState, run: Instruction) -> None:
+    """What a RUN sees of the build context by `--mount=type=bind`, for as long as it runs."""
+    for name, text in run.flags:
+        options = dict(part.partition("=")[::2] for part in text.split(","))
+        if name != "mount" or options.get("type", "bind") != "bind":
+            continue
+        target = options.get("target") or options.get("dst") or options.get("destination") or "."
+        source = options.get("source") or options.get("src") or "."
+        if "from" in options or "$" in text:
+            state.everything_known = False
+        else:
+            _take_in_one(store, image, state, source, normpath(join(state.folder, target)), False)
 
 
 def _take_in(
@@ -444,9 +507,11 @@ def _take_in(
         state.everything_known = False
         return
     target = normpath(join(state.folder, words[-1]))
+    state.places.append(target)
     into = words[-1].endswith("/") or len(words) > 2 or words[-1] in (".", "./")
     origin = instruction.flag("from")
     if origin is not None:
+        state.from_elsewhere.append(target)
         source = image.dockerfile.stage(origin) if image.dockerfile else None
         if source is not None and source.index in states:
             for word in words[:-1]:
@@ -474,14 +539,14 @@ def _toolchain(store: FactStore, image: ImageBuild) -> Answer:
     """Whether the Go version of the builder satisfies the go directive of the module."""
     wanted = _wanted_go(store, image)
     compiles = False
-    for stage, state, run in _followed(store, image):
-        latest = _GO_TOOL_AT_LATEST.search(run.arguments)
+    for stage, state, run in _followed(store, image).runs:
+        latest = _GO_TOOL_AT_LATEST.search(run.script)
         if latest is not None:
             answer = _stage_toolchain(image.image_of(stage), stage, state, run, wanted)
             if answer.value == NO:
                 because = f"{latest.group(1)} may need a newer Go than the image has"
                 return Answer(UNKNOWN, because, answer.proof[:1])
-        compiles_here = _GO_COMMAND.search(_GO_TOOL_OF_OTHERS.sub("", run.arguments)) is not None
+        compiles_here = _GO_COMMAND.search(_GO_TOOL_OF_OTHERS.sub("", run.script)) is not None
         base = image.image_of(stage)
         makes = _uses_make(run) and base is not None and base.repository == "golang"
         if not compiles_here and not makes:
@@ -496,7 +561,7 @@ def _toolchain(store: FactStore, image: ImageBuild) -> Answer:
 
 
 def _uses_make(run: Instruction) -> bool:
-    return re.search(r"\b(?:make|mage|task|just)\b", run.arguments) is not None
+    return re.search(r"\b(?:make|mage|task|just)\b", run.script) is not None
 
 
 def _wanted_go(store: FactStore, image: ImageBuild) -> tuple[str, Location]:
@@ -530,7 +595,7 @@ def _stage_toolchain(
         return Answer(UNKNOWN, "what the image compiles is fetched while it is built", proof)
     if version >= need[:3]:
         return Answer(YES, f"{base.text} has Go {major}.{minor}", proof)
-    inline = re.search(r"\bGOTOOLCHAIN=(\S+)", run.arguments)
+    inline = re.search(r"\bGOTOOLCHAIN=(\S+)", run.script)
     toolchain = (inline.group(1) if inline else state.toolchain).strip("\"'")
     if toolchain and toolchain != "local" and _SWITCHES.fullmatch(toolchain):
         return Answer(YES, f"GOTOOLCHAIN={toolchain} lets go fetch version {wanted[0]}", proof)
@@ -548,11 +613,12 @@ class Compiled(Struct, frozen=True):
     text: str
     state: StageState
     location: Location
+    folder: str | None  # where it runs, in the stage
 
 
 def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
-    for _stage, state, run in _followed(store, image):
-        script = _filled("\n".join((run.arguments, *run.heredocs)), state.variables)
+    for _stage, state, run in _followed(store, image).runs:
+        script = _filled(run.script, state.variables)
         for command in commands(script, "shell"):
             arguments = go_build_arguments(command.words)
             if arguments is None:
@@ -561,7 +627,8 @@ def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
             for target in arguments[1] or ["."]:
                 if "@" not in target:
                     package = _imported(store, image, target) or _inside(state, start, target)
-                    yield Compiled(package, target, state, run.location)
+                    folder = _absolute(state, start)
+                    yield Compiled(package, target, state, run.location, folder)
 
 
 def _imported(store: FactStore, image: ImageBuild, target: str) -> str | None:
@@ -579,10 +646,17 @@ def _inside(state: StageState, start: str | None, target: str) -> str | None:
         plain = dirname(plain) or "."
     if plain.startswith("/"):
         return None if "$" in plain else state.original(normpath(plain))
-    marked = resolve(start, plain)
-    if marked is None or not marked.startswith(START):
+    path = _absolute(state, resolve(start, plain))
+    return None if path is None else state.original(path)
+
+
+def _absolute(state: StageState, folder: str | None) -> str | None:
+    """The path in the stage of a folder that a script is in; None when it is not known."""
+    if folder is None or "$" in folder:
         return None
-    return state.original(normpath(join(state.folder, marked[len(START) :].lstrip("/"))))
+    if folder.startswith(START):
+        return normpath(join(state.folder, folder[len(START) :].lstrip("/")))
+    return normpath(folder) if folder.startswith("/") else None
 
 
 def package_of(store: FactStore, image: ImageBuild) -> str | None:
@@ -620,8 +694,33 @@ def _linked(store: FactStore, image: ImageBuild, compiled: Compiled) -> Answer:
     answer = builds(store, folder, compiled.location)
     if answer.value != YES:
         return answer
+    if unfit := _module_unfit(store, image, compiled):
+        return Answer(NO, unfit, proof)
     missing = _missing_package(store, image, compiled.state, folder)
     return Answer(NO, missing, proof) if missing else answer
+
+
+def _module_unfit(store: FactStore, image: ImageBuild, compiled: Compiled) -> str:
+    """Why `go build` finds no module around the folder it runs in, or no checksums beside it; empty when it does."""
+    state = compiled.state
+    settings = state.variables.keys() & {"GOFLAGS", "GO111MODULE"}
+    if compiled.folder is None or not state.everything_known or state.writes_modules or settings:
+        return ""
+    at = compiled.folder
+    while (module := state.original(join(at, "go.mod"))) is None or not _is_in_context(store, image, module):
+        if state.original(join(at, "go.work")) is not None:
+            return ""
+        if at == "/":
+            return f"it is compiled in {compiled.folder}, and no go.mod is there or above"
+        at = dirname(at)
+    own = normpath(join(image.build.context, module))
+    mod = next((m for m in store.get(go_modules) if m.file == own), None)
+    if mod is None or not any(r.path for r in mod.requires) or state.original(join(at, "vendor")) is not None:
+        return ""
+    sums = state.original(join(at, "go.sum"))
+    if sums is None and join(dirname(own), "go.sum") in store.repository:
+        return f"{join(dirname(own), 'go.sum')} has not been copied beside go.mod"
+    return ""
 
 
 def _missing_package(store: FactStore, image: ImageBuild, state: StageState, main: str) -> str:
@@ -660,7 +759,7 @@ def _multi_stage(store: FactStore, image: ImageBuild) -> Answer:
         return _dockerfile_exists(store, image)
     proof = tuple(s.location for s in stages)
     final = stages[-1]
-    compiles = any(_GO_COMMAND.search(i.arguments) for i in final.all("RUN"))
+    compiles = any(_GO_COMMAND.search(i.script) for i in final.all("RUN"))
     if len(stages) < 2 and compiles:
         return Answer(NO, "the only stage compiles, so the compiler ships with the image", proof)
     if compiles:

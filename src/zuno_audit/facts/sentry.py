@@ -14,6 +14,7 @@ from zuno_audit.facts.go.bindings import element
 from zuno_audit.facts.go.origins import origins
 from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go.settings import settings
+from zuno_audit.facts.images import image_packages
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.syntax import (
     BasicLit,
@@ -127,6 +128,8 @@ def _delivered(store: FactStore, binary: str, names: list[str], here: Location) 
     if not names:
         return Answer(UNKNOWN, "where the DSN comes from cannot be followed", (here,))
     runs = deployments(store, binary)
+    if not runs and any(package is None for _, package in store.get(image_packages)):
+        return Answer(UNKNOWN, f"which compose service runs {binary} cannot be followed", (here,))
     if not runs:
         return Answer(NO, f"no compose service runs {binary}", (here,))
     for run in runs:

@@ -64,6 +64,12 @@ class Instruction(Struct, frozen=True):
             return tuple(self.arguments.split())
 
     @property
+    def script(self) -> str:
+        """What the shell of a RUN gets: the here-document when the line has nothing else, otherwise the line."""
+        alone = _HEREDOC.fullmatch(self.arguments) is not None
+        return "\n".join(self.heredocs if alone else (self.arguments, *self.heredocs))
+
+    @property
     def exec_form(self) -> tuple[str, ...] | None:
         """The words of the JSON form (`["a", "b"]`), or None for the shell form."""
         if not self.arguments.startswith("["):

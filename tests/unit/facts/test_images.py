@@ -356,3 +356,90 @@ def test_paths_of_a_build_may_stand_in_the_environment(tmp_path: Path, name: str
 def test_secrets_of_an_environment_file_stay_in_it(tmp_path: Path) -> None:
     text = "PORT=80\nDB_PASSWORD=Tr0ub4dor-and-3\n"
     assert default_environment(store_of(tmp_path, {".env": text}), "") == {"PORT": "80"}
+
+
+ARGUMENT = """\
+services:
+  a:
+    build:
+      context: .
+      args:
+        TARGET: ./services/a/cmd
+"""
+BY_ARGUMENT = DOCKERFILE.replace("build/a ./services/a/cmd", "build/a ${TARGET}").replace(
+    "WORKDIR", "ARG TARGET\nWORKDIR"
+)
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "expected"),
+    [
+        pytest.param(BY_ARGUMENT, "yes", id="declared in the stage"),
+        pytest.param(
+            "ARG TARGET\n" + BY_ARGUMENT.replace("ARG TARGET\n", ""), "no", id="declared before FROM only"
+        ),
+        pytest.param(BY_ARGUMENT.replace("TARGET", "OTHER"), "no", id="an argument that nobody gives"),
+        pytest.param(
+            BY_ARGUMENT.replace("ARG TARGET", "ARG TARGET\nARG OUT=build/a").replace(
+                "-o build/a", "-o ${OUT}"
+            ),
+            "yes",
+            id="an argument with a default",
+        ),
+        pytest.param(
+            BY_ARGUMENT.replace("ARG TARGET", "ARG TARGET\nARG TARGETARCH").replace(
+                "CGO_ENABLED=0", "CGO_ENABLED=0 GOARCH=$TARGETARCH"
+            ),
+            "yes",
+            id="an argument that docker gives",
+        ),
+    ],
+)
+def test_a_stage_sees_the_arguments_that_it_declares(tmp_path: Path, dockerfile: str, expected: str) -> None:
+    row = image(tmp_path, dockerfile, **{"docker-compose.yml": ARGUMENT})
+    assert values(row, "buildable") == (expected,)
+
+
+SUMS = {
+    "go.mod": "module example.com/app\n\ngo 1.25.1\n\nrequire example.com/other v1.0.0\n",
+    "go.sum": "example.com/other v1.0.0 h1:x\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "RUN CGO_ENABLED=0 go build -o build/a ./services/a/cmd",
+            "RUN <<EOF\nset -e\nCGO_ENABLED=0 go build -o build/a ./services/a/cmd\nEOF",
+            "yes",
+        ),
+        (
+            "COPY shared ./shared\nCOPY services/a ./services/a\nRUN CGO",
+            "RUN --mount=type=bind,target=. CGO",
+            "yes",
+        ),
+        ("COPY services/a ./services/a\n", "WORKDIR /elsewhere\nCOPY services/a ./services/a\n", "no"),
+        (
+            "RUN CGO_ENABLED=0 go build -o build/a ./services",
+            "WORKDIR /\nRUN go build -o /app/build/a /app/services",
+            "no",
+        ),
+        (
+            "RUN CGO_ENABLED=0 go build -o build/a ./services/a/cmd",
+            "WORKDIR /app/services\nRUN CGO_ENABLED=0 go build -o /app/build/a ./a/cmd",
+            "yes",
+        ),
+        ("COPY go.mod go.sum ./", "COPY go.mod ./", "no"),
+        ("COPY go.mod go.sum ./\nRUN go mod download\n", "COPY go.mod ./\nRUN go mod tidy\n", "yes"),
+        ("RUN CGO_ENABLED=0 go build -o build/a ./services/a/cmd\n", "", "no"),
+        ("--from=builder /app/build ./build", "--from=1 /kept ./build", "yes"),
+    ],
+)
+def test_go_finds_its_module_and_what_it_made(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    dockerfile = DOCKERFILE.replace(
+        "FROM alpine", "FROM alpine\nCOPY --from=builder /app /kept/\nFROM alpine", 1
+    )
+    assert old in dockerfile
+    row = image(tmp_path, dockerfile.replace(old, new), **SUMS)
+    assert values(row, "buildable") == (expected,)
