@@ -132,6 +132,7 @@ class Service(Struct, frozen=True):
     container_name: str | None = None
     restart: str | None = None
     extends: tuple[str, str] | None = None  # file and service
+    network_mode: str | None = None
 
     def variable(self, name: str) -> EnvEntry | None:
         """What `environment` says of a variable, or None."""
@@ -353,6 +354,7 @@ def _service(document: YamlFile, entry: YamlEntry) -> Service:
         body.text("container_name"),
         body.text("restart"),
         _extends(document, body),
+        body.text("network_mode"),
     )
 
 
@@ -508,6 +510,7 @@ def merge_services(base: Service, over: Service) -> Service:
         profiles=_joined(base.profiles, over.profiles),
         container_name=over.container_name or base.container_name,
         restart=over.restart or base.restart,
+        network_mode=over.network_mode or base.network_mode,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import ComposeFile, EnvEntry, Service, compose_files
-from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.dotenv import default_environment, set_by
 from zuno_audit.facts.secret_values import redacted
 from zuno_audit.languages import shell
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Scalar, Table
@@ -50,6 +50,13 @@ def image_repository(image: str) -> str:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
+def _env_names(store: FactStore, service: Service) -> tuple[str, ...]:
+    """The variables that the container gets, by `environment` or `env_file`."""
+    own = [entry.name for entry in service.environment]
+    by_file = (name for file in service.env_files for name in set_by(store, file.path) or ())
+    return tuple(dict.fromkeys((*own, *by_file)))
+
+
 def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entity:
     environment = default_environment(store, posixpath.dirname(file.path))
     fields = {
@@ -61,9 +68,7 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "repository": Answer(image_repository(service.image) if service.image else None),
         **_build_fields(store, service),
         "healthcheck": _healthcheck(service),
-        "env_names": Answer(
-            tuple(e.name for e in service.environment), proof=tuple(e.location for e in service.environment)
-        ),
+        "env_names": Answer(_env_names(store, service), proof=tuple(e.location for e in service.environment)),
         "env_references": Answer(
             tuple(dict.fromkeys(name for e in service.environment for name in e.references))
         ),

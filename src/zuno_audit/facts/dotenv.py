@@ -74,6 +74,22 @@ def default_environment(store: FactStore, directory: str) -> dict[str, str]:
         directory = posixpath.dirname(directory)
 
 
+def set_by(store: FactStore, path: str) -> dict[str, str] | None:
+    """The variables that a container gets by an env file: those in it when it is in git, else, for an `.env` that
+    everybody makes for himself, those of the nearest template at or above it. None when nothing tells.
+    """
+    for file in store.get(env_files):
+        if file.path == path and store.repository.is_tracked(path):
+            return file.values()
+    if path in store.repository:
+        return parse_dotenv(path, store.repository.text(path) or "").values()
+    templates = {posixpath.dirname(t.path): t for t in reversed(store.get(env_templates))}
+    directory = posixpath.dirname(path)
+    while directory not in templates and directory:
+        directory = posixpath.dirname(directory)
+    return templates[directory].values() if directory in templates and is_env_file(path) else None
+
+
 def _is_in_git(store: FactStore, file: DotenvFile) -> bool:
     return posixpath.basename(file.path) == ".env" and store.repository.is_tracked(file.path)
 

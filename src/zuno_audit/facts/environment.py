@@ -19,7 +19,7 @@ from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.compose import ComposeFile, ComposeFiles, EnvEntry, Service, compose_files
 from zuno_audit.facts.compose_tables import image_repository
 from zuno_audit.facts.dockerfile import dockerfiles
-from zuno_audit.facts.dotenv import env_templates, shared_env_files
+from zuno_audit.facts.dotenv import env_templates, set_by, shared_env_files
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.gitignore import is_dotenv
 from zuno_audit.facts.go.env import can_run, env_reads
@@ -223,6 +223,8 @@ class Environment:
                 in_environment.add(entry.location.line)
                 for name in entry.references:
                     self._of(name).uses.append(self._environment_use(file, service, entry))
+            for name, use in self._uses_by_file(service):
+                self._of(name).uses.append(use)
         services = sorted(file.services, key=lambda service: service.location.line)
         for reference, where in file.references:
             if where.line in in_environment:
@@ -231,6 +233,17 @@ class Environment:
             owner = services[above - 1] if above else None
             use = Use(where) if owner is None else Use(where, owner.name, _repository(owner))
             self._of(reference.name).uses.append(use)
+
+    def _uses_by_file(self, service: Service) -> Iterator[tuple[str, Use]]:
+        """The variables by which an env file sets up a server that runs from an image of others."""
+        repository = _repository(service)
+        prefixes = _IMAGE_VARIABLES.get(repository)
+        if service.build is not None or not prefixes:
+            return
+        for file in service.env_files:
+            for name in set_by(self.store, file.path) or ():
+                if name.startswith(prefixes):
+                    yield name, Use(file.location, service.name, repository)
 
     def _environment_use(self, file: ComposeFile, service: Service, entry: EnvEntry) -> Use:
         """What a variable does that becomes a variable of a container."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from zuno_audit.facts.prometheus import exported
+from zuno_audit.facts.prometheus import exported, recordings
 from zuno_audit.languages.promql import parse_promql
 from zuno_audit.languages.yaml import YamlMap, items, read_yaml
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
@@ -96,10 +96,18 @@ def _queries(panel: dict[str, Any]) -> Iterator[str]:
             yield target["expr"]
 
 
+def _sources(panel: dict[str, Any]) -> Iterator[Any]:
+    """The data source that each query of a panel asks: its own, else the panel's."""
+    targets = panel.get("targets")
+    for target in targets if isinstance(targets, list) else ():
+        if isinstance(target, dict) and isinstance(target.get("expr"), str):
+            yield target.get("datasource") or panel.get("datasource")
+
+
 def _elsewhere(store: FactStore, panels: list[dict[str, Any]], here: Location) -> Answer | None:
     """No where every panel with queries asks a data source that Grafana is not given; None otherwise."""
     sources = store.get(datasources)
-    asked = [p.get("datasource") for p in panels if any(True for _ in _queries(p))]
+    asked = [source for panel in panels for source in _sources(panel)]
     uids = [d["uid"] for d in asked if isinstance(d, dict) and isinstance(d.get("uid"), str)]
     if not sources or len(uids) < len(asked) or not uids:
         return None
@@ -134,7 +142,7 @@ def _known(store: FactStore, queries: list[str], here: Location) -> Answer:
         return Answer(NO, "it has no panel with a query", (here,))
     unknown = 0
     for text in queries:
-        query = parse_promql(_VARIABLE.sub("5m", text))
+        query = parse_promql(store.get(recordings).unfold(_VARIABLE.sub("5m", text)))
         if query.error:
             unknown += 1
             continue

@@ -221,7 +221,7 @@ def _row(store: FactStore, image: ImageBuild, *, counts: bool) -> Entity:
         "profiles": Answer(service.profiles),
         "overlay": Answer(YES if image.file.is_overlay else NO),
         "dockerfile": Answer(image.build.dockerfile),
-        "image": _image_name(image),
+        "image": _image_name(store, image),
         "package": Answer(package_of(store, image)),
         **answers,
         "buildable": _all_of(answers),
@@ -241,11 +241,12 @@ def _all_of(answers: Mapping[str, Answer]) -> Answer:
     return Answer(YES, "Dockerfile, sources, Go version and packages fit", proof)
 
 
-def _image_name(image: ImageBuild) -> Answer:
+def _image_name(store: FactStore, image: ImageBuild) -> Answer:
     """The name of the image that compose makes; without `image:` it begins with the project's name."""
     here = (image.service.location,)
     if image.service.image:
-        return Answer(image.service.image, "the service names its image", here)
+        named = shell.expand(image.service.image, default_environment(store, dirname(image.file.path)))
+        return Answer(named or image.service.image, "the service names its image", here)
     if image.file.name:
         return Answer(f"{image.file.name}-{image.service.name}", "the project has a name", here)
     return Answer(None, "the project is called after the folder of the checkout", here)

@@ -17,7 +17,7 @@ from msgspec import Struct
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.images import image_packages
 from zuno_audit.facts.kubernetes import manifests
-from zuno_audit.languages.promql import Query, Selector, parse_promql
+from zuno_audit.languages.promql import MAX_LENGTH, Query, Selector, parse_promql
 from zuno_audit.languages.yaml import YamlFile, YamlMap, YamlNode, items, read_yaml, texts
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
@@ -27,6 +27,8 @@ from zuno_audit.source.glob import fits
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][\w:]*")
+_CHANGES_LETTERS = re.compile(rb"\bTo(?:Upper|Lower|Title)\(|\bTitle\(")
 _HISTOGRAM_PART = re.compile(r"_(?:bucket|sum|count)$")
 _ERROR_VALUE = re.compile(r"5|4\.\.|err|fail|internal|unavailable|ok|2\.\.|success", re.IGNORECASE)
 _STATUS_LABELS = frozenset(
@@ -47,6 +49,7 @@ class PrometheusFile(Struct, frozen=True):
     jobs: tuple[YamlMap, ...]
     rule_files: tuple[str, ...]
     alerts: tuple[YamlMap, ...]
+    records: tuple[YamlMap, ...] = ()
 
     @property
     def path(self) -> str:
@@ -73,7 +76,8 @@ def prometheus_files(store: FactStore) -> PrometheusFiles:
         looked.append(path)
         data = repository.read(path)
         if data is None or not (
-            b"scrape_configs" in data or all(w in data for w in (b"groups", b"alert", b"expr"))
+            b"scrape_configs" in data
+            or (b"groups" in data and b"expr" in data and (b"alert" in data or b"record" in data))
         ):
             continue
         document = read_yaml(repository, path)
@@ -91,12 +95,14 @@ def _file(document: YamlFile, root: YamlNode) -> PrometheusFile | None:
     jobs = tuple(j for j in items(root.get("scrape_configs")) if isinstance(j, YamlMap))
     groups = root.get("groups") or root.get("spec", "groups")
     rules = [r for g in items(groups) if isinstance(g, YamlMap) for r in items(g.get("rules"))]
-    alerts = tuple(r for r in rules if isinstance(r, YamlMap) and r.text("alert"))
+    alerts, records = (
+        tuple(r for r in rules if isinstance(r, YamlMap) and r.text(key)) for key in ("alert", "record")
+    )
     if root.entry("clients") is not None or root.entry("positions") is not None:
         return None  # Promtail has scrape_configs of its own
-    if not jobs and not alerts and root.entry("scrape_configs") is None:
+    if not jobs and not alerts and not records and root.entry("scrape_configs") is None:
         return None
-    return PrometheusFile(document, jobs, texts(root.get("rule_files")), alerts)
+    return PrometheusFile(document, jobs, texts(root.get("rule_files")), alerts, records)
 
 
 # ---------------------------------------------------------------- scraping
@@ -110,14 +116,24 @@ def scrape_job_table(store: FactStore) -> Table:
         for job in file.jobs:
             here = file.document.at(job)
             targets = tuple(_targets(job))
+            twice = _refused(file, job, here)
             fields = {
                 "job": Answer(job.text("job_name")),
                 "targets": Answer(targets),
-                "serve": _all_serve(store, job, targets, here),
+                "serve": twice or _all_serve(store, file, job, targets, here),
                 "delivered": _delivered(store, file.path, here),
             }
             rows.append(Entity("scrape_job", here, fields))
     return Table("scrape_job", tuple(rows), read.paths, read.problems)
+
+
+def _refused(file: PrometheusFile, job: YamlMap, here: Location) -> Answer | None:
+    """No where Prometheus does not start, because two jobs have one name."""
+    name = job.text("job_name")
+    other = next((o for o in file.jobs if o is not job and o.text("job_name") == name), None)
+    if other is None:
+        return None
+    return Answer(NO, f"Prometheus refuses two jobs called {name}", (here, file.document.at(other)))
 
 
 def _targets(job: YamlMap) -> Iterator[str]:
@@ -126,7 +142,9 @@ def _targets(job: YamlMap) -> Iterator[str]:
             yield from texts(config.get("targets"))
 
 
-def _all_serve(store: FactStore, job: YamlMap, targets: tuple[str, ...], here: Location) -> Answer:
+def _all_serve(
+    store: FactStore, file: PrometheusFile, job: YamlMap, targets: tuple[str, ...], here: Location
+) -> Answer:
     if not targets:
         discovers = any(e.key.endswith("_sd_configs") for e in job.entries)
         return Answer(
@@ -150,8 +168,13 @@ def _serves(store: FactStore, target: str, path: str, here: Location, *, is_tls:
     """Whether a target host:port serves metrics, as far as compose and the code tell."""
     host, _, port = target.partition("/")[0].rpartition(":")
     host = host or target
-    if host in ("localhost", "127.0.0.1") and port == "9090":
-        return Answer(YES, "Prometheus scrapes itself", (here,))
+    if host in ("localhost", "127.0.0.1"):
+        if port == "9090":
+            return Answer(YES, "Prometheus scrapes itself", (here,))
+        inside = [s for s in _containers(store) if _inside(s, here.path)]
+        if inside and not any(s.network_mode for s in inside):
+            return Answer(NO, f"{host} is the container of Prometheus itself", (here, inside[0].location))
+        return Answer(UNKNOWN, f"what runs on {host} is not known", (here,))
     service = _service(store, host)
     if service is None:
         value = NO if _is_nowhere(store, host, here.path) else UNKNOWN
@@ -270,12 +293,12 @@ def alert_rule_table(store: FactStore) -> Table:
     """Table `alert_rule`: name, purpose (error-rate, breaker-open, service-down, other), valid (parses and
     compares), known (the code exports its metrics and labels), loaded (a configuration names the file)."""
     read = store.get(prometheus_files)
+    recorded = store.get(recordings)
     rows = []
     for file in read.files:
         for alert in file.alerts:
             here = file.document.at(alert)
-            text = alert.text("expr") or ""
-            query = parse_promql(text)
+            query = parse_promql(recorded.unfold(alert.text("expr") or ""))
             fields = {
                 "name": Answer(alert.text("alert")),
                 "purpose": Answer(_purpose(query), proof=(here,)),
@@ -286,6 +309,40 @@ def alert_rule_table(store: FactStore) -> Table:
             }
             rows.append(Entity("alert_rule", here, fields))
     return Table("alert_rule", tuple(rows), read.paths, read.problems)
+
+
+class Recordings(Struct, frozen=True):
+    """The expressions of recording rules that are loaded, by the names they get."""
+
+    rules: dict[str, str]
+
+    def unfold(self, text: str) -> str:
+        """An expression with what is recorded put in the place of its name, a few levels deep.
+
+        What selects among the recorded series is left out.
+        """
+        for _ in range(4 if self.rules else 0):
+            names = {n for n in _METRIC_NAME.findall(text) if n in self.rules}
+            if not names or len(text) > MAX_LENGTH:
+                break
+            either = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+            text = re.sub(
+                rf"(?<![\w:\"'])({either})(?![\w:\"'(])(?:\s*\{{[^}}]*\}})?(\s*\[\w+\])?",
+                lambda m: f"({self.rules[m[1]]}){m[2].rstrip(']') + ':]' if m[2] else ''}",
+                text,
+            )
+        return text
+
+
+def recordings(store: FactStore) -> Recordings:
+    """The recording rules of every rule file that a configuration loads."""
+    read = store.get(prometheus_files)
+    found = {}
+    for file in read.files:
+        for rule in file.records:
+            if _loaded(store, read, file, file.document.at(rule)).value == YES:
+                found[rule.text("record") or ""] = rule.text("expr") or ""
+    return Recordings(found)
 
 
 def _accepted(file: PrometheusFile, here: Location) -> Answer | None:
@@ -344,7 +401,10 @@ def _purpose(query: Query) -> str:
     if "up" in query.metrics:
         return "service-down"
     if "breaker" in names:
-        return "breaker-open"
+        is_half = any(
+            m.operator == "=" and "half" in m.value.lower() for s in query.selectors for m in s.matchers
+        )
+        return "other" if is_half else "breaker-open"
     is_rate = any(f in query.functions for f in ("rate", "irate", "increase"))
     is_error = any(w in names for w in ("error", "fail", "panic")) or any(
         map(_selects_errors, query.selectors)
@@ -360,7 +420,7 @@ def _known(store: FactStore, query: Query, here: Location) -> Answer:
     """Whether every series of the query is exported by a binary, with the labels that select it."""
     if query.error:
         return Answer(UNKNOWN, "its expression does not parse", (here,))
-    jobs = {str(r.fields["job"].value) for r in store.get(scrape_job_table).rows}
+    jobs = _job_labels(store)
     answers = [_series(store, selector, jobs, here) for selector in query.selectors]
     for value in (NO, UNKNOWN):
         for answer in answers:
@@ -369,17 +429,61 @@ def _known(store: FactStore, query: Query, here: Location) -> Answer:
     return Answer(YES, "the code exports what it asks for", tuple(p for a in answers for p in a.proof[:1]))
 
 
+def _job_labels(store: FactStore) -> set[str]:
+    """The values of the label `job`: names of jobs, labels of their targets, and "*" where relabelling decides."""
+    found = set()
+    for file in store.get(prometheus_files).files:
+        for job in file.jobs:
+            static = [c for c in items(job.get("static_configs")) if isinstance(c, YamlMap)]
+            labels = [c.text("labels", "job") for c in static]
+            found |= {label or job.text("job_name") or "" for label in labels or [None]}
+            relabelled = [r for r in items(job.get("relabel_configs")) if isinstance(r, YamlMap)]
+            if any(r.text("target_label") == "job" or r.text("action") == "labelmap" for r in relabelled):
+                found.add("*")
+    return found
+
+
 def _series(store: FactStore, selector: Selector, jobs: set[str], here: Location) -> Answer:
     if selector.name in ("up", "scrape_duration_seconds", "ALERTS"):
         wanted = next((m.value for m in selector.matchers if m.label == "job" and m.operator == "="), None)
-        if wanted is not None and wanted not in jobs:
+        if wanted is not None and wanted not in jobs and "*" not in jobs:
             return Answer(NO, f"no scrape job is called {wanted}", (here,))
         return Answer(
             YES if jobs else NO, "Prometheus makes it itself" if jobs else "no scrape job exists", (here,)
         )
     if not selector.name:
         return Answer(UNKNOWN, "a selector without a metric name", (here,))
-    return exported(store, selector.name, tuple(m.label for m in selector.matchers), here)
+    answer = exported(store, selector.name, tuple(m.label for m in selector.matchers), here)
+    if answer.value != YES:
+        return answer
+    for matcher in selector.matchers:
+        if (
+            matcher.operator == "="
+            and matcher.label not in _TARGET_LABELS
+            and (other := _spelt_otherwise(store, matcher.value))
+        ):
+            reason = f"the code has no value {matcher.value} for {matcher.label}, it says {other}"
+            return Answer(NO, reason, (here,))
+    return answer
+
+
+def _spelt_otherwise(store: FactStore, value: str) -> str:
+    """How the Go code writes a label's value that it has with capital or small letters only; empty when it has it
+    as it is, not at all, or changes letters where it does."""
+    if value.lower() == value.upper() or not value.isascii():
+        return ""
+    found = ""
+    literal = re.compile(rb'"' + re.escape(value.encode()) + rb'"', re.IGNORECASE)
+    for path in store.repository.files:
+        if not path.endswith(".go") or path.endswith("_test.go"):
+            continue
+        data = store.repository.read(path) or b""
+        for match in literal.finditer(data):
+            text = match.group()[1:-1].decode()
+            if text == value or _CHANGES_LETTERS.search(data):
+                return ""
+            found = text
+    return found
 
 
 def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Location) -> Answer:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from zuno_audit.facts.compose import ComposeFile, Service, Volume, compose_files
-from zuno_audit.facts.dotenv import default_environment
+from zuno_audit.facts.dotenv import default_environment, set_by
 from zuno_audit.facts.sql_files import sql_files
 from zuno_audit.languages import shell
 from zuno_audit.model.location import Location
@@ -96,17 +96,25 @@ def _postgres_service(store: FactStore, file: ComposeFile, service: Service) -> 
         return None
     if any(word in repository for word in _OTHER_IMAGES):
         return None
-    user = _setting(service, "POSTGRES_USER", environment, "postgres")
-    database = _setting(service, "POSTGRES_DB", environment, user)
+    user = _setting(store, service, "POSTGRES_USER", environment, "postgres")
+    database = _setting(store, service, "POSTGRES_DB", environment, user)
     plain = repository.partition(":")[0].removeprefix("docker.io/").removeprefix("library/")
     files = tuple(sorted(_init_files(store, service), key=lambda f: f.name))
     return PostgresService(file, service, database, user, plain == "postgres", files)
 
 
-def _setting(service: Service, name: str, environment: Mapping[str, str], default: str | None) -> str | None:
+def _setting(
+    store: FactStore, service: Service, name: str, environment: Mapping[str, str], default: str | None
+) -> str | None:
     entry = service.variable(name)
+    if entry is None and service.variable(f"{name}_FILE"):
+        return None
     if entry is None:
-        return None if service.variable(f"{name}_FILE") else default
+        for file in reversed(service.env_files):
+            given = set_by(store, file.path)
+            if given is None or name in given:
+                return None if given is None else given[name] or default
+        return default
     if entry.value is None:
         return environment.get(name)
     value = shell.expand(entry.value, environment)

@@ -326,3 +326,99 @@ def test_a_lint_configuration_of_comments_configures_nothing(tmp_path: Path) -> 
 def test_a_lint_configuration_that_does_not_parse_is_a_problem(tmp_path: Path) -> None:
     table = lint_config_table(store_of(tmp_path, {".golangci.yml": "linters: [\n"}))
     assert len(table.problems) == 1
+
+
+def test_a_job_that_is_there_twice_keeps_prometheus_from_starting(tmp_path: Path) -> None:
+    twice = config("['app:8081']") + config("['app:8081']").removeprefix("scrape_configs:\n")
+    rows = scrape_job_table(store_of(tmp_path, {**TREE, "prom/prometheus.yml": twice})).rows
+    assert [row.get("serve").value for row in rows] == ["no", "no"]
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("", "no"), ("    network_mode: host\n", "unknown")])
+def test_localhost_is_the_container_of_prometheus(tmp_path: Path, mode: str, expected: str) -> None:
+    tree = {**TREE, "prom/prometheus.yml": config("['localhost:8081']")}
+    tree["docker-compose.yml"] += mode
+    (row,) = scrape_job_table(store_of(tmp_path, tree)).rows
+    assert row.get("serve").value == expected
+
+
+STATES = """\
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+var states = promauto.NewGaugeVec(prometheus.GaugeOpts{Name: "breaker_state"}, []string{"state"})
+
+func main() {
+	states.WithLabelValues("open").Set(1)
+	http.Handle("/metrics", promhttp.Handler())
+	http.ListenAndServe(":8081", nil)
+}
+"""
+
+
+def rules(*texts: str) -> str:
+    listed = "".join(f"      - {{{text}}}\n" for text in texts)
+    return f"groups:\n  - name: g\n    rules:\n{listed}"
+
+
+@pytest.mark.parametrize(
+    ("texts", "purpose", "known"),
+    [
+        (["alert: A, expr: 'breaker_state{state=\"open\"} == 1'"], "breaker-open", "yes"),
+        (["alert: A, expr: 'breaker_state{state=\"OPEN\"} == 1'"], "breaker-open", "no"),
+        (["alert: A, expr: 'breaker_state{state=\"half-open\"} == 1'"], "other", "yes"),
+        (
+            ["record: 'a:open', expr: 'sum(breaker_state{state=\"open\"})'", "alert: A, expr: 'a:open > 0'"],
+            "breaker-open",
+            "yes",
+        ),
+        (
+            [
+                "record: 'a:open', expr: 'breaker_state'",
+                "record: 'b:open', expr: 'max_over_time(a:open{state=\"open\"}[5m])'",
+                "alert: A, expr: 'b:open > 0'",
+            ],
+            "breaker-open",
+            "yes",
+        ),
+        (["record: 'a:open', expr: 'breaker_states'", "alert: A, expr: 'a:open > 0'"], "breaker-open", "no"),
+        (["record: 'a:open', expr: 'breaker_state'", "alert: A, expr: 'a:opened > 0'"], "other", "no"),
+    ],
+)
+def test_alerts_on_what_is_recorded_and_on_states(
+    tmp_path: Path, texts: list[str], purpose: str, known: str
+) -> None:
+    tree = {
+        **TREE,
+        "main.go": STATES,
+        "prom/prometheus.yml": "rule_files: [rules.yml]\n" + config("['app:8081']"),
+        "prom/rules.yml": rules(*texts),
+    }
+    (row,) = alert_rule_table(store_of(tmp_path, tree)).rows
+    assert values(row, "purpose", "known", "valid") == (purpose, known, "yes")
+
+
+@pytest.mark.parametrize(
+    ("more", "known"),
+    [
+        ("", "no"),
+        ("        labels: {job: shop}\n", "yes"),
+        ("    relabel_configs: [{source_labels: [x], target_label: job}]\n", "yes"),
+    ],
+)
+def test_a_label_may_name_the_job(tmp_path: Path, more: str, known: str) -> None:
+    text = "rule_files: [rules.yml]\nscrape_configs:\n  - job_name: app\n    static_configs:\n      - targets: ['app:8081']\n"
+    tree = {
+        **TREE,
+        "prom/prometheus.yml": text + more,
+        "prom/rules.yml": rules("alert: A, expr: 'up{job=\"shop\"} == 0'"),
+    }
+    (row,) = alert_rule_table(store_of(tmp_path, tree)).rows
+    assert row.get("known").value == known
