@@ -7,6 +7,7 @@ means that it takes the evaluator to know. `settings` puts `Setting`s (values of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -55,6 +56,9 @@ class Texts:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._bindings: dict[int, Bindings] = {}
+        self._always_selected: dict[
+            tuple[int, str], bool
+        ] = {}  # names that a dot follows all through a function
         self._given: dict[
             tuple[int, int], list[Template] | None
         ] = {}  # parameters of functions that are seen
@@ -108,7 +112,17 @@ class Texts:
         path = self.program.imported(root.file).get(expr.name) if isinstance(expr, s.Ident) else None
         if path is None or not isinstance(expr, s.Ident):
             return None
-        return path if self.bindings(root).variable(expr.name, expr.start) is None else None
+        return None if self._is_variable(expr, root) else path
+
+    def _is_variable(self, name: s.Ident, root: Declaration) -> bool:
+        """Whether a local variable hides the package of this name: nowhere where a dot always follows the name."""
+        key = (id(root.node), name.name)
+        known = self._always_selected.get(key)
+        if known is None:
+            bare = re.compile(rb"(?<![\w.])" + name.name.encode() + rb"(?![\w.])")
+            known = bare.search(root.file.data, root.node.start, root.node.end) is None
+            self._always_selected[key] = known
+        return not known and self.bindings(root).variable(name.name, name.start) is not None
 
     def declaration(self, expr: s.Expr, root: Declaration) -> Declaration | None:
         """What a name of the package, or `package.Name` of another package of the repository, declares."""
