@@ -290,3 +290,23 @@ def test_nothing_of_a_migration_runs_that_does_not_parse() -> None:
 def test_hostile_text_ends_in_an_answer(text: str) -> None:
     outcome = psql(text)
     assert outcome.failure is not None or outcome.doubts
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("CREATE TABLE u (LIKE t INCLUDING ALL); CREATE TABLE v (a int REFERENCES u (a));", False),
+        ("CREATE TABLE u (LIKE t INCLUDING INDEXES); CREATE TABLE v (a int REFERENCES u);", False),
+        ("CREATE TABLE u (LIKE t); CREATE TABLE v (a int REFERENCES u (a));", True),
+        (
+            "CREATE TABLE u (LIKE t INCLUDING ALL EXCLUDING INDEXES); CREATE TABLE v (a int REFERENCES u (a));",
+            True,
+        ),
+        ("CREATE SCHEMA s; CREATE TABLE s.x (a int); ALTER SCHEMA s RENAME TO r; SELECT a FROM r.x;", False),
+        ("CREATE SCHEMA s; CREATE TABLE s.x (a int); ALTER SCHEMA s RENAME TO r; SELECT a FROM s.x;", True),
+        ("CREATE SCHEMA s; CREATE SCHEMA r; ALTER SCHEMA s RENAME TO r;", True),
+    ],
+)
+def test_copied_keys_and_renamed_schemas(text: str, fails: bool) -> None:
+    outcome = psql("CREATE TABLE t (a int PRIMARY KEY);" + text)
+    assert (outcome.failure is not None, bool(outcome.doubts)) == (fails, False)

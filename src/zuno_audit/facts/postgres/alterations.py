@@ -49,9 +49,24 @@ class Alterations(Connection):
         if name not in self.catalog.schemas:
             raise DatabaseError("invalid_schema_name", f'schema "{name}" does not exist', statement.start)
         if action.kind == "rename":
-            raise Undecided("ALTER SCHEMA ... RENAME is not modelled", statement.start)
+            self._rename_schema(name, action.new_name or "", statement.start)
         if action.kind == "owner":
             self._role(action.name or "", statement.start)
+
+    def _rename_schema(self, old: str, new: str, start: int) -> None:
+        """Everything in the schema is in one of another name; a search path goes on naming the old one."""
+        catalog = self.catalog
+        if new in catalog.schemas:
+            raise DatabaseError("duplicate_schema", f'schema "{new}" already exists', start)
+        if (
+            any(s == old for s, _ in (*catalog.types, *catalog.functions))
+            or old in catalog.extensions.values()
+        ):
+            raise Undecided("types or functions in a schema that is renamed are not modelled", start)
+        catalog.schemas[new] = catalog.schemas.pop(old)
+        for relation in [r for r in catalog.relations.values() if r.schema == old]:
+            known = catalog.relations[relation.key]
+            catalog.move(relation.key, known._replace(schema=new))
 
     def _alter_type(self, statement: Alter) -> None:
         found = self.catalog.find_type(statement.name.schema, statement.name.last, self.user)

@@ -103,6 +103,8 @@ class TableMaker:
         self.catalog.add(table)
         try:
             self._constraints(statement, table)
+            for name in statement.like_indexes:
+                self._copy_indexes(self.checker().relation(name), key)
             if parent is not None:
                 self._inherit_indexes(parent, key)
         except (DatabaseError, Undecided):
@@ -190,6 +192,18 @@ class TableMaker:
         for index in self.catalog.indexes_of(parent.key):
             name = self._free_name(key[0], key[1], "_".join(index.index_columns) or "expr", "idx")
             self.catalog.add(index._replace(schema=key[0], name=name, table=key))
+
+    def _copy_indexes(self, source: Relation, key: Key) -> None:
+        """LIKE ... INCLUDING INDEXES: the indexes of another table with names of their own, and its keys."""
+        kinds = {c.name: c.kind for c in source.constraints}
+        for index in self.catalog.indexes_of(source.key):
+            kind = kinds.get(index.name, "")
+            label = {"primary key": "pkey", "unique": "key"}.get(kind, "idx")
+            middle = "" if label == "pkey" else "_".join(index.index_columns) or "expr"
+            name = self._free_name(key[0], key[1], middle, label)
+            self.catalog.add(index._replace(schema=key[0], name=name, table=key))
+            if kind:
+                self._remember(key, KnownConstraint(name, kind, index.index_columns))
 
     def _free_name(self, schema: str, table: str, column: str, label: str) -> str:
         """ChooseRelationName: shorten to fit, then number until the name is free."""

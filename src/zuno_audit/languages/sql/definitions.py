@@ -226,7 +226,7 @@ class DefinitionParser(QueryParser):
             self.unknown("a typed table")
         columns: list[Column] = []
         constraints: list[Constraint] = []
-        likes: list[Name] = []
+        likes: list[tuple[Name, bool]] = []
         has_list = self.is_symbol("(")
         if has_list:
             self._elements(columns, constraints, likes)
@@ -253,23 +253,31 @@ class DefinitionParser(QueryParser):
             temporary,
             tuple(columns),
             tuple(constraints),
-            tuple(likes),
+            tuple(name for name, _ in likes),
             inherits,
             None,
             keys,
             None,
             query,
+            tuple(name for name, with_indexes in likes if with_indexes),
         )
 
-    def _elements(self, columns: list[Column], constraints: list[Constraint], likes: list[Name]) -> None:
+    def _elements(
+        self, columns: list[Column], constraints: list[Constraint], likes: list[tuple[Name, bool]]
+    ) -> None:
         self.expect_symbol("(")
         if self.take_symbol(")"):
             return
         while True:
             if self.take("like"):
-                likes.append(self.name())
+                source, with_indexes = self.name(), False
                 while self.is_word("including", "excluding"):
-                    self.at += 2
+                    takes = self.is_word("including")
+                    self.at += 1
+                    if self.is_word("indexes", "all"):
+                        with_indexes = takes
+                    self.at += 1
+                likes.append((source, with_indexes))
             elif self.at_table_constraint():
                 constraints.append(self.table_constraint())
             elif self.peek().value in (",", ")") and self.token.kind in ("word", "name"):

@@ -142,6 +142,7 @@ class CreateTable(NamedTuple):
     partition_keys: tuple[IndexKey, ...] | None = None
     of_type: Name | None = None
     query: Query | None = None
+    like_indexes: tuple[Name, ...] = ()  # of LIKE, where indexes are copied as well
 
 
 class CreateIndex(NamedTuple):
