@@ -448,7 +448,10 @@ class GoCompile:
             return
         is_last = file.masked[closing + 1 : closing + 2] in ("\n", ";", "")
         if is_last and file.masked[max(0, at - 200) : at].rstrip(" \t").endswith("="):
-            target = _ASSIGNED.search(file.masked, max(0, at - 200), at)
+            start = max(0, at - 200)
+            target = _ASSIGNED.search(file.masked, max(start, file.masked.rfind("\n", 0, at)), at)
+            if target and file.masked[start : target.start()].rstrip().endswith(","):  # more lines than one
+                target = _ASSIGNED.search(file.masked, start, at)
             count = len(target.group(1).split(",")) if target else 0
             goes_on = target is not None and file.masked[: target.start()].rstrip().endswith(",")
             if target and not goes_on and count != results and "," not in file.masked[target.end() : at]:

@@ -34,7 +34,7 @@ _JOINED = re.compile(r"\s*\+\s*([\w.()\[\]]+\s*\+\s*)?")
 _TEST_NAME = re.compile(r"Test(?![a-z])")
 _TESTING_PARAMETER = re.compile(r"\b(\w+)\s+(?:\*\s*testing\.(?:T|B|F)|testing\.TB)\b")
 _EXIT = re.compile(
-    r"(?<=[{;\n])[ \t]*(?:(return)\b|(panic|os\.Exit)\s*\(|([\w.]+(?:\(\))?)\.(Skip|Skipf|SkipNow"
+    r"[{;\n][ \t]*(?:(return)\b|(panic|os\.Exit)\s*\(|([\w.]+(?:\(\))?)\.(Skip|Skipf|SkipNow"
     r"|FailNow)\s*\()"
 )
 _IF_HEAD = re.compile(r"\bif\b([^{}\n]*)\Z")
@@ -52,8 +52,8 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _MADE = re.compile(r"\b(\w+)\s*:?=\s*&?\s*(\w+)\.[A-Z]\w*\s*\{")
 _TAKES_C = re.compile(r"\*\s*(?:\w+\.)?C\b")
 _SUITE_RUN = re.compile(
-    r"\.Run\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
-    r"|suite\.Run\s*\(\s*\w+\s*,\s*(?!new\b)(?:New)?(\w+)\s*[()]"
+    r"\.Run(?:\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
+    r"|(?<=suite\.Run)\s*\(\s*\w+\s*,\s*(?!new\b)(?:New)?(\w+)\s*[()])"
 )
 _PACKAGE_STRING = re.compile(
     r"^(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")", re.MULTILINE

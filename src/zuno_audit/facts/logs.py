@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _JSON_BY_DEFAULT = ("github.com/rs/zerolog", "github.com/rs/zerolog/log", "go.uber.org/zap")
 _STRUCTURED = (*_JSON_BY_DEFAULT, "log/slog", "github.com/sirupsen/logrus")
 _WRITES = {"log": rb"(?:Print|Fatal|Panic)(?:f|ln)?\(", "fmt": rb"Print(?:f|ln)?\("}
+_REDIRECTING = (b".SetOutput(", b"slog.SetDefault(", b"zap.RedirectStdLog(")
 _REDIRECTS = re.compile(rb"log\w*\.SetOutput\(|slog\.SetDefault\(|zap\.RedirectStdLog\(")
 _TEXT_OUTPUT = re.compile(
     rb"ConsoleWriter\b|NewTextHandler\(|NewDevelopment\(|NewConsoleEncoder\(|TextFormatter\b"
@@ -68,10 +69,15 @@ def _row(code: GoCode, binary: str) -> Entity:
     return Entity("service_log", first, fields)
 
 
+def _redirects(data: bytes) -> bool:
+    """True when the standard logger writes elsewhere."""
+    return any(call in data for call in _REDIRECTING) and _REDIRECTS.search(data) is not None
+
+
 def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
     own = [p for p in paths if _is_own(p, binary)]
     plain = next(_plain_writes(code, own), None)
-    if plain is not None and not any(_REDIRECTS.search(code.repository.read(p) or b"") for p in own):
+    if plain is not None and not any(_redirects(code.repository.read(p) or b"") for p in own):
         return Answer(
             NO, f"{plain.path}:{plain.line} writes plain text with the {plain.note} package", (plain,)
         )

@@ -26,7 +26,7 @@ PACKAGE_NAMES = {
 _OPAQUE = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|`[^`]*`|'(?:\\.|[^'\\\n])+'", re.DOTALL
 )
-_GOES_ON = re.compile(r"(?<=[\w)\]}]\.)\n[ \t]*[ \t](?=[A-Za-z_])")
+_GOES_ON = re.compile(r"\.\n(?<=[\w)\]}]\.\n)[ \t]+(?=[A-Za-z_])")
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _BRACKET = re.compile(r"[(){}\[\]]")
 _FUNC = re.compile(r"\nfunc\b[ \t]*(?:\(([^()]*)\)[ \t]*)?(\w+)[ \t]*(?=[\[(])")
