@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.types import Type
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.source.classify import FileKind, kind_by_path
@@ -150,7 +151,7 @@ class Effects:
             alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
             for function in file.functions_with(name.encode()):
                 for call in s.nodes_of(function):
-                    if isinstance(call, s.Call) and _changes(_called(call)):
+                    if isinstance(call, s.Call) and _changes(called_name(call)):
                         pointed = [a.x for a in call.args if isinstance(a, s.Unary) and a.op == "&"]
                         if any(self._is_global(x, name, alias, owner is package, function) for x in pointed):
                             return True
@@ -448,11 +449,6 @@ class _Scan:
         if declared is None or not isinstance(node, s.FuncDecl) or index >= len(node.results):
             return None
         return self.types.resolve(node.results[index].type, declared.file, declared.package)
-
-
-def _called(call: s.Call) -> str:
-    fun = call.fun.x if isinstance(call.fun, s.Index) else call.fun
-    return fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
 
 
 def _changes(name: str) -> bool:

@@ -611,13 +611,7 @@ def _is_field(name: str) -> Matches:
 
 
 def _looks_like_router(expression: Expr) -> bool:
-    name = (
-        expression.name
-        if isinstance(expression, Ident)
-        else expression.sel
-        if isinstance(expression, Selector)
-        else ""
-    )
+    name = last_name(expression)
     return any(word in name.lower() for word in ("mux", "router", "http", "engine", "app")) or name in (
         "r",
         "e",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from zuno_audit.facts.go.bindings import last_name
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.recovery import Recovery, RecoveryQuestion, all_of
 from zuno_audit.facts.go.static_types import static_type
@@ -241,19 +242,15 @@ _NO_ANSWER = Recovery("no", "it is no method of a service")
 
 
 def _registration(call: s.Call, root: Declaration) -> Iterator[_Registration]:
-    name, first = _last(call.fun), call.args[0]
+    name, first = last_name(call.fun), call.args[0]
     match = REGISTER.match(name)
     if match is not None:
         yield _Registration(call, first, call.fun, root, match[1])
     elif name == "RegisterService":
         named = first.x if isinstance(first, s.Unary) else first
-        match = _DESCRIPTION.match(_last(named))
+        match = _DESCRIPTION.match(last_name(named))
         server = call.fun.x if isinstance(call.fun, s.Selector) else call.fun
         yield _Registration(call, server, named, root, match[1] if match is not None else None)
-
-
-def _last(expr: s.Expr) -> str:
-    return expr.sel if isinstance(expr, s.Selector) else expr.name if isinstance(expr, s.Ident) else ""
 
 
 def _kind(node: s.FuncDecl) -> str:
@@ -266,5 +263,5 @@ def _kind(node: s.FuncDecl) -> str:
         last = node.params[-1].type
         is_error = isinstance(node.results[0].type, s.Ident) and node.results[0].type.name == "error"
         generic = isinstance(last, s.Index)
-        return "stream" if is_error and (_last(last).endswith(("Server", "Stream")) or generic) else ""
+        return "stream" if is_error and (last_name(last).endswith(("Server", "Stream")) or generic) else ""
     return ""

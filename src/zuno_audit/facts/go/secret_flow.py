@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from zuno_audit.facts.go.bindings import Source, Variable, called_name
+from zuno_audit.facts.go.bindings import Source, Variable, called_name, last_name
 from zuno_audit.facts.go.hard_coded import is_value, literal_text
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_names import (
@@ -443,9 +443,7 @@ class SecretFlow:
                 if declared is None:
                     return None
                 return self._package_variable(name, expr, declared, RAW)
-        around = (
-            owner.sel if isinstance(owner, s.Selector) else owner.name if isinstance(owner, s.Ident) else ""
-        )
+        around = last_name(owner)
         if set(words(name)) <= TOKEN and PAGES.search(around):
             return None
         if is_secret_name(name, root):

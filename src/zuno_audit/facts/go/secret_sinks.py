@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from zuno_audit.facts.go.bindings import called_name
+from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_flow import FIELD, LOG_PACKAGES, RAW, TEXT, At, SecretFlow
 from zuno_audit.facts.go.secret_names import names_something_about
@@ -253,7 +253,7 @@ class Sinks:
             if path and path != "fmt" and LOG_PACKAGES.match(path):
                 return True
             return called_name(expr) in _LOG_NAMES and self._is_logger(expr.fun.x, root)
-        name = expr.sel if isinstance(expr, s.Selector) else expr.name if isinstance(expr, s.Ident) else ""
+        name = last_name(expr)
         return base is None and _LOGGER.search(name) is not None and not name.lower().startswith(_NO_LOGGER)
 
     @staticmethod

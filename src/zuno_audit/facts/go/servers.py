@@ -11,6 +11,7 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go import server_frameworks
 from zuno_audit.facts.go.absence import Absence
 from zuno_audit.facts.go.analysis import MAX_CALLER_LEVELS, Analysis, Construction, analysis
+from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.client_frameworks import ZRPC
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
 from zuno_audit.facts.go.method_recovery import REGISTER, MethodRecovery
@@ -255,11 +256,7 @@ class _Question:
         names = []
         for inner in s.nodes_of(node):
             if isinstance(inner, s.Call):
-                fun = inner.fun
-                called = (
-                    fun.sel if isinstance(fun, s.Selector) else fun.name if isinstance(fun, s.Ident) else ""
-                )
-                found = REGISTER.match(called)
+                found = REGISTER.match(called_name(inner))
                 if found and found.group(1) not in names:
                     names.append(found.group(1))
         kept = [n for n in names if n not in ("Health", "ServerReflection")]
