@@ -529,7 +529,7 @@ class _Walk:
         self, file: GoOutline, body: Body, qualifier: str, name: str, in_tests: bool
     ) -> Iterator[tuple[GoOutline, GoFunction, bool]]:
         """The functions of ours that a call may lead to."""
-        directory = self._directory(file, qualifier)
+        directory = self._directory(file, qualifier) if qualifier else self._dotted(file, name)
         if directory is None and not in_tests and "." not in qualifier and qualifier not in file.imports:
             directory = dirname(file.path)
         if directory is None and in_tests and self.own is not None:
@@ -551,6 +551,14 @@ class _Walk:
         import_path = file.imports.get(first)
         package = self.code.packages.by_import.get(import_path) if import_path else None
         return package.directory if package is not None and "." not in qualifier else None
+
+    def _dotted(self, file: GoOutline, name: str) -> str | None:
+        """The folder of our package that a function without a qualifier comes from: it is imported by a dot."""
+        for path in file.dotted:
+            package = self.code.packages.by_import.get(path)
+            if package is not None and name in self.code.package_functions(package.directory):
+                return package.directory
+        return None
 
     def _made_from(self, file: GoOutline, body: Body, variable: str) -> str | None:
         """The folder of the package whose composite literal a variable holds: `x := &pkg.Type{}` then"

@@ -64,6 +64,7 @@ class GoOutline(Struct):
     masked: str
     package: str
     imports: dict[str, str] = field(default_factory=dict)  # local name (guessed if not given) -> import path
+    dotted: list[str] = field(default_factory=list)  # import paths whose names are used without a qualifier
     renamed: set[str] = field(default_factory=set)  # local names that the file gives itself
     functions: list[GoFunction] = field(default_factory=list)
     strings: list[GoString] = field(default_factory=list)
@@ -197,6 +198,8 @@ def _imports(found: GoOutline) -> dict[str, str]:
             imports[given or next((n for n in assumed if f"{n}." in found.masked), assumed[0])] = path
             if given:
                 found.renamed.add(given)
+            if given == ".":
+                found.dotted.append(path)
     return imports
 
 

@@ -148,6 +148,14 @@ def test_assertions_that_cannot_fail_do_not_count(assertion: str, tmp_path: Path
     assert row.get("effective").value == "no"
 
 
+def test_a_package_may_be_imported_by_a_dot(tmp_path: Path) -> None:
+    imports = '"testing"\n\t. "example.org/m/pay"\n\t. "github.com/onsi/gomega"'
+    body = "func TestPay(t *testing.T) { NewWithT(t).Expect(Pay(1)).To(Equal(1)) }"
+    assert values(only(with_test(tmp_path, body, imports)), "exercises") == (("pay",),)
+    other = 'func TestPay(t *testing.T) { if Paid(1) != 1 { t.Fatal("no") } }\n\nfunc Paid(n int) int { return n }'
+    assert values(only(with_test(tmp_path / "other", other, imports)), "exercises") == ((),)
+
+
 def test_a_type_reference_is_no_call(tmp_path: Path) -> None:
     body = 'func TestPay(t *testing.T) { var m interface{ Do(*pay.Till) }; if m != nil { t.Fatal("no") } }'
     assert only(with_test(tmp_path, body)).get("exercises").value == ()
