@@ -33,9 +33,10 @@ from zuno_audit.source.classify import FileKind
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
 
-# `key: x.Data`, `len(x.Data)` and `fmt.Sprintf("...", x.Data)` keep or show the data and do not decode it.
+# `Key: x.Data`, `"key": x.Data`, `len(x.Data)` and `fmt.Sprintf("...", x.Data)` keep or show the data and do not
+# decode it.
 _DATA_USE = re.compile(
-    rb"(?P<kept>\w\"?:[ \t]*|\blen\(|\bfmt\.\w+\([^()\n]*,[ \t]*)?(?<![\w.])[\w.\[\]]+\.Data\b(?!\()"
+    rb"(?P<kept>(?:\b[A-Z]\w*|\w\"):[ \t]*|\blen\(|\bfmt\.\w+\([^()\n]*,[ \t]*)?(?<![\w.])[\w.\[\]]+\.Data\b(?!\()"
 )
 _LOG_FIELDS = re.compile(rb"^[ \t]*(?:\w+,[ \t]*)*Topics[ \t]+\[\]", re.MULTILINE)
 _OF_A_LOG = frozenset({"Address", "Contract", "ContractAddress", "BlockNumber", "BlockHash", "TxHash",

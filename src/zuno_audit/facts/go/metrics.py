@@ -697,6 +697,7 @@ class _Finder:
     ) -> list[tuple[str | None, tuple[str, ...] | None]]:
         """Runs the outermost function of a chain and looks at what arrives at the construction."""
         found: list[tuple[str | None, tuple[str, ...] | None]] = []
+        others: list[tuple[str | None, tuple[str, ...] | None]] = []  # by other calls in the same function
         ev = self.asked.evaluator(limits=Limits(steps=20_000))
         ev.eager.update({id(root.node), *(id(c.root.node) for c in chain)})
 
@@ -710,7 +711,8 @@ class _Finder:
                 )
                 and made.name == called_name(call)
             ):
-                found.append(_from_values(ev, made, state))
+                here = not chain or _is_through(ev, chain[-1])
+                (found if here else others).append(_from_values(ev, made, state))
 
         ev.on_extern = watch
         outer = chain[-1].root if chain else root
@@ -719,7 +721,21 @@ class _Finder:
         elif isinstance(outer.node, s.ValueSpec):
             for name in outer.node.names:
                 ev.read(("global", outer.package.path, name.name), State())
-        return list(dict.fromkeys(found)) or [(None, None)]
+        return list(dict.fromkeys(found or others)) or [(None, None)]
+
+
+def _is_through(ev: Evaluator, site: CallSite) -> bool:
+    """True when what is evaluated was entered by this call."""
+    frame = ev.frame
+    while frame is not None:
+        if (
+            frame.site is not None
+            and frame.site.file is site.root.file
+            and frame.site.start == site.call.start
+        ):
+            return True
+        frame = frame.caller
+    return False
 
 
 def _from_values(ev: Evaluator, made: Extern, state: State) -> tuple[str | None, tuple[str, ...] | None]:

@@ -281,6 +281,9 @@ class RegistryFlow:
                 s.Ident(name="nil") | s.CompositeLit(elements=[])
             ):  # a registerer of our own, which exports nothing
                 return frozenset()
+            case s.CompositeLit(elements=elements):  # one that hands on to another
+                held = [value for _, value in elements if self._is_registerer(value, root)]
+                return self._wraps(held[0], root, frame, depth + 1) if len(held) == 1 else _UNKNOWN
             case s.Ident(name=name):
                 variable = self.texts.bindings(root).variable(name, expr.start)
                 if variable is None:
@@ -305,6 +308,10 @@ class RegistryFlow:
                     lambda: _union(self._wraps(v, where, None, depth + 1) for v, where in sources),
                 )
         return _UNKNOWN
+
+    def _is_registerer(self, expr: s.Expr, root: Declaration) -> bool:
+        type_ = static_type(expr, root, self.texts, self.types)
+        return type_ is not None and type_ is self.types.extern(PROMETHEUS, "Registerer")
 
     def _is_registry(self, expr: s.Expr, root: Declaration) -> bool:
         """True for a `*prometheus.Registry`: what wraps a registerer is none."""
