@@ -407,6 +407,54 @@ def _computed(operands: int, function: Callable[..., Any], result: str) -> Model
     return model
 
 
+_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+
+
+def _parse_duration(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """time.ParseDuration of a constant text."""
+    text = _numbers(ev, list(args[:1]))
+    if not text or not isinstance(text[0], str):
+        return None
+    ev.text_tested = True
+    sign, digits = (-1, text[0][1:]) if text[0][:1] == "-" else (1, text[0].removeprefix("+"))
+    parts = [(float(m.group(1)), m.group(2)) for m in _DURATION.finditer(digits)]
+    if digits != "0" and _DURATION.sub("", digits) + ("" if parts else "?"):
+        return [(_duration(ev, 0),), (Extern("errors", "New", ((Const("time: invalid duration"),),)),)]
+    total = round(sum(number * _UNITS[unit] for number, unit in parts))
+    return [(Const(sign * total, ev.types.extern("time", "Duration"), site),), NIL]
+
+
+# ---------------------------------------------------------------- reflection
+
+
+def _reflect_set(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """reflect.ValueOf(&x).Elem().Field(i).Set...(y): what x points to is no longer known."""
+    pending: list[Val] = list(v.recv or ())
+    for _ in range(64):
+        if not pending:
+            break
+        made = pending.pop()
+        if isinstance(made, Extern) and made.name in ("ValueOf", "Indirect"):
+            ev._overwrite([ev.force(value) for value in made.args or ()], state, "reflect")
+        if isinstance(made, Extern):
+            pending.extend(made.recv or ())
+    return None
+
+
 # ---------------------------------------------------------------- errors and gRPC status
 
 
@@ -420,18 +468,38 @@ def _status_from_error(
         return [(Extern(STATUS, "New", fine, site=site),), (TRUE,)]
     if len(error) != 1 or not isinstance(error[0], Extern) or not error[0].args:
         return None
-    if error[0].path == STATUS:
-        return [(Extern(STATUS, "New", error[0].args, site=site),), (TRUE,)]
+    inner = _wrapped(error[0]) or error[0]
+    if inner.path == STATUS and inner.args:
+        return [(Extern(STATUS, "New", inner.args, site=site),), (TRUE,)]
     if error[0].path in ("errors", "fmt"):
         unknown: tuple[Value, ...] = ((Const(2),), (Const("unknown"),))
         return [(Extern(STATUS, "New", unknown, site=site),), (FALSE,)]
     return None
 
 
+def _wrapped(v: Extern) -> Extern | None:
+    """The status error inside one that wraps it: status.FromError and with it the server look there (errors.As)."""
+    args = v.args or ()
+    if (v.path, v.name) == ("fmt", "Errorf"):
+        form = args[0] if args else ()
+        if len(form) != 1 or not isinstance(form[0], Const) or "%w" not in str(form[0].value):
+            return None
+        args = args[1:]
+    elif (v.path, v.name) != ("errors", "Join") and not (
+        v.name.startswith(("Wrap", "With")) and _ERROR_LIBRARY.search(v.path)
+    ):
+        return None
+    found = (x for value in args if len(value) == 1 for x in value if isinstance(x, Extern))
+    return next((x for x in found if x.index == 0 and status_code(x) is not None), None)
+
+
 def status_code(v: Val) -> Value | None:
     """The code of an error or status made by the status package, or None."""
     seen = 0
     while isinstance(v, Extern) and seen < 8:
+        inner = _wrapped(v)
+        if inner is not None:
+            return status_code(inner)
         if v.path == STATUS and v.name in ("Error", "Errorf", "New", "Newf") and v.args:
             return v.args[0]
         if v.recv is None or len(v.recv) != 1:
@@ -515,6 +583,9 @@ def _errors_join(
     if answers == {True} or not args:
         return [NIL]
     if answers == {False}:
+        joined = Extern("errors", "Join", tuple(args), site=site)
+        if _wrapped(joined) is not None:
+            return [(joined,)]
         return [(Extern("errors", "New", ((Const("joined"),),), site=site),)]
     return None
 
@@ -700,6 +771,9 @@ def _models() -> dict[tuple[str, str], Model]:
             models["sync/atomic", operation + kind] = _atomic_function(operation)
         models["sync/atomic", "." + operation] = _atomic_method(operation)
     models["time", "Now"] = _now
+    models["time", "ParseDuration"] = _parse_duration
+    for kind in ("", "Bool", "Bytes", "Complex", "Float", "Int", "String", "Uint", "MapIndex", "Zero"):
+        models["reflect", ".Set" + kind] = _reflect_set
     models.update(_pure_models())
     models.update(sync_library.MODELS)
     models.update(iterators.MODELS)

@@ -300,6 +300,7 @@ class _Simulation:
         self.exits: list[Extern] = []
         self.leaves: list[tuple[list[Value], State]] = []
         self.sends: list[Extern] = []
+        self.thrown_away: list[Extern] = []  # those whose logger writes nothing
         self.prints: list[Extern] = []
         self.recover_sites: list[Site] = []
         self.handled = False
@@ -332,7 +333,9 @@ class _Simulation:
             return
         if call.path in ZEROLOG and call.name in _SENDS:
             self.sends.append(call)
-            if _mentions_stack(ev, call, state):
+            if _is_thrown_away(ev, call):
+                self.thrown_away.append(call)
+            elif _mentions_stack(ev, call, state):
                 state.cells[LOGGED] = (TRUE,)
         elif call.name in _PRINTS:
             self.prints.append(call)
@@ -418,6 +421,8 @@ class _Simulation:
             return "yes", "the panic is logged through zerolog with the stack", sends
         if any(v is TRUE for v in logged):
             return "no", "only some paths log the stack through zerolog", sends
+        if self.thrown_away:
+            return "no", "the zerolog logger writes nothing", sends
         if self.sends:
             return "no", "the zerolog event has no stack", sends
         prints = tuple((v.site, f"{v.name} is not zerolog") for v in self.prints if v.site is not None)
@@ -524,6 +529,28 @@ def _flat(ev: Evaluator, v: Extern) -> list[Value]:
         else:
             out.append(value)
     return out
+
+
+def _is_thrown_away(ev: Evaluator, call: Extern) -> bool:
+    """True when the logger of a zerolog event is zerolog.Nop(), writes to io.Discard or is disabled."""
+    current: Val | None = call
+    for _ in range(64):
+        if not isinstance(current, Extern):
+            return False
+        if current.path in ZEROLOG and current.args is not None:
+            given = ev.force(current.args[0]) if current.args else ()
+            one = given[0] if len(given) == 1 and isinstance(given[0], Extern) else None
+            if (current.name == "Nop" and current.recv is None) or (
+                one is not None
+                and current.name in ("New", "Output", "Level")
+                and one.name in ("Discard", "Disabled")
+            ):
+                return True
+            if current.name in ("New", "Output"):
+                return False
+        recv = ev.force(current.recv) if current.recv else ()
+        current = recv[0] if len(recv) == 1 else None
+    return False
 
 
 def _mentions_stack(ev: Evaluator, call: Extern, state: State) -> bool:

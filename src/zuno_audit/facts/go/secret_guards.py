@@ -55,6 +55,7 @@ LENGTHS = (31, 15, 7, 1)  # tried in this order until one is accepted; 31: a byt
 MAX_ROWS = 24
 _SERVES = frozenset(("ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"))
 _STEPS = 40_000
+_SERVED = ("secret", "served")  # the memory cell in which a run notes that it has served
 
 
 def secret_guard_table(store: FactStore) -> Table:
@@ -206,11 +207,13 @@ class _Tracking(Evaluator):
 
 class _Course(msgspec.Struct, frozen=True):
     """What one run came past: calls that leave the repository, in order, and those among them that serve until
-    the program ends; which variables were asked for.
+    the program ends; the calls that end the program, and whether it has served before; which variables were
+    asked for.
     """
 
     sites: tuple[tuple[str, int], ...]
     serving: frozenset[tuple[str, int]]
+    ends: dict[tuple[str, int], bool]
     asked: frozenset[str]
     is_complete: bool
 
@@ -268,6 +271,10 @@ class _Trial:
         reached = set(course.sites)
         parting = next((i for i, site in enumerate(long.sites) if site not in reached), None)
         if parting is None:
+            return NO
+        ends = [late for site, late in course.ends.items() if site not in long.ends]
+        if ends and all(ends):
+            self.why = "it is looked at only when the program has served"
             return NO
         after = [site for site in long.sites[parting:] if not self._is_deferred(site)]
         if not after:
@@ -327,6 +334,7 @@ class _Trial:
         ev.models = {**MODELS, **_environment(values, asked)}
         sites: dict[tuple[str, int], None] = {}
         serving: set[tuple[str, int]] = set()
+        ends: dict[tuple[str, int], bool] = {}
 
         def watch(ev: Evaluator, call: Extern, state: State) -> None:
             if call.site is not None and not state.dead:
@@ -334,13 +342,22 @@ class _Trial:
                 sites.setdefault(site)
                 if call.name in _SERVES and not self._is_inside(site, b"go ", s.Go):
                     serving.add(site)
+                    state.cells[_SERVED] = (TRUE,)
 
-        ev.on_extern = watch
+        def end(call: Extern, state: State) -> None:
+            if call.site is not None:
+                site = (call.site.file.path, call.site.start)
+                served = all(v is TRUE for v in state.cells.get(_SERVED, (FALSE,)))
+                ends[site] = ends.get(site, True) and served
+
+        ev.on_extern, ev.on_exit = watch, end
+        memory = State()
+        memory.cells[_SERVED] = (FALSE,)
         node = self.main.node
         assert isinstance(node, s.FuncDecl)
-        if ev.run(Func(node, self.main.file, self.main.package)) is not None:
+        if ev.run(Func(node, self.main.file, self.main.package), state=memory) is not None:
             sites[self.main.file.path, node.end] = None  # it comes to its end
-        return _Course(tuple(sites), frozenset(serving), frozenset(asked), not ev.exhausted)
+        return _Course(tuple(sites), frozenset(serving), ends, frozenset(asked), not ev.exhausted)
 
 
 def _environment(values: dict[str, str | None], asked: set[str]) -> dict[tuple[str, str], Model]:

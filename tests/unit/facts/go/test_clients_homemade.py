@@ -1542,3 +1542,65 @@ def test_a_home_made_breaker_is_one(tmp_path: Path, name: str) -> None:
     assert [f for f, s in zip(found, settings, strict=True) if s is not ...] == [
         s for s in settings if s is not ...
     ]
+
+
+SET_FROM_OUTSIDE = """
+    type settings struct { Limit int; Wait time.Duration }
+
+    type Breaker struct { settings; failures int; opened time.Time }
+
+    func newBreaker() *Breaker {
+        s := &settings{Limit: 5, Wait: WAIT}
+        CHANGE
+        return &Breaker{settings: *s}
+    }
+
+    func (b *Breaker) Do(call func() error) error {
+        if b.failures >= b.Limit && time.Since(b.opened) < b.Wait {
+            return status.Error(codes.Unavailable, "open")
+        }
+        err := call()
+        if err == nil {
+            b.failures = 0
+            return nil
+        }
+        b.failures++
+        b.opened = time.Now()
+        return err
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("wait", "change", "failures", "timeout"),
+    [
+        ("time.Minute", "", 5, 60.0),
+        ('parsed("1m")', "", 5, 60.0),
+        ('parsed("1m0.5s")', "", 5, 60.5),
+        ("time.Minute", 'reflect.ValueOf(s).Elem().FieldByName("Limit").SetInt(50)', None, None),
+        (
+            "time.Minute",
+            "field := reflect.ValueOf(s).Elem().Field(0); field.Set(reflect.ValueOf(50))",
+            None,
+            None,
+        ),
+        ("time.Minute", "fmt.Println(reflect.ValueOf(s).Elem().NumField())", 5, 60.0),
+        ("time.Minute", 'json.Unmarshal([]byte(os.Getenv("BREAKER")), s)', None, None),
+    ],
+)
+def test_settings_that_are_read_or_set_by_reflection(
+    tmp_path: Path, wait: str, change: str, failures: int | None, timeout: float | None
+) -> None:
+    parsed = """
+    func parsed(text string) time.Duration {
+        d, err := time.ParseDuration(text)
+        if err != nil {
+            panic(err)
+        }
+        return d
+    }
+    """
+    source = SET_FROM_OUTSIDE.replace("WAIT", wait).replace("CHANGE", change)
+    row = client(tmp_path, INTERCEPT + source + parsed)
+    assert row.get("unary_breaker").value == "yes", row.get("unary_breaker").because
+    assert (row.get("max_failures").value, row.get("reset_timeout_s").value) == (failures, timeout)

@@ -88,6 +88,14 @@ def main(body: str) -> str:
             id="only said",
         ),
         pytest.param(
+            'func main() {\n\ts := os.Getenv("JWT_SECRET")\n\thttp.Handle(s, nil)\n'
+            '\tif err := http.ListenAndServe(":80", nil); err != nil {\n\t\tlog.Print(err)\n\t}\n'
+            '\tif len(s) < 32 {\n\t\tlog.Fatal("short")\n\t}\n\tlog.Print("done")\n\tlog.Print("bye")\n}\n',
+            "no",
+            0,
+            id="looked at only after serving",
+        ),
+        pytest.param(
             main('s := os.Getenv("JWT_SECRET"); if len(s) >= 32 { log.Fatal("?") }; http.Handle(s, nil)'),
             "no",
             0,

@@ -186,6 +186,51 @@ def test_a_panic_that_a_package_of_ours_logs_with_zerolog(tmp_path: Path) -> Non
     assert (row.get("internal").value, logs.value) == ("yes", "yes"), logs.because
 
 
+LOGGERS = {
+    "zerolog.New(os.Stderr)": "yes",
+    "zerolog.New(os.Stderr).With().Timestamp().Logger()": "yes",
+    "zerolog.Nop()": "no",
+    "zerolog.New(io.Discard).With().Timestamp().Logger()": "no",
+    "zerolog.New(os.Stderr).Output(io.Discard)": "no",
+    "zerolog.New(os.Stderr).Level(zerolog.Disabled)": "no",
+    "zerolog.New(io.Discard).Output(os.Stderr)": "yes",
+}
+
+
+@pytest.mark.parametrize("logger", LOGGERS)
+def test_a_logger_that_writes_nothing_logs_nothing(logger: str, tmp_path: Path) -> None:
+    code = body(
+        f"""logger := {logger}
+        defer func() {{
+            if r := recover(); r != nil {{
+                logger.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("panic")
+                err = status.Error(codes.Internal, "x")
+            }}
+        }}()
+        return handler(ctx, req)"""
+    )
+    (row,) = servers.table(analyse(tmp_path, {"main.go": go_file(code)})).rows
+    assert row.get("logs_stack").value == LOGGERS[logger], row.get("logs_stack").because
+
+
+WRAPPED = {
+    'fmt.Errorf("recovered: %w", status.Error(codes.Internal, "x"))': "yes",
+    'errors.Join(errors.New("panic"), status.Error(codes.Internal, "x"))': "yes",
+    'fmt.Errorf("recovered: %w", status.Error(codes.Aborted, "x"))': "no",
+    'fmt.Errorf("recovered: %v", status.Error(codes.Internal, "x"))': "no",
+    'fmt.Errorf("recovered: %w", errors.New("x"))': "no",
+}
+
+
+@pytest.mark.parametrize("error", WRAPPED)
+def test_the_code_of_a_wrapped_status_reaches_the_client(error: str, tmp_path: Path) -> None:
+    code = body(
+        f"defer func() {{ if r := recover(); r != nil {{ err = {error} }} }}()\nreturn handler(ctx, req)"
+    )
+    (row,) = servers.table(analyse(tmp_path, {"main.go": go_file(code)})).rows
+    assert row.get("internal").value == WRAPPED[error], row.get("internal").because
+
+
 LIBRARY = {
     "v2 as it is": ("recovery.UnaryServerInterceptor()", "yes"),
     "v1 as it is": ("grpc_recovery.UnaryServerInterceptor()", "yes"),

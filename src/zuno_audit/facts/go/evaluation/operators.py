@@ -144,7 +144,13 @@ class Operators(Selectors):
 
     def assumed(self, v: Val, *, is_time: bool) -> Assumed:
         """The stand-in for a number from outside: 7, or 30 s for a time. The same value gets the same one."""
-        key = v.key if isinstance(v, Input) else v.reason if isinstance(v, Unknown) else v.site or id(v)
+        key = (
+            v.key
+            if isinstance(v, Input)
+            else (v.reason, is_time)
+            if isinstance(v, Unknown)
+            else v.site or id(v)
+        )
         if key not in self._assumptions:
             self._assumptions[key] = Assumed(30_000_000_000 if is_time else 7, None, v.site)
         return self._assumptions[key]
