@@ -286,6 +286,30 @@ def test_sentry_has_to_connect_when_there_is_a_dsn(
     assert row.get("initialises").value == initialises
 
 
+@pytest.mark.parametrize(
+    ("body", "initialises"),
+    [
+        ('http.ListenAndServe(":80", nil)\n\tstart()', "no"),
+        ('if err := http.ListenAndServe(":80", nil); err != nil {\n\t\tprint(err)\n\t}\n\tstart()', "no"),
+        ('start()\n\thttp.ListenAndServe(":80", nil)', "yes"),
+        ('go http.ListenAndServe(":80", nil)\n\tstart()\n\tselect {}', "yes"),
+        ('go func() { http.ListenAndServe(":80", nil) }()\n\tstart()\n\tselect {}', "yes"),
+        (
+            'if os.Getenv("METRICS") != "" {\n\t\thttp.ListenAndServe(":80", nil)\n\t}\n\tstart()',
+            "yes",
+        ),
+    ],
+)
+def test_sentry_has_to_connect_before_the_server_runs(tmp_path: Path, body: str, initialises: str) -> None:
+    text = (
+        'package main\n\nimport (\n\t"net/http"\n\t"os"\n\n\t"github.com/getsentry/sentry-go"\n)\n\n'
+        f"func main() {{\n\t{body}\n}}\n\n"
+        'func start() {\n\tsentry.Init(sentry.ClientOptions{Dsn: os.Getenv("SENTRY_DSN")})\n}\n'
+    )
+    (row,) = sentry_client_table(store_of(tmp_path, {**MOD, "main.go": text})).rows
+    assert row.get("initialises").value == initialises
+
+
 LOG = """\
 package main
 
