@@ -68,6 +68,9 @@ _PRINTS = frozenset(
     }
 )
 _SIMULATION = Limits(steps=20_000, steps_per_call=20_000)
+MOST_TRIES = (
+    2  # of simulations of one function that are more work than is done, with different values around it
+)
 
 
 class Recovery(msgspec.Struct, frozen=True):
@@ -99,6 +102,8 @@ class RecoveryQuestion:
         self.types = types
         self._known: dict[int, tuple[Val, Recovery]] = {}
         self._by_shape: dict[object, Recovery] = {}
+        # by kind and function node: what is said of interceptors that are more work than is done
+        self._too_large: dict[tuple[str, int], list[Recovery]] = {}
 
     def judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Recovery:
         """What one interceptor (`kind` unary or stream) does with a panic."""
@@ -257,12 +262,18 @@ class RecoveryQuestion:
         for key in keys:
             if key[-1] is not None and key in self._by_shape:
                 return self._by_shape[key]
-        found, text_tested = self._run(ev, v, kind, state)
+        large = self._too_large.setdefault((kind, id(v.node)), [])
+        if len(large) >= MOST_TRIES:
+            return large[-1]
+        found, text_tested, finished = self._run(ev, v, kind, state)
+        if not finished:
+            large.append(found)
         for key in keys if not text_tested else keys[1:]:
             self._by_shape[key] = found
         return found
 
-    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> tuple[Recovery, bool]:
+    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> tuple[Recovery, bool, bool]:
+        """What an interceptor does; whether that depends on texts, and whether it was followed to its end."""
         simulation = _Simulation(ev, v, state)
         handler = Opaque("handler", on_call=simulation.handler)
         context: Value = (Opaque("context", self.types.extern("context", "Context")),)
@@ -276,13 +287,17 @@ class RecoveryQuestion:
         if kind == "unary" and len(v.node.params) == len(v.node.results) == 1:
             inner = simulation.middleware(handler)
             if inner is None:
-                return Recovery("unknown", "what the middleware makes cannot be followed", _sites(v)), True
+                return (
+                    Recovery("unknown", "what the middleware makes cannot be followed", _sites(v)),
+                    True,
+                    True,
+                )
             simulation.func, args = inner, [context, (Opaque("request"),)]
         if len(simulation.func.node.params) != len(args):
-            return Recovery("no", "it is not a server interceptor", _sites(v)), False
+            return Recovery("no", "it is not a server interceptor", _sites(v)), False, True
         simulation.start(args)
         found = simulation.verdict(results_index=1 if kind == "unary" else 0)
-        return found, simulation.ev.text_tested
+        return found, simulation.ev.text_tested, not simulation.ev.exhausted
 
 
 class _Simulation:

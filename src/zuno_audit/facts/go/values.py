@@ -307,8 +307,13 @@ def _same_call(a: Extern, b: Extern) -> bool:
 def _same_list(a: Seq, b: Seq) -> bool:
     if a.open != b.open or len(a.items) != len(b.items):
         return False
-    for x, y in zip(a.items, b.items, strict=True):  # noqa: SIM110 - joins compare millions of lists
-        if x is not y and union(x, y) is not x:
+    for x, y in zip(a.items, b.items, strict=True):
+        if x is y:
+            continue
+        if len(x) == 1 and len(y) == 1:
+            if not same(x[0], y[0]):
+                return False
+        elif union(x, y) is not x:
             return False
     return True
 
@@ -334,10 +339,12 @@ def union(a: Value, b: Value) -> Value:
         return a
     added: list[Val] = []
     for y in b:
+        if y in a:  # the very same, which is most often so where paths meet
+            continue
         kind = type(y)
         compare = _SAME.get(kind, same)
         for x in a:
-            if x is y or (type(x) is kind and compare(x, y)):
+            if type(x) is kind and compare(x, y):
                 break
         else:
             added.append(y)
