@@ -256,6 +256,8 @@ class _Finder:
             return
         known = ["".join(map(str, one)) for one in filled if not any(isinstance(p, Hole) for p in one)]
         outcome = self._outcome(site, missing) if known else Outcome()
+        if len(known) > 1 and outcome == Outcome() and self._may_refuse(site):
+            outcome = Outcome(required=UNKNOWN)
         if len(known) > 1 and outcome.required == YES and not self._needs_each(site, known):
             outcome = replace(outcome, required=NO)
         for one in filled:
@@ -264,6 +266,11 @@ class _Finder:
                 self._found("".join(map(str, one)), site.root, site.call, outcome, None)
             else:
                 self._wrap(site, one, hole, level, origin or site)
+
+    @staticmethod
+    def _may_refuse(site: Use) -> bool:
+        """True when the function around a read may refuse, or note what is missing for somebody who does."""
+        return _REFUSES.search(site.root.file.data, site.root.node.start, site.root.node.end) is not None
 
     def _needs_each(self, site: Use, names: list[str]) -> bool:
         """Whether a call that gets several names refuses when one of them is missing."""
@@ -382,7 +389,7 @@ class _Finder:
         followed |= {id(d.node) for d in self._between(site, origin)}
         names, depends = _Keys(self.asked, site, followed).names(site.root)
         outcome = self._outcome(site, missing)
-        if outcome == Outcome() and _REFUSES.search(site.root.file.data, node.start, node.end):
+        if outcome == Outcome() and self._may_refuse(site):
             outcome = Outcome(required=UNKNOWN)  # a table may say which are required
         if len(names) > 1 and outcome.required == YES and not self._needs_each(site, names):
             outcome = replace(outcome, required=NO)
@@ -433,7 +440,7 @@ class _Finder:
                             self._found(name, root, expr, Outcome(), "os.Environ")
 
 
-_REFUSES = re.compile(rb"\b(?:Fatal|panic\(|Exit\(|Errorf\(|errors\.New\()")
+_REFUSES = re.compile(rb"\b(?:append\(|Fatal|panic\(|Exit\(|Errorf\(|errors\.New\()")
 _ANY = s.FuncDecl(0, 0, "", None, [], [s.Param(0, 0, "key", s.Ident(0, 0, "string"), False)], [], None)
 
 

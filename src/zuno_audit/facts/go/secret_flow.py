@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -488,14 +488,24 @@ class SecretFlow:
                 where = Declaration(package, file, node)
                 for inner in s.walk(node.body):
                     if isinstance(inner, s.CompositeLit):
-                        for key, value in inner.elements:
-                            if isinstance(key, s.Ident):
-                                known.setdefault(key.name, []).append((value, inner, where))
+                        for name, value in self._fields_of(inner, where):
+                            known.setdefault(name, []).append((value, inner, where))
                     elif isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
                         for target, value in zip(inner.lhs, inner.rhs, strict=True):
                             if isinstance(target, s.Selector):
                                 known.setdefault(target.sel, []).append((value, target.x, where))
         return known
+
+    def _fields_of(self, literal: s.CompositeLit, where: Declaration) -> Iterator[tuple[str, s.Expr]]:
+        """The fields that a struct literal fills, with their values: by name or by position."""
+        by_position = bool(literal.elements) and literal.elements[0][0] is None
+        type_ = self.type_of(literal, where) if by_position else None
+        fields = self.types.fields(type_) if type_ is not None else []
+        for i, (key, value) in enumerate(literal.elements):
+            if isinstance(key, s.Ident):
+                yield key.name, value
+            elif key is None and i < len(fields):
+                yield fields[i].name, value
 
     # ---------------------------------------------------------------- calls
 
