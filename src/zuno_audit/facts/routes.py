@@ -13,7 +13,8 @@ from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.deployed import deployments
-from zuno_audit.facts.go.bindings import called_name, last_name
+from zuno_audit.facts.go.bindings import called_name, last_name, parents
+from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go.origins import At
 from zuno_audit.facts.go.settings import settings
@@ -92,7 +93,8 @@ def _rows(
 ) -> Iterator[Entity]:
     file = route.root.file
     here = file.location(route.call.start, route.call.end, f"{route.method} {route.path}".strip())
-    reached = code.mains_reaching(file, route.call.start)
+    is_out = is_dead(route.call, route.root, parents(route.root.node), store.get(settings))
+    reached = set() if is_out else code.mains_reaching(file, route.call.start)
     found = serving.servings(route) if reached else []
     kind = handlers.kind(route.handler)
     for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):

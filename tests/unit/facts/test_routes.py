@@ -141,6 +141,24 @@ def test_what_cannot_be_followed_is_unknown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "behind", "expected"),
+    [
+        ("if false {", "}", "no"),
+        ("if withMetrics {", "}", "no"),
+        ("if !withMetrics {", "}", "yes"),
+        ('if os.Getenv("METRICS") != "" {', "}", "yes"),
+        ('if os.Getenv("METRICS") == "" {\n\t\treturn', "}", "no"),
+    ],
+)
+def test_a_route_in_code_that_never_runs(tmp_path: Path, before: str, behind: str, expected: str) -> None:
+    main = (
+        "const withMetrics = false\n\nfunc main() {\n"
+        f'\t{before}\n\thttp.HandleFunc("/health", ok)\n\t{behind}\n\thttp.ListenAndServe(":80", nil)\n}}\n'
+    )
+    assert served(tmp_path, main) == expected
+
+
+@pytest.mark.parametrize(
     ("handler", "kind"),
     [
         ("promhttp.Handler()", "prometheus"),
