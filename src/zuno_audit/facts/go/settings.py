@@ -8,6 +8,7 @@ with which default, is what `env_reads` says.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,16 @@ class Settings(Texts):
         self.origins: Origins = store.get(origins)
         super().__init__(self.origins.program)
         self._bindings = self.origins.texts._bindings
-        self._reads: dict[Location, Setting] = {}
-        for read in store.get(env_reads):
-            self._reads.setdefault(read.location.noted(""), Setting(read.name, read.default or ""))
+        self._store = store
         self._busy: set[int] = set()
+
+    @cached_property
+    def _reads(self) -> dict[Location, Setting]:
+        """The calls and fields that read the environment; asked when the first one is met, it reads all of the code."""
+        reads: dict[Location, Setting] = {}
+        for read in self._store.get(env_reads):
+            reads.setdefault(read.location.noted(""), Setting(read.name, read.default or ""))
+        return reads
 
     def templates(self, expr: s.Expr, root: Declaration) -> list[str]:
         """What a text may be; empty when it cannot be known."""
