@@ -42,7 +42,7 @@ from zuno_audit.facts.go.values import (
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from zuno_audit.facts.go.types import Types
 
@@ -139,10 +139,71 @@ class RecoveryQuestion:
             here = all_of(alternatives)
             if best is None or _rank(here) > _rank(best):
                 best = here
+        if best is not None and best.recovers == "yes" and len(interceptors) > 1:
+            return self._in_order(ev, interceptors, kind, state, best)
         if best is not None and best.recovers == "no" and not best.broken and len(interceptors) > 1:
             because = f"none of its {len(interceptors)} {kind} interceptors recovers"
             return msgspec.structs.replace(best, because=because)
         return best or Recovery("no", "no interceptor is installed")
+
+    # ------------------------------------------------------------ chains
+
+    def _in_order(
+        self, ev: Evaluator, interceptors: list[Value], kind: str, state: State, best: Recovery
+    ) -> Recovery:
+        """What a whole chain makes of a panic that one of its interceptors, judged `best`, recovers.
+
+        One behind it may run the handler in a goroutine, one before it may hide the error or panic again. What is
+        not certain changes nothing.
+        """
+        chain: list[Func] = []
+        after_library = False
+        for value in interceptors:
+            one = ev.force(value)
+            v = one[0] if len(one) == 1 else None
+            if isinstance(v, Func):
+                chain.append(v)
+            elif isinstance(v, Extern) and (v.path, v.name) in lib.RECOVERS:
+                chain, after_library = [], True  # what stands before it is left to itself
+            elif not isinstance(v, Extern) or not v.path.startswith(lib.PLAIN_INTERCEPTORS):
+                return best
+        if len(chain) < (1 if after_library else 2):
+            return best
+        large = any(self._too_large.get((kind, id(func.node))) for func in chain)
+        if large or any(len(func.node.params) != 4 for func in chain):
+            return best
+        shapes = tuple(shape(ev, func, state, texts=True) for func in chain)
+        key = (kind, after_library, best, shapes)
+        if None in shapes:
+            return self._chain(ev, chain, kind, state, best, after_library)
+        if key not in self._by_shape:
+            self._by_shape[key] = self._chain(ev, chain, kind, state, best, after_library)
+        return self._by_shape[key]
+
+    def _chain(
+        self, ev: Evaluator, chain: list[Func], kind: str, state: State, best: Recovery, after_library: bool
+    ) -> Recovery:
+        simulation = _Simulation(ev, chain[0], state, tuple(chain))
+        args = self._arguments(kind)
+        handler = Opaque("handler", on_call=simulation.handler)
+        for func in reversed(chain[1:]):
+            handler = Opaque("handler", on_call=_calling(func, args[2], handler))
+        simulation.start([*args, (handler,)])
+        if simulation.ev.exhausted:
+            return best
+        if simulation.exits:
+            return simulation.verdict(1 if kind == "unary" else 0)
+        return best if after_library else simulation.in_chain(best, 1 if kind == "unary" else 0)
+
+    def _arguments(self, kind: str) -> list[Value]:
+        """What an interceptor gets, but for the handler."""
+        if kind == "unary":
+            context: Value = (Opaque("context", self.types.extern("context", "Context")),)
+            info: Value = (Opaque("info", self.types.extern(lib.GRPC, "UnaryServerInfo")),)
+            return [context, (Opaque("request"),), info]
+        info = (Opaque("info", self.types.extern(lib.GRPC, "StreamServerInfo")),)
+        stream: Value = (Opaque("stream", self.types.extern(lib.GRPC, "ServerStream")),)
+        return [(Opaque("service"),), stream, info]
 
     # ------------------------------------------------------------ libraries
 
@@ -276,14 +337,7 @@ class RecoveryQuestion:
         """What an interceptor does; whether that depends on texts, and whether it was followed to its end."""
         simulation = _Simulation(ev, v, state)
         handler = Opaque("handler", on_call=simulation.handler)
-        context: Value = (Opaque("context", self.types.extern("context", "Context")),)
-        if kind == "unary":
-            info: Value = (Opaque("info", self.types.extern(lib.GRPC, "UnaryServerInfo")),)
-            args: list[Value] = [context, (Opaque("request"),), info, (handler,)]
-        else:
-            info = (Opaque("info", self.types.extern(lib.GRPC, "StreamServerInfo")),)
-            stream: Value = (Opaque("stream", self.types.extern(lib.GRPC, "ServerStream")),)
-            args = [(Opaque("service"),), stream, info, (handler,)]
+        args: list[Value] = [*self._arguments(kind), (handler,)]
         if kind == "unary" and len(v.node.params) == len(v.node.results) == 1:
             inner = simulation.middleware(handler)
             if inner is None:
@@ -292,7 +346,7 @@ class RecoveryQuestion:
                     True,
                     True,
                 )
-            simulation.func, args = inner, [context, (Opaque("request"),)]
+            simulation.func, args = inner, args[:2]
         if len(simulation.func.node.params) != len(args):
             return Recovery("no", "it is not a server interceptor", _sites(v)), False, True
         simulation.start(args)
@@ -303,10 +357,10 @@ class RecoveryQuestion:
 class _Simulation:
     """One run of a function in which the handler panics."""
 
-    def __init__(self, ev: Evaluator, func: Func, state: State) -> None:
+    def __init__(self, ev: Evaluator, func: Func, state: State, roots: Value = ()) -> None:
         self.ev = ev.derive(lazy=False, limits=_SIMULATION)
         self.func = func
-        self.memory = reachable(ev, state, (func,))
+        self.memory = reachable(ev, state, roots or (func,))
         self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
         self.ev.goroutines_finish = self.ev.scalars_wait = True
         self.ev.on_exit = self._exit
@@ -373,6 +427,31 @@ class _Simulation:
             why = broken or "it never calls the handler"
             return Recovery("unknown" if broken else "no", why, sites, broken=bool(broken))
         return self._recovered(sites, results_index)
+
+    def in_chain(self, best: Recovery, index: int) -> Recovery:
+        """`best`, or what is certainly worse when its interceptor runs among the others of a chain."""
+        if self.ev.uncaught and not self.leaves:
+            return Recovery("no", "another interceptor of the chain panics again", best.sites)
+        errors = [
+            e
+            for results, _ in self.leaves
+            for value in results[index : index + 1]
+            for e in self.ev.force(value)
+        ]
+        if not errors:
+            return best
+        if all(self.ev.is_nil(e) for e in errors):
+            because = "another interceptor of the chain hides the error, so the client sees success"
+            return Recovery("no", because, best.sites, "no", "the client sees success", best.sites)
+        codes = [_code(self.ev, [e]) for e in errors]
+        if best.internal == "yes" and all(code[0] == "no" for code in codes):
+            _, because, sites = codes[0]
+            best = msgspec.structs.replace(best, internal="no", code_because=because, code_sites=sites)
+        logged = [v for _, state in self.leaves for v in state.cells.get(LOGGED, (FALSE,))]
+        if best.logs_stack == "yes" and all(v is FALSE for v in logged):
+            logs, because, sites = self._logging()
+            best = msgspec.structs.replace(best, logs_stack=logs, log_because=because, log_sites=sites)
+        return best
 
     def _uncaught(self, sites: tuple[tuple[Site, str], ...]) -> Recovery:
         values = [v for value, _ in self.ev.uncaught for v in value]
@@ -445,6 +524,16 @@ class _Simulation:
             first = self.prints[0]
             return "no", f"the panic is written with {_short(first)}, not through zerolog", prints
         return "no", "nothing is logged after a panic", _sites(self.func)
+
+
+def _calling(func: Func, info: Value, handler: Opaque) -> Callable[..., list[Value]]:
+    """A handler that runs the next interceptor of a chain."""
+    site = Site(func.file, func.node.start, func.node.start + 4)
+
+    def call(ev: Evaluator, args: list[Value], state: State) -> list[Value]:
+        return ev.call_value((func,), [*args[:2], info, (handler,)], state, site, wanted=2)
+
+    return call
 
 
 def _after_panic(state: State) -> bool:

@@ -186,6 +186,93 @@ def test_a_panic_that_a_package_of_ours_logs_with_zerolog(tmp_path: Path) -> Non
     assert (row.get("internal").value, logs.value) == ("yes", "yes"), logs.because
 
 
+GUARD = """
+func guard(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+    defer func() {
+        if r := recover(); r != nil {
+            log.Printf("%v", r)
+            err = status.Error(codes.Internal, "x")
+        }
+    }()
+    return handler(ctx, req)
+}
+"""
+# what `unary` does, the order, recovery, codes.Internal
+CHAINS = {
+    "logs": (
+        "resp, err = handler(ctx, req)\nlog.Println(err)\nreturn resp, err",
+        "unary, guard",
+        "yes",
+        "yes",
+    ),
+    "hides": (
+        "resp, err = handler(ctx, req)\nlog.Println(err)\nreturn resp, nil",
+        "unary, guard",
+        "no",
+        "no",
+    ),
+    "hides, behind": ("resp, err = handler(ctx, req)\nreturn resp, nil", "guard, unary", "yes", "yes"),
+    "hides some": (
+        'resp, err = handler(ctx, req)\nif info.FullMethod == os.Getenv("M") { return resp, nil }\nreturn resp, err',
+        "unary, guard",
+        "yes",
+        "yes",
+    ),
+    "other code": (
+        'resp, err = handler(ctx, req)\nif err != nil { return nil, status.Error(codes.Unknown, "x") }\nreturn resp, nil',
+        "unary, guard",
+        "yes",
+        "no",
+    ),
+    "other code, behind": (
+        'resp, err = handler(ctx, req)\nif err != nil { return nil, status.Error(codes.Unknown, "x") }\nreturn resp, nil',
+        "guard, unary",
+        "yes",
+        "yes",
+    ),
+    "panics": (
+        "resp, err = handler(ctx, req)\nif status.Code(err) == codes.Internal { panic(err) }\nreturn resp, err",
+        "unary, guard",
+        "no",
+        None,
+    ),
+    "goroutine": (
+        "done := make(chan struct{})\ngo func() { defer close(done); resp, err = handler(ctx, req) }()\n<-done\nreturn resp, err",
+        "guard, unary",
+        "no",
+        None,
+    ),
+    "goroutine, before": (
+        "done := make(chan struct{})\ngo func() { defer close(done); resp, err = handler(ctx, req) }()\n<-done\nreturn resp, err",
+        "unary, guard",
+        "yes",
+        "yes",
+    ),
+    "goroutine behind a library": (
+        "done := make(chan struct{})\ngo func() { defer close(done); resp, err = handler(ctx, req) }()\n<-done\nreturn resp, err",
+        "recovery.UnaryServerInterceptor(), unary",
+        "no",
+        None,
+    ),
+    "logs behind a library": (
+        "resp, err = handler(ctx, req)\nlog.Println(err)\nreturn resp, err",
+        "recovery.UnaryServerInterceptor(), unary",
+        "yes",
+        "no",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHAINS)
+def test_an_interceptor_beside_the_one_that_recovers(case: str, tmp_path: Path) -> None:
+    text, order, recovers, internal = CHAINS[case]
+    code = HEAD + text + "\n}\n" + GUARD + server(f"grpc.ChainUnaryInterceptor({order})")
+    (row,) = servers.table(analyse(tmp_path, {"main.go": go_file(code)})).rows
+    assert row.get("unary_recovery").value == recovers, row.get("unary_recovery").because
+    if recovers == "yes":
+        assert row.get("internal").value == internal, row.get("internal").because
+
+
 LOGGERS = {
     "zerolog.New(os.Stderr)": "yes",
     "zerolog.New(os.Stderr).With().Timestamp().Logger()": "yes",
