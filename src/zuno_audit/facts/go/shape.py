@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zuno_audit.facts.go.evaluate import Evaluator, Given, Scope
+from zuno_audit.facts.go.evaluate import Evaluator, Scope
 from zuno_audit.facts.go.values import (
     Const,
     Extern,
@@ -103,10 +103,9 @@ class _Walker:
     def lazy(self, v: Lazy) -> object:
         """A call that was not evaluated looks like another of the same function on the same values."""
         call = v.call
-        conditions = v.conditions if isinstance(v, Given) else ()
         known = call.shapes.get(self.texts)
         if known is not None:  # as it looked before it was evaluated
-            return ("lazy", v.index, conditions, known)
+            return ("lazy", v.index, v.conditions, known)
         if call.exits is not None or call.state is None:
             return ("forced", self.value(self.ev.force((v,))))
         inner = _Walker(self.ev, call.state, self.texts)
@@ -116,7 +115,7 @@ class _Walker:
         scope = inner.scope(call.func.scope, call.func.node)
         self.left = inner.left
         call.shapes[self.texts] = known = (id(call.func.node), args, receiver, scope)
-        return ("lazy", v.index, conditions, known)
+        return ("lazy", v.index, v.conditions, known)
 
     def cell(self, cell: Any) -> object:
         """A cell by its content; a cell that is met again by its number, so cycles end."""

@@ -262,15 +262,31 @@ class Unknown(Val):
 
 
 class Lazy(Val):
-    """A result of a call that has not been evaluated yet, because nobody needed it."""
+    """A result of a call that has not been evaluated yet, because nobody needed it.
 
-    __slots__ = ("call", "index", "type")
+    With `conditions` only the ways out of the call count on which another result, by its index, is known to be "nil",
+    "non-nil", "true" or "false".
+    """
 
-    def __init__(self, call: Any, index: int, type_: Type | None, site: Site | None) -> None:
+    __slots__ = ("call", "conditions", "index", "type")
+
+    def __init__(
+        self,
+        call: Any,
+        index: int,
+        type_: Type | None,
+        site: Site | None,
+        conditions: frozenset[tuple[int, str]] = frozenset(),
+    ) -> None:
         self.call, self.index, self.type, self.site = call, index, type_, site
+        self.conditions = conditions
 
     def __repr__(self) -> str:
         return f"Lazy({self.call})"
+
+    def given(self, condition: tuple[int, str]) -> Lazy:
+        """The result with one more condition that is known to hold."""
+        return Lazy(self.call, self.index, self.type, self.site, self.conditions | {condition})
 
 
 Value = tuple[Val, ...]
@@ -329,7 +345,7 @@ _SAME: dict[type, Callable[[Any, Any], bool]] = {
     Func: lambda a, b: a.node is b.node and a.scope is b.scope and a.receiver == b.receiver,
     Extern: _same_call,
     Seq: _same_list,
-    Lazy: lambda a, b: a.call is b.call and a.index == b.index,
+    Lazy: lambda a, b: a.call is b.call and a.index == b.index and a.conditions == b.conditions,
 }
 
 

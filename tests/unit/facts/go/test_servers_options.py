@@ -348,3 +348,26 @@ def test_list(case: str, tmp_path: Path) -> None:
     if "thing." in text:
         code = 'import thing "example.org/thing"\n\n' + code
     assert letters(tmp_path, code) == wanted
+
+
+BUILD = f"""
+func build() ([]grpc.ServerOption, error) {{
+	if os.Getenv("X") != "" {{
+		return []grpc.ServerOption{{{U}}}, nil
+	}}
+	return nil, errors.New("no X")
+}}
+"""
+ERRORS = {
+    "looked at, and on": ("if err != nil { log.Print(err) }", "nn"),
+    "only the good way is looked at": ('if err == nil { log.Print("fine") }', "nn"),
+    "both ways go on": ('if err == nil { log.Print("fine") } else { log.Print(err) }', "nn"),
+    "the bad way ends": ("if err != nil { log.Fatal(err) }", "yn"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_options_from_a_function_that_may_fail(case: str, tmp_path: Path) -> None:
+    text, expected = ERRORS[case]
+    code = main(f"opts, err := build()\n{text}\ns := grpc.NewServer(opts...); _ = s") + BUILD
+    assert letters(tmp_path, code) == [expected]

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.evaluation.records import (
     Scope,
-    given,
 )
 from zuno_audit.facts.go.evaluation.statements import Statements
 from zuno_audit.facts.go.values import (
@@ -101,9 +100,9 @@ class Branches(Statements):
         for cell, value in state.cells.marked(id(lazy.call), _calls):
             if any(isinstance(v, Lazy) and v.call is lazy.call for v in value):
                 state.cells[cell] = tuple(
-                    given(v, condition) if isinstance(v, Lazy) and v.call is lazy.call else v for v in value
+                    v.given(condition) if isinstance(v, Lazy) and v.call is lazy.call else v for v in value
                 )
-        return given(lazy, condition)
+        return lazy.given(condition)
 
     def _switch(self, stmt: s.Switch, scope: Scope, state: State) -> State | None:
         inner = Scope(scope, scope.frame)

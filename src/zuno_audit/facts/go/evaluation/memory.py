@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.go.evaluation.core import Core
 from zuno_audit.facts.go.evaluation.records import (
     CallRecord,
-    Given,
     WorkLimitError,
 )
 from zuno_audit.facts.go.types import BASIC, Type
@@ -128,10 +127,9 @@ class Memory(Core):
 
     def _force_lazy(self, lazy: Lazy) -> Value:
         exits = lazy.call.evaluate()
-        conditions = lazy.conditions if isinstance(lazy, Given) else ()
         out: Value = ()
         for results in exits:
-            if lazy.index < len(results) and all(self._may_hold(results, c) for c in conditions):
+            if lazy.index < len(results) and all(self._may_hold(results, c) for c in lazy.conditions):
                 out = union(out, self.force(results[lazy.index]))
         return out or (Unknown("a call that does not return", lazy.site),)
 

@@ -11,7 +11,6 @@ from zuno_audit.facts.go.values import (
     Cell,
     Const,
     Func,
-    Lazy,
     Site,
     State,
     Unknown,
@@ -213,16 +212,6 @@ class CallRecord:
         return self.exits
 
 
-class Given(Lazy):
-    """A result of a call on the ways out where other results are known to be nil, non-nil, true or false."""
-
-    __slots__ = ("conditions",)
-
-    def __init__(self, lazy: Lazy, conditions: tuple[tuple[int, str], ...]) -> None:
-        super().__init__(lazy.call, lazy.index, lazy.type, lazy.site)
-        self.conditions = conditions
-
-
 class Comparison(NamedTuple):
     """A comparison that was evaluated, for simulations that look at what decided."""
 
@@ -235,12 +224,6 @@ class Comparison(NamedTuple):
 
 class WorkLimitError(Exception):
     """Raised inside the evaluator when a limit is reached; never leaves it."""
-
-
-def given(lazy: Lazy, condition: tuple[int, str]) -> Given:
-    """The result with one more condition that is known to hold."""
-    known = lazy.conditions if isinstance(lazy, Given) else ()
-    return Given(lazy, known if condition in known else (*known, condition))
 
 
 def join_results(exits: list[list[Value]], site: Site | None) -> list[Value]:
