@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct, field
@@ -255,13 +256,16 @@ class Judge:
 
     def _one_by_one(self, trial: Trial, exit_: Exit, count: int) -> tuple[str | None, str]:
         """For functions that return nothing: whether the elements are given away, whole or cut."""
-        given = {str(value) for value in leaves(trial, exit_, [v for _, v in self._values(trial, exit_)])}
+        given = Counter(
+            str(value) for value in leaves(trial, exit_, [v for _, v in self._values(trial, exit_)])
+        )
         for name in self.arrays:
             for number in lib.numbers(self.position[name], count):
                 for cut in _cut(number):
                     if cut in given and number and str(number) not in given:
                         return "unsafe", f"{number} in {name} becomes {cut}"
-        if all(str(n) in given for name in self.arrays for n in lib.numbers(self.position[name], count)):
+        wanted = Counter(str(n) for name in self.arrays for n in lib.numbers(self.position[name], count))
+        if wanted <= given:
             return "safe", f"every element of {' and '.join(self.arrays)} is handed on as it is"
         return None, "what becomes of the arrays cannot be followed"
 

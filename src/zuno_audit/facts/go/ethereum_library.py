@@ -85,14 +85,20 @@ class Decoding(NamedTuple):
         return bool(self.method) and not self.method.startswith("ParseTopics")
 
 
-COUNT = 3  # elements of an array
+COUNT = 6  # elements of an array
 MANY = 101  # elements where a limit is looked for: more than the 100 that people like
 
 
 def numbers(position: int, count: int = COUNT) -> list[int]:
-    """The made-up elements of the array at this position: too large for any machine word, and a zero."""
-    more = (2**190 + 1000 * position + i for i in range(count - COUNT))
-    return [2**256 - 1 - (17 + 82 * position), 0, 2**200 + 3 + position, *more][:count]
+    """The made-up elements of the array at this position: too large for any machine word, and a zero.
+
+    Some are there twice, next to each other and apart, so that it is noticed where repeated ones are dropped:
+    in two arrays that belong together one pair is repeated, and other elements in one of them only.
+    """
+    largest, large, small = 2**256 - 1 - (17 + 82 * position), 2**200 + 3 + position, 2**64 + 5 + position
+    again = small if position % 2 else large
+    more = (2**190 + 1_000_000 * position + i for i in range(count - COUNT))
+    return [largest, 0, large, again, small, largest, *more][:count]
 
 
 class World:

@@ -123,6 +123,14 @@ IDS_LOOP = "for _, id := range ids {\n\t\tbatch.Ids = append(batch.Ids, id.Strin
 BOTH = IDS_LOOP + (
     "\n\tfor _, amount := range amounts {\n\t\tbatch.Values = append(batch.Values, amount.String())\n\t}"
 )
+SEEN = (
+    "seen := map[string]bool{}\n\tfor _, id := range ids {\n\t\tif seen[id.String()] {\n\t\t\tcontinue\n\t\t}\n"
+    "\t\tseen[id.String()] = true\n\t\tbatch.Ids = append(batch.Ids, id.String())\n\t}"
+)
+LAST = (
+    'last := ""\n\tfor _, id := range ids {\n\t\tif id.String() != last {\n'
+    "\t\t\tbatch.Ids = append(batch.Ids, id.String())\n\t\t}\n\t\tlast = id.String()\n\t}"
+)
 CALL = 'x.token.UnpackIntoMap(out, "TransferBatch", entry.Data)'
 
 
@@ -177,6 +185,10 @@ def test_the_same_meaning_written_otherwise(tmp_path: Path, old: str, new: str) 
         (IDS_LOOP, "for i := 0; i < len(ids)-1; i++ {\n\t\tbatch.Ids = append(batch.Ids, ids[i].String())\n\t}"),
         (IDS_LOOP, "batch.Ids = make([]string, len(ids))\n\tfor _, id := range ids {\n\t\tbatch.Ids = append(batch.Ids, id.String())\n\t}"),
         (IDS_LOOP, IDS_LOOP.replace("range ids {", "range ids {\n\t\tif id.Sign() == 0 {\n\t\t\tcontinue\n\t\t}")),
+        (IDS_LOOP, SEEN),
+        (IDS_LOOP, SEEN.replace("id.String()]", 'id.String()+"/"+amounts[i].String()]').replace("_, id", "i, id")),
+        (IDS_LOOP, LAST),
+        (BOTH, BOTH.replace("range amounts {", "range amounts {\n\t\tif amount.BitLen() == 0 {\n\t\t\tcontinue\n\t\t}")),
         (IDS, 'ids := out["ids"].([]*big.Int)'),
         (IDS, 'ids, _ := out["ids"].([]*big.Int)'),
         ('out["ids"]', 'out["_ids"]'),
