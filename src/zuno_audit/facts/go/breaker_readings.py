@@ -15,10 +15,13 @@ Sites = tuple[tuple[Site, str], ...]
 
 
 class Outcome(msgspec.Struct):
-    """One call of the function under trial. `invoked` is True, False or None (some paths)."""
+    """One call of the function under trial. `invoked` is True, False or None (some paths); `without_error` means
+    that the caller sees success, whichever way the function ends.
+    """
 
     invoked: bool | None
     refused_with_error: bool | None
+    without_error: bool
     comparisons: list[Comparison]
     memory: State
 

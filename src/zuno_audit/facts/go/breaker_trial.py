@@ -61,6 +61,7 @@ _NO_BREAKERS = ("golang.org/x/", "go.uber.org/ratelimit", "github.com/juju/ratel
 
 Arguments = Callable[[Opaque], list[Value]]
 _Failing = tuple[int, Outcome, Outcome, Outcome]
+_SWALLOWED = Guard("no", "a call that failed comes back without an error: the caller takes it for a success")
 
 
 class _Refused(Exception):
@@ -143,16 +144,9 @@ class Trial:
             comparisons, ev.comparisons = ev.comparisons or [], outer
         flags = state.cells.get(INVOKED, (FALSE,))
         invoked = True if all(f is TRUE for f in flags) else False if all(f is FALSE for f in flags) else None
-        return Outcome(invoked, self._is_error(exits), comparisons, state)
-
-    def _is_error(self, exits: list[list[Value]]) -> bool | None:
-        answers: set[bool | None] = set()
-        for results in exits:
-            error = results[-1] if results else ()
-            answers.update(self.ev.is_nil(v) for v in self.ev.force(error))
-        if answers == {False}:
-            return True
-        return False if True in answers else None
+        nil = {self.ev.is_nil(v) for results in exits if results for v in self.ev.force(results[-1])}
+        with_error = True if nil == {False} else False if True in nil else None
+        return Outcome(invoked, with_error, nil == {True}, comparisons, state)
 
     # ------------------------------------------------------------ the verdict
 
@@ -160,7 +154,7 @@ class Trial:
         """What the function does when calls fail."""
         sites = sites_of(self.func)
         failing = self._fail_until_refused()
-        for code in OTHER_CODES if isinstance(failing, Guard) and failing.guarded == "no" else ():
+        for code in OTHER_CODES if _may_count_others(failing) else ():
             self.error = self._failure(code)
             other = self._fail_until_refused()
             if not isinstance(other, Guard):
@@ -219,6 +213,8 @@ class Trial:
                 if previous is None:
                     return self._never(outcome)
                 return max(i, self.invocations) + (skipped or 0), previous, before or previous, outcome
+            if outcome.invoked and outcome.without_error:
+                return _SWALLOWED
             if i >= 1 and readings.unchanged(memory, outcome.memory):
                 return Guard("no", "its interceptor lets every call through, however many failed")
             if i >= PATIENCE and previous is not None and skipped is None:
@@ -441,6 +437,11 @@ class Trial:
             previous, memory = outcome, outcome.memory
         self.succeed, self.ev.clock = False, opened
         return found
+
+
+def _may_count_others(failing: Guard | _Failing) -> bool:
+    """True when a function that is no breaker for one kind of failure may be one for another."""
+    return isinstance(failing, Guard) and failing.guarded == "no" and failing is not _SWALLOWED
 
 
 def _last_name(expr: s.Expr) -> str | None:

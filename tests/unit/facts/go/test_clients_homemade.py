@@ -1604,3 +1604,36 @@ def test_settings_that_are_read_or_set_by_reflection(
     row = client(tmp_path, INTERCEPT + source + parsed)
     assert row.get("unary_breaker").value == "yes", row.get("unary_breaker").because
     assert (row.get("max_failures").value, row.get("reset_timeout_s").value) == (failures, timeout)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("return err", "yes"),
+        ("if err != nil { return nil }; return err", "no"),
+        ("return nil", "no"),
+        ("_ = err; log.Print(err); return nil", "no"),
+        ("if status.Code(err) == codes.Unavailable { return nil }; return err", "no"),
+        ("if status.Code(err) == codes.AlreadyExists { return nil }; return err", "yes"),
+        ('return fmt.Errorf("call: %w", err)', "yes"),
+    ],
+)
+def test_a_breaker_must_hand_on_that_a_call_failed(tmp_path: Path, after: str, expected: str) -> None:
+    assert "b.Report(err == nil)\n            return err" in TWO_STEP
+    source = TWO_STEP.replace("return err\n        }\n    }", after + "\n        }\n    }") + SET_FROM_OUTSIDE
+    source = source.replace("WAIT", "time.Minute").replace("CHANGE", "")
+    steps = """
+    func (b *Breaker) Allow() bool { return b.failures < b.Limit || time.Since(b.opened) >= b.Wait }
+
+    func (b *Breaker) Report(ok bool) {
+        if ok {
+            b.failures = 0
+            return
+        }
+        b.failures++
+        b.opened = time.Now()
+    }
+    """
+    cell = client(tmp_path, source + steps).get("unary_breaker")
+    assert cell.value == expected, cell.because
+    assert expected == "yes" or "comes back without an error" in cell.because
