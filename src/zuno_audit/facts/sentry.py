@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from zuno_audit.facts.deployed import deployments
 from zuno_audit.facts.dotenv import default_environment
-from zuno_audit.facts.go.bindings import called_name, element
+from zuno_audit.facts.go.analysis import analysis
+from zuno_audit.facts.go.bindings import element
+from zuno_audit.facts.go.late import is_late
 from zuno_audit.facts.go.origins import origins
 from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go.settings import settings
@@ -21,19 +23,10 @@ from zuno_audit.languages.go.syntax import (
     Binary,
     Call,
     CompositeLit,
-    Defer,
-    For,
-    FuncDecl,
     FuncLit,
-    Go,
     Ident,
     If,
-    Node,
-    Range,
     Return,
-    Select,
-    Switch,
-    TypeSwitch,
     walk,
 )
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
@@ -44,8 +37,6 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.program import Declaration
     from zuno_audit.facts.go_code import GoCode
 
-_BLOCKS = ("ListenAndServe", "ListenAndServeTLS")
-_MAX_DEPTH = 4
 SENTRY = "github.com/getsentry/sentry-go"
 DEFAULT = "SENTRY_DSN"  # what the library reads when the options name no DSN
 
@@ -74,7 +65,7 @@ def _row(store: FactStore, code: GoCode, binary: str, sites: list[Use]) -> Entit
     here = root.file.location(call.start, call.fun.end, "sentry.Init")
     names = _variables(store, root, call)
     obstacle = _obstacle(root, call)
-    if not obstacle and all(_is_late(store, site.root, site.call, 0) for site in sites):
+    if not obstacle and all(is_late(store.get(analysis), site.root, site.call) for site in sites):
         obstacle = "sentry.Init is called when the server has stopped"
     fields = {
         "binary": Answer(binary),
@@ -86,26 +77,6 @@ def _row(store: FactStore, code: GoCode, binary: str, sites: list[Use]) -> Entit
         "delivered": _delivered(store, binary, names, here),
     }
     return Entity("sentry_client", here, fields)
-
-
-def _is_late(store: FactStore, root: Declaration, call: Node, depth: int) -> bool:
-    """True when a server runs before the call on every way to it, in a call that returns when it has stopped."""
-    for node in root.nodes:
-        if isinstance(node, Call) and called_name(node) in _BLOCKS and node.end <= call.start:
-            around = [n for n in root.nodes if n.start <= node.start and node.end <= n.end]
-            if not any(_may_be_left_out(n, node) for n in around):
-                return True
-    if depth >= _MAX_DEPTH or not isinstance(root.node, FuncDecl):
-        return False
-    callers = store.get(origins).search.callers(root)
-    return bool(callers) and all(_is_late(store, c.root, c.call, depth + 1) for c in callers)
-
-
-def _may_be_left_out(around: Node, node: Node) -> bool:
-    """True for a statement in which another one may not run, or not before what follows."""
-    if isinstance(around, If):
-        return around.body.start <= node.start
-    return isinstance(around, Go | Defer | FuncLit | For | Range | Switch | TypeSwitch | Select)
 
 
 def _obstacle(root: Declaration, call: Call) -> str:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from zuno_audit.facts.go import library
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.dead_code import is_dead
+from zuno_audit.facts.go.late import is_late
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.registries import PROMETHEUS, Registerer
 from zuno_audit.facts.go.static_types import callee_of, static_type
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 REGISTERS = frozenset(("Register", "MustRegister"))
 MAX_NODES = 400
+TOO_LATE = "it is registered when the server has stopped"
 _HAND_ON = ("All", "Backward", "Clone", "Collect", "Concat", "Values")  # of packages slices and maps
 VALUE_KINDS = {"CounterValue": "counter", "GaugeValue": "gauge", "UntypedValue": "untyped"}
 _CONST_METRICS = frozenset(
@@ -94,7 +96,8 @@ class Collectors:
         if trail.escapes or len(trail.seen) > MAX_NODES:
             return Registration(UNKNOWN, why="it is handed to code that is not followed")
         if trail.found:
-            return Registration(NO, place=trail.found[0].place, why="the code that registers it never runs")
+            why = trail.found[0].why or "the code that registers it never runs"
+            return Registration(NO, place=trail.found[0].place, why=why)
         return Registration(NO, why="nothing registers it", is_read_back=trail.is_read_back)
 
     def _is_undone(self, found: Registration, trail: _Trail) -> bool:
@@ -308,7 +311,10 @@ class Collectors:
     def _registered(self, root: Declaration, call: s.Call, trail: _Trail) -> None:
         place = root.file.location(call.start, call.end, "is registered here")
         answer = NO if self.is_dead(call, root) else self.can_run(root, call)
-        trail.found.append(Registration(answer, (self._registerer(call.fun, root),), place))
+        why = ""
+        if answer != NO and is_late(self.asked, root, call):
+            answer, why = NO, TOO_LATE
+        trail.found.append(Registration(answer, (self._registerer(call.fun, root),), place, why))
 
     def _registerer(self, fun: s.Expr, root: Declaration) -> Registerer:
         """The registry whose method is called."""

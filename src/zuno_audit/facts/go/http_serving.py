@@ -314,16 +314,32 @@ class HttpServing:
         """The places that serve http.DefaultServeMux."""
         if self._default is None:
             self._default = []
+            holders: list[Declaration] = []
             for path in self.code.linked_files:
                 data = self.code.repository.read(path)
                 if data is None or not any(
-                    s in data for s in (b".ListenAndServe", b".Serve(", b".ServeTLS(")
+                    s in data for s in (b".ListenAndServe", b".Serve(", b".ServeTLS(", b".DefaultServeMux")
                 ):
                     continue
                 file = self.code.file(path)
+                if file is not None:
+                    holders += self.origins.functions_with(b".DefaultServeMux", file)
                 for root in self.origins.functions_with(b"Serve", file) if file is not None else ():
                     self._default += self._default_in(root)
+            self._default += [s for root in holders for s in self._default_mounted(root)]
         return self._default
+
+    def _default_mounted(self, root: Declaration) -> Iterator[Serving]:
+        """Where other routers are served that a function puts http.DefaultServeMux into."""
+
+        def is_it(node: Node) -> bool:
+            inner = node.x if isinstance(node, Selector) and node.sel == "ServeHTTP" else node
+            return isinstance(inner, Selector) and self._is_http(root, inner, ("DefaultServeMux",))
+
+        for node in root.nodes:
+            if isinstance(node, Call) and isinstance(node.fun, Selector) and self._mounts(node, is_it):
+                if self.texts.package_path(node.fun.x, root) != HTTP:
+                    yield from self._mounted(root, node, is_it, 0, set())
 
     def _default_in(self, root: Declaration) -> Iterator[Serving]:
         for node in root.nodes:
@@ -447,15 +463,8 @@ class HttpServing:
             if self._is_starter(root.file, call.fun.sel) and _holds(call.fun.x, matches):
                 yield Serving(root, call, At(call.args[0], root) if call.args else None)
                 return
-            mounts = call.fun.sel in VERBS or call.fun.sel in ("Mount", "Handler")
-            if mounts and len(call.args) > 1 and any(_holds(a, matches) for a in call.args[1:]):
-                if not _holds(call.fun.x, matches):
-                    if self.texts.package_path(call.fun.x, root) == HTTP:
-                        found: Iterable[Serving] = self.default_servings()
-                    else:
-                        found = self._served(root, self.base(root, call.fun.x)[1], depth + 1, seen)
-                    mount = self._mount(root, call)
-                    yield from (replace(s, mounts=(*s.mounts, *mount)) for s in found)
+            if self._mounts(call, matches):
+                yield from self._mounted(root, call, matches, depth, seen)
                 return
         for index, argument in enumerate(call.args):
             if matches(argument) or (isinstance(argument, Unary) and matches(argument.x)):
@@ -464,6 +473,27 @@ class HttpServing:
                     if name is not None and (id(callee.node), name) not in seen:
                         seen.add((id(callee.node), name))
                         yield from self._flows(callee, _is_named(name), depth + 1, seen)
+
+    @staticmethod
+    def _mounts(call: Call, matches: Matches) -> bool:
+        """True for a call that puts the value into a router."""
+        name = call.fun.sel if isinstance(call.fun, Selector) else ""
+        is_mount = name in VERBS or name in ("Mount", "Handler")
+        return is_mount and len(call.args) > 1 and any(_holds(a, matches) for a in call.args[1:])
+
+    def _mounted(
+        self, root: Declaration, call: Call, matches: Matches, depth: int, seen: set[object]
+    ) -> Iterator[Serving]:
+        """Where the router is served that a call puts the value into."""
+        assert isinstance(call.fun, Selector)
+        if _holds(call.fun.x, matches):
+            return
+        if self.texts.package_path(call.fun.x, root) == HTTP:
+            found: Iterable[Serving] = self.default_servings()
+        else:
+            found = self._served(root, self.base(root, call.fun.x)[1], depth + 1, seen)
+        mount = self._mount(root, call)
+        yield from (replace(s, mounts=(*s.mounts, *mount)) for s in found)
 
     def _mount(self, root: Declaration, call: Call) -> tuple[tuple[str, bool], ...]:
         """Where a call puts a handler into a router of net/http or chi; nothing where that changes no path."""

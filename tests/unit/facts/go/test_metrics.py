@@ -14,6 +14,7 @@ from zuno_audit.model.entity import Entity
 _IMPORTS = {
     "os": "os",
     "http": "net/http",
+    "net": "net",
     "prometheus": "github.com/prometheus/client_golang/prometheus",
     "promauto": "github.com/prometheus/client_golang/prometheus/promauto",
     "promhttp": "github.com/prometheus/client_golang/prometheus/promhttp",
@@ -575,3 +576,64 @@ def test_each_caller_registers_its_own(tmp_path: Path) -> None:
     """
     found = told(rows(tmp_path, body), "name", "labels", "registered")
     assert sorted(found, key=str) == [("a_size", (), "yes"), ("b_size", ("component",), "yes")]
+
+
+_SERVE = 'http.ListenAndServe(":80", nil)'
+
+
+@pytest.mark.parametrize(
+    ("body", "registered"),
+    [
+        pytest.param(f"{_SERVE}; prometheus.MustRegister(x)", "no", id="behind the server"),
+        pytest.param(f"{_SERVE}; set()", "no", id="called behind the server"),
+        pytest.param(f"{_SERVE}; own{{}}.set()", "no", id="a method called behind the server"),
+        pytest.param(
+            "srv := &http.Server{}; if err := srv.Serve(l); err != nil { print(err) }; set()",
+            "no",
+            id="behind a server that is looked at",
+        ),
+        pytest.param(
+            f"go func() {{ {_SERVE}; prometheus.MustRegister(x) }}(); select {{}}", "no", id="in a goroutine"
+        ),
+        pytest.param(f"go {_SERVE}; set(); select {{}}", "yes", id="beside the server"),
+        pytest.param("own{}.Serve(); set(); select {}", "yes", id="a Serve of our own that returns"),
+        pytest.param(f"if len(os.Args) > 1 {{ {_SERVE} }}; set()", "yes", id="behind one that may not run"),
+        pytest.param(f"if len(os.Args) > 1 {{ {_SERVE} }} else {{ set() }}", "yes", id="instead of one"),
+        pytest.param(f"set(); {_SERVE}", "yes", id="before the server"),
+    ],
+)
+def test_what_is_registered_when_the_server_has_stopped(tmp_path: Path, body: str, registered: str) -> None:
+    registers = "{ prometheus.MustRegister(x) }"
+    methods = f"func (own) set() {registers}" if "own{}.set" in body else f"func set() {registers}"
+    text = f"""
+    var x = prometheus.NewCounter({OPTS})
+    var l net.Listener
+    type own struct{{}}
+    func (own) Serve() {{ go {_SERVE} }}
+    func main() {{ {body} }}
+    {methods if "set()" in body else ""}
+    """
+    assert told(rows(tmp_path, text), "registered") == [(registered,)]
+
+
+def test_promauto_behind_the_server_registers_nothing(tmp_path: Path) -> None:
+    body = f"func main() {{ {_SERVE}; promauto.NewCounter({OPTS}) }}"
+    assert told(rows(tmp_path, body), "registered") == [("no",)]
+
+
+@pytest.mark.parametrize(
+    ("mount", "served"),
+    [
+        ('mux.Handle("/", http.DefaultServeMux); http.ListenAndServe(":80", mux)', "yes"),
+        ('mux.HandleFunc("/", http.DefaultServeMux.ServeHTTP); http.ListenAndServe(":80", mux)', "yes"),
+        ('mux.Handle("/debug/", http.DefaultServeMux); http.ListenAndServe(":80", mux)', "no"),
+        ('mux.Handle("/", http.DefaultServeMux)', "no"),
+    ],
+)
+def test_a_mux_that_hands_on_to_the_default_one(tmp_path: Path, mount: str, served: str) -> None:
+    body = (
+        f"var x = promauto.NewCounter({OPTS})\n"
+        'func main() { http.Handle("/metrics", promhttp.Handler()); mux := http.NewServeMux(); '
+        f"{mount} }}"
+    )
+    assert told(rows(tmp_path, body), "served") == [(served,)]
