@@ -10,13 +10,14 @@ Breakers of libraries are state machines here too (`breaker_library.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from zuno_audit.facts.go import breaker_library
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go.breaker_settings import SANE, configured, with_sane_settings
+from zuno_audit.facts.go.breaker_settings import SANE, alternatives, configured, with_sane_settings
 from zuno_audit.facts.go.breaker_trial import Arguments, Trial
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.guards import Guard, all_of, rank, sites_of
@@ -124,6 +125,8 @@ class BreakerQuestion:
         trial = Trial(ev, v, kind, state, arguments, wire)
         found = trial.verdict()
         self._spent += trial.ev.steps
+        if found.guarded != "yes":
+            found = self._each_alternative(lambda: Trial(ev, v, kind, state, arguments, wire), ev, v) or found
         if found.guarded == "no":
             again = Trial(ev, v, kind, state, arguments, wire)
             found = self._blame_settings(found, again, ev, v, state)
@@ -132,6 +135,19 @@ class BreakerQuestion:
         for key in keys if not trial.ev.text_tested else keys[1:]:
             self._by_shape[key] = found
         return found
+
+    def _each_alternative(self, fresh: Callable[[], Trial], ev: Evaluator, v: Val) -> Guard | None:
+        """What cannot be told with a limit of several values may be a breaker with each of them; None when not."""
+        found: list[Guard] = []
+        for memory in alternatives(ev, fresh().memory, [v]):
+            trial = fresh()
+            trial.memory = memory
+            found.append(trial.verdict())
+            self._spent += trial.ev.steps
+            if found[-1].guarded != "yes":
+                return None
+        found.sort(key=lambda guard: guard.max_failures is not None)  # an unknown limit is what is told
+        return all_of(found) if found else None
 
     def _blame_settings(self, found: Guard, trial: Trial, ev: Evaluator, v: Val, state: State) -> Guard:
         """What is no breaker may be one with useless settings: then these are what is wrong."""

@@ -16,6 +16,7 @@ from zuno_audit.facts.go.values import (
     Const,
     Extern,
     Func,
+    Input,
     Lazy,
     Map,
     MapData,
@@ -31,6 +32,7 @@ from zuno_audit.facts.go.values import (
 SECOND = 1_000_000_000
 MAX_FORCED = 60  # calls that are evaluated to see what they return
 MAX_VALUES = 5_000  # values in reach that are looked at
+MOST_ALTERNATIVES = 4  # of one number
 # Names of the fields that play a role; the first pattern that fits a field wins. Counters that a breaker keeps
 # while it works (failures, openedAt, halfOpenCalls) are not settings.
 _FIELDS = {
@@ -168,6 +170,55 @@ def with_sane_settings(ev: Evaluator, types: Types, state: State, roots: Iterabl
         if any(isinstance(v, Struct) for v in value):
             patched.cells[cell] = tuple(_sane(types, v) for v in value)
     return patched
+
+
+def alternatives(ev: Evaluator, state: State, roots: Iterable[Val]) -> list[State]:
+    """Memory once for each value that a number in reach may have (a default, or what the environment says), with
+    that value alone; nothing when every number has one.
+    """
+    values = {cell: ev.read(cell, state) for cell, _ in reach(ev, state, roots) if cell is not None}
+    counts = {cell: _most_alternatives(ev, value) for cell, value in values.items()}
+    most = max(counts.values(), default=0)
+    if not 1 < most <= MOST_ALTERNATIVES:
+        return []
+    states = []
+    for which in range(most):
+        patched = state.fork()
+        for cell, count in counts.items():
+            if count > 1:
+                patched.cells[cell] = _alternative(ev, values[cell], which)
+        states.append(patched)
+    return states
+
+
+def _most_alternatives(ev: Evaluator, value: Value) -> int:
+    inner = [x for v in value if isinstance(v, Struct) for x in v.fields.values()]
+    return max([len(_numbers_of(ev, value)), *(_most_alternatives(ev, x) for x in inner)])
+
+
+def _alternative(ev: Evaluator, value: Value, which: int) -> Value:
+    numbers = _numbers_of(ev, value)
+    if numbers:
+        return (numbers[which % len(numbers)],)
+    return tuple(
+        Struct(v.type, {k: _alternative(ev, x, which) for k, x in v.fields.items()}, v.open, v.site)
+        if isinstance(v, Struct)
+        else v
+        for v in value
+    )
+
+
+def _numbers_of(ev: Evaluator, value: Value) -> Value:
+    """The alternatives of a number that the code gives in one of them at least; nothing for other values."""
+    if any(isinstance(v, Lazy) and _may_hold_objects(v) for v in value):
+        return ()
+    forced = ev.force(value)
+    numbers = [
+        isinstance(v, Const) and isinstance(v.value, int | float) and not isinstance(v.value, bool)
+        for v in forced
+    ]
+    outside = all(number or isinstance(v, Input | Extern) for v, number in zip(forced, numbers, strict=True))
+    return tuple(forced) if any(numbers) and outside else ()
 
 
 def _sane(types: Types, v: Val) -> Val:

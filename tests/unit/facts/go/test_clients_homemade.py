@@ -1637,3 +1637,51 @@ def test_a_breaker_must_hand_on_that_a_call_failed(tmp_path: Path, after: str, e
     cell = client(tmp_path, source + steps).get("unary_breaker")
     assert cell.value == expected, cell.because
     assert expected == "yes" or "comes back without an error" in cell.because
+
+
+LIMIT_WITH_A_DEFAULT = """
+    func newBreaker() *Breaker {
+        n, err := strconv.Atoi(os.Getenv("BREAKER_MAX"))
+        if err != nil {
+            n = DEFAULT
+        }
+        return &Breaker{limit: n}
+    }
+
+    type Breaker struct {
+        limit    int
+        failures int
+        opened   time.Time
+    }
+
+    func (b *Breaker) Allow() bool {
+        return OFF b.failures < b.limit || time.Since(b.opened) >= time.Minute
+    }
+
+    func (b *Breaker) Report(ok bool) {
+        if ok {
+            b.failures = 0
+            return
+        }
+        b.failures++
+        b.opened = time.Now()
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "off", "expected"),
+    [
+        ("5", "", "yes"),
+        ("8", "", "yes"),
+        ("1 << 30", "", "no"),
+        ("0", "b.limit == 0 ||", "no"),
+    ],
+)
+def test_a_limit_from_outside_with_a_default_leaves_only_the_limit_unknown(
+    tmp_path: Path, default: str, off: str, expected: str
+) -> None:
+    row = client(tmp_path, LIMIT_WITH_A_DEFAULT.replace("DEFAULT", default).replace("OFF", off) + TWO_STEP)
+    assert row.get("unary_breaker").value == expected, row.get("unary_breaker").because
+    if expected == "yes":
+        assert (row.get("max_failures").value, row.get("reset_timeout_s").value) == (None, 60.0)
