@@ -52,7 +52,7 @@ def call(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State) -> 
     if name in ("len", "cap"):
         return _length(ev, args[0], state) if args else (Unknown("length"),)
     if name in ("min", "max"):
-        return _extreme(ev, name, args)
+        return _extreme(ev, name, args, site)
     if name == "delete" and len(args) == 2:
         _delete(ev, args, state)
     if name == "close" and args:
@@ -148,11 +148,14 @@ def _length(ev: Evaluator, value: Value, state: State) -> Value:
     return out
 
 
-def _extreme(ev: Evaluator, name: str, args: list[Value]) -> Value:
+def _extreme(ev: Evaluator, name: str, args: list[Value], site: Site) -> Value:
     values = [ev.force(a) for a in args]
     if values and all(len(v) == 1 and isinstance(v[0], Const) for v in values):
         consts = [v[0] for v in values if isinstance(v[0], Const)]
         chosen = (min if name == "min" else max)(consts, key=lambda c: c.value)
+        for c in consts:
+            if c is not chosen:
+                ev.note_comparison(site, c, chosen, name == "max", "<")
         typed = next((c.type for c in consts if c.type is not None), None)
         return (Const(chosen.value, typed),)
     return (Unknown(f"result of {name}"),)

@@ -191,12 +191,20 @@ class Judge:
         self.judged.because["arrays"] = why
 
     def add_many(self, run: tuple[Outcome, Trial]) -> None:
-        """Looks at a trial with long arrays: what is kept of three elements may end at a limit."""
+        """Looks at a trial with long arrays: what is kept of a few elements may end at a limit."""
         self.runs[Case.MANY] = run
+        many = run[1].world.many
+        if run[0].exhausted and many > lib.MANY:
+            self.limited(many - 1)
         for trial, exit_ in self._successes(Case.MANY) if not run[0].exhausted else ():
-            verdict, why = self._lost(trial, exit_, lib.MANY)
+            verdict, why = self._lost(trial, exit_, many)
             if verdict == "unsafe":
                 self.judged.arrays, self.judged.because["arrays"] = verdict, why
+
+    def limited(self, limit: int) -> None:
+        """The code compares with a limit beyond which it could not be tried."""
+        self.judged.arrays = None
+        self.judged.because["arrays"] = f"what becomes of more than {limit} elements cannot be followed"
 
     def _same_as_good(self, case: Case) -> bool:
         return all(self._lost(trial, exit_)[0] == "safe" for trial, exit_ in self._successes(case))

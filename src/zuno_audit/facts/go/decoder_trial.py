@@ -14,6 +14,7 @@ from zuno_audit.facts.go.ethereum_library import (
     BIND,
     COMMON,
     TYPES,
+    Case,
     Decoding,
     World,
     frames_of,
@@ -48,7 +49,10 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.types import Type
 
 LIMITS = Limits(steps=40_000)
-_DEEP = 1_000  # values that are looked at inside one result
+_DEEP = 1_000  # values that are looked at inside one result, with few elements
+MOST = (
+    2_050  # elements that a decoder is tried with where its code has a limit; the time grows with the square
+)
 
 
 class Exit(NamedTuple):
@@ -91,6 +95,26 @@ class Trial(Evaluator):
         self.bounded: set[Site] = set()  # slices of the data that were compared with something
         self.unbounded: list[Site] = []  # allocations of a length that the data alone decides
         self.watching = True
+        if world.case is Case.MANY:
+            self.comparisons = []
+
+    @property
+    def deep(self) -> range:
+        """One step for every value that is looked at inside one result."""
+        return range(_DEEP + 8 * (self.world.many if self.world.case is Case.MANY else 0))
+
+    def larger(self) -> int | None:
+        """The largest number above the length of the long arrays that a number was compared with."""
+        sides = [(c.x.value, c.y.value) for c in self.comparisons or ()]
+        found = [max(pair) for pair in sides if all(type(n) is int for n in pair)]
+        return max((n for n in found if self.world.many <= n < MOST), default=None)
+
+    def untried(self) -> int | None:
+        """A number that is too large to be tried and that the length, or a count up to it, was compared with."""
+        sides = [(c.x.value, c.y.value) for c in self.comparisons or ()]
+        low = self.world.many - 1
+        found = [max(p) for p in sides if all(type(n) is int for n in p) and low <= min(p) < MOST <= max(p)]
+        return min(found, default=None)
 
     def zero(self, type_: Type | None) -> Value:
         if type_ is not None and type_ is self.types.extern(
@@ -479,7 +503,7 @@ def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Ite
     """Every slice inside these values, strings and numbers forced."""
     seen: set[int] = set()
     pending: list[tuple[tuple[str, ...], Value]] = [((name,), value) for name, value in reversed(values)]
-    for place in range(_DEEP):
+    for place in trial.deep:
         if not pending:
             return
         names, value = pending.pop()
@@ -542,7 +566,7 @@ def leaves(trial: Trial, exit_: Exit, values: list[Value]) -> Iterator[Any]:
     """Every number and text inside these values."""
     seen: set[int] = set()
     pending = list(values)
-    for _ in range(_DEEP):
+    for _ in trial.deep:
         if not pending:
             return
         for v in trial.force(pending.pop()):
@@ -566,7 +590,7 @@ def holds_part(trial: Trial, values: list[tuple[str, Value]], exit_: Exit) -> bo
                 return True
     pending = [value for _, value in values]
     seen: set[int] = set()
-    for _ in range(_DEEP):
+    for _ in trial.deep:
         if not pending:
             return False
         for v in trial.force(pending.pop()):

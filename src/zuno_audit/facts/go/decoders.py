@@ -17,7 +17,7 @@ from zuno_audit.facts.go import ethereum_library as lib
 from zuno_audit.facts.go.abi_definitions import assumed_abi
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.decoder_judgement import Judge, Judgement, rank
-from zuno_audit.facts.go.decoder_trial import Context, Outcome, Planter, Trial, try_out
+from zuno_audit.facts.go.decoder_trial import LIMITS, Context, Outcome, Planter, Trial, try_out
 from zuno_audit.facts.go.ethereum_abi import AbiEvent
 from zuno_audit.facts.go.ethereum_library import Case, Decoding, World
 from zuno_audit.facts.go.evaluate import Frame, Limits
@@ -48,6 +48,7 @@ _LOGS = (b"Logs(", b"types.Log", b".Logs")
 MAX_CONTEXTS = 4
 MAX_ROOTS = 120
 MAKING = Limits(steps=8_000)
+_LONGER = 3  # lengths of arrays that are tried where the code has limits
 MAX_NAMED = 40  # events that one function decodes for its callers
 
 
@@ -596,9 +597,28 @@ class _Question:
         judge = Judge(decoder.root, decoder.decoding, topic, runs, judged)
         judge.run()
         if judged.arrays == "safe" and not by_hand:
-            world = self._world(Case.MANY, topic, decoder.root)
-            judge.add_many(try_out(self.base, self.planter, world, decoder.root, context))
+            self._try_many(judge, decoder.root, context, topic)
         return judged
+
+    def _try_many(self, judge: Judge, root: Declaration, context: Context, topic: AbiEvent | None) -> None:
+        """Tries long arrays, and longer ones where the code compares with a larger number."""
+        world = self._world(Case.MANY, topic, root)
+        for _ in range(_LONGER):
+            limits = Limits(
+                steps=LIMITS.steps + 100 * world.many,
+                steps_per_call=LIMITS.steps_per_call + 100 * world.many,
+                unroll=max(LIMITS.unroll, 3 * world.many),
+            )
+            run = try_out(self.base, self.planter, world, root, context, limits=limits)
+            judge.add_many(run)
+            larger = run[1].larger()
+            if judge.judged.arrays != "safe" or larger is None:
+                break
+            world = self._world(Case.MANY, topic, root)
+            world.many = larger + 2  # a count that goes down is compared after the first step
+        limit = run[1].untried()
+        if judge.judged.arrays == "safe" and limit is not None:
+            judge.limited(limit)
 
     def _event_by_names(self, root: Declaration, node: s.FuncDecl) -> str | None:
         """For a decoder by hand: the event that its result or its own name is named after."""

@@ -113,6 +113,7 @@ class World:
         certain: bool = False,
     ) -> None:
         self.case = case
+        self.many = MANY  # elements of an array in the case MANY
         self.fallback = fallback  # what an ABI is taken for that comes from outside
         self.data = Opaque("log data")
         self.errors: dict[Site, Extern] = {}  # what each decoding call returned in the case REFUSED
@@ -460,7 +461,7 @@ class World:
         mistyped = {Case.MISTYPED_FIRST: first, Case.MISTYPED_LAST: last}.get(self.case, -1)
         out: list[tuple[Parameter, Value]] = []
         for position, parameter in enumerate(decoded):
-            count = MANY if self.case is Case.MANY else COUNT - 1 if position == short else COUNT
+            count = self.many if self.case is Case.MANY else COUNT - 1 if position == short else COUNT
             value = self._value(ev, parameter.type, position, count, state)
             if position == mistyped and not static:
                 value = (TRUE,)  # a bool where nobody expects one

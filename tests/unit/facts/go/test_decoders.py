@@ -179,6 +179,10 @@ def test_the_same_meaning_written_otherwise(tmp_path: Path, old: str, new: str) 
         (IDS_LOOP, "batch.Ids = []string{fmt.Sprint(ids)}"),
         ("range ids {", "range ids[1:] {"),
         ("range ids {", "range ids[:min(len(ids), 100)] {"),
+        ("range ids {", "range ids[:min(len(ids), 500)] {"),
+        (IDS_LOOP, IDS_LOOP.replace("_, id := range ids {", "i, id := range ids {\n\t\tif i == 1000 {\n\t\t\tbreak\n\t\t}")),
+        (IDS_LOOP, "left := 400\n\t" + IDS_LOOP.replace("range ids {", "range ids {\n\t\tif left -= 1; left < 0 {\n\t\t\tbreak\n\t\t}")),
+        (IDS_LOOP, "const most = 256\n\tif len(ids) > most {\n\t\tids = ids[:most]\n\t}\n\t" + IDS_LOOP),
         (IDS_LOOP, f"go func() {{\n\t{IDS_LOOP}\n\t}}()"),
         (IDS_LOOP, f"if os.Getenv(\"IDS\") != \"\" {{\n\t{IDS_LOOP}\n\t}}"),
         ("range ids {", "range amounts {"),
@@ -204,6 +208,35 @@ def test_numbers_that_get_lost(tmp_path: Path, old: str, new: str) -> None:
     row = only(decoded(tmp_path, changed((old, new), ('"errors"', '"errors"\n\t"fmt"\n\t"os"\n\t"strconv"'))))
     assert values(row, "decode", "error", "arrays") == ("abi", "checked", "unsafe")
     assert row.get("arrays").because
+
+
+@pytest.mark.parametrize(
+    ("limit", "arrays"),
+    [
+        ("ids = ids[:1500]", "unsafe"),
+        ('return nil, errors.New("too many")', "safe"),
+    ],
+)
+def test_a_limit_of_the_length(tmp_path: Path, limit: str, arrays: str) -> None:
+    program = changed((IDS_LOOP, f"if len(ids) > 1500 {{\n\t\t{limit}\n\t}}\n\t{IDS_LOOP}"))
+    assert only(decoded(tmp_path, program)).get("arrays").value == arrays
+
+
+def test_a_limit_that_is_too_large_to_be_tried(tmp_path: Path) -> None:
+    program = changed((IDS_LOOP, f"if len(ids) > 1000000 {{\n\t\tids = ids[:1000000]\n\t}}\n\t{IDS_LOOP}"))
+    arrays = only(decoded(tmp_path, program)).get("arrays")
+    assert arrays.value is None
+    assert "1000000 elements" in arrays.because
+
+
+def test_a_large_number_that_is_no_limit_of_the_length(tmp_path: Path) -> None:
+    program = changed(
+        (
+            IDS_LOOP,
+            f'if entry.BlockNumber > 1000000 && len(entry.Topics) != 1000001 {{\n\t\tbatch.Operator = ""\n\t}}\n\t{IDS_LOOP}',
+        )
+    )
+    assert only(decoded(tmp_path, program)).get("arrays").value == "safe"
 
 
 @pytest.mark.parametrize(
