@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from zuno_audit.facts.go import library
-from zuno_audit.facts.go.bindings import called_name, parents
+from zuno_audit.facts.go.bindings import called_name, mentions_error, parents
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.late import is_late
 from zuno_audit.facts.go.program import Declaration
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 REGISTERS = frozenset(("Register", "MustRegister"))
 MAX_NODES = 400
+MAX_CALLS = 4  # between main and a call that unregisters
 TOO_LATE = "it is registered when the server has stopped"
+UNREGISTERED = "it may be unregistered when the program starts"
 _HAND_ON = ("All", "Backward", "Clone", "Collect", "Concat", "Values")  # of packages slices and maps
 VALUE_KINDS = {"CounterValue": "counter", "GaugeValue": "gauge", "UntypedValue": "untyped"}
 _CONST_METRICS = frozenset(
@@ -91,7 +93,11 @@ class Collectors:
             alike = [
                 found for found in trail.found if found.answer == answer and not self._is_undone(found, trail)
             ]
+            sure = [found for found in alike if not self._may_be_undone(found.place, trail)]
+            if alike and not sure:
+                return replace(alike[0], answer=UNKNOWN, why=UNREGISTERED)
             if alike:
+                alike = sure
                 return replace(alike[0], registerers=tuple(r for found in alike for r in found.registerers))
         if trail.escapes or len(trail.seen) > MAX_NODES:
             return Registration(UNKNOWN, why="it is handed to code that is not followed")
@@ -107,13 +113,58 @@ class Collectors:
             where = root.file.location(call.start, call.end)
             if place is None or place.path != where.path or not place < where:
                 continue
-            around = self.above(root)
-            statement = around.get(id(call))
-            block = around.get(id(statement))
-            node = root.node
-            if isinstance(statement, s.ExprStmt) and isinstance(node, s.FuncDecl) and block is node.body:
+            same = {_registry_text(r) for r in (*found.registerers, self._registerer(call.fun, root))}
+            if len(same) == 1 and self._is_always_run(root, call):
+                node = root.node
                 return root.file.location(node.start, node.end).line <= place.line
         return False
+
+    def _is_always_run(self, root: Declaration, call: s.Call) -> bool:
+        """True for a call that the body of a function makes itself, not under a condition."""
+        above, node = self.above(root), root.node
+        child: s.Node = call
+        parent = above.get(id(child))
+        while isinstance(parent, s.ExprStmt | s.Assign | s.Unary) or (
+            isinstance(parent, s.If) and child is not parent.body and child is not parent.orelse
+        ):
+            child, parent = parent, above.get(id(parent))
+        return isinstance(node, s.FuncDecl) and parent is node.body and child is not call
+
+    def may_be_undone(self, root: Declaration, node: s.Node, place: Location) -> bool:
+        """Whether a metric that is registered at a place may be unregistered before the program does its work."""
+        if not self.asked.search.files_with(b".Unregister("):
+            return False
+        trail = _Trail()
+        self._value(root, node, trail)
+        return self._may_be_undone(place, trail)
+
+    def _may_be_undone(self, place: Location | None, trail: _Trail) -> bool:
+        return any(self._is_at_start(root, call, place, 0) for root, call in trail.unregistered)
+
+    def _is_at_start(self, root: Declaration, call: s.Node, place: Location | None, depth: int) -> bool:
+        """True for a call that the start of a program can make, behind a place if that is in the same function:
+        not when it waits for something first, nor to take back what failed."""
+        node = root.node
+        if not isinstance(node, s.FuncDecl) or depth > MAX_CALLS:
+            return False
+        body, here = root.file.location(node.start, node.end), root.file.location(call.start, call.end)
+        if place is not None and place.path == here.path and body.line <= place.line and here < place:
+            if place.span is not None and body.span is not None and place.line <= body.span.end_line:
+                return False
+        around: s.Node | None = self.above(root).get(id(call))
+        while around is not None:
+            if isinstance(around, s.Go | s.Defer | s.FuncLit):
+                return False
+            if isinstance(around, s.If) and mentions_error(around.cond):
+                return False
+            around = self.above(root).get(id(around))
+        if any(n.end <= call.start and _waits(n) for n in root.nodes) or self.is_dead(call, root):
+            return False
+        if node.receiver is None and node.name in ("main", "init"):
+            return not is_late(self.asked, root, call) and self.can_run(root, call) != NO
+        return not is_late(self.asked, root, call, MAX_CALLS) and any(
+            self._is_at_start(c.root, c.call, place, depth + 1) for c in callers_of(self.asked, root)
+        )
 
     # ---------------------------------------------------------------- values
 
@@ -495,6 +546,21 @@ class Collectors:
         nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
         for node in nodes:
             yield Declaration(package, file, node)
+
+
+def _waits(node: s.Node) -> bool:
+    """True for what goes on only when something else has happened."""
+    if isinstance(node, s.Call):
+        return called_name(node) in ("Wait", "Sleep")
+    return isinstance(node, s.Select) or (isinstance(node, s.Unary) and node.op == "<-")
+
+
+def _registry_text(registerer: Registerer) -> bytes:
+    """How a function writes a registry; nothing for the package's own."""
+    expr, root = registerer.expr, registerer.root
+    if expr is None or root is None or (isinstance(expr, s.Selector) and expr.sel == "DefaultRegisterer"):
+        return b""
+    return root.file.data[expr.start : expr.end]
 
 
 def _kind_of(expr: s.Expr, function: str) -> str:

@@ -16,7 +16,14 @@ from msgspec.structs import replace
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name
-from zuno_audit.facts.go.collectors import TOO_LATE, VALUE_KINDS, Collectors, Registration, callers_of
+from zuno_audit.facts.go.collectors import (
+    TOO_LATE,
+    UNREGISTERED,
+    VALUE_KINDS,
+    Collectors,
+    Registration,
+    callers_of,
+)
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.foreign_handlers import foreign_handlers
 from zuno_audit.facts.go.late import is_late
@@ -405,6 +412,8 @@ class _Finder:
             found = self._automatic(root, call, maker[1], chain)
             if found.answer == YES and is_late(self.asked, root, call):
                 return Registration(NO, place=found.place, why=TOO_LATE)
+            if found.answer == YES and found.place and self.collectors.may_be_undone(root, call, found.place):
+                return replace(found, answer=UNKNOWN, why=UNREGISTERED)
         if found.answer == YES and UNKNOWN in answers:
             return Registration(
                 UNKNOWN, found.registerers, found.place, "it is not known whether the code runs"

@@ -637,3 +637,40 @@ def test_a_mux_that_hands_on_to_the_default_one(tmp_path: Path, mount: str, serv
         f"{mount} }}"
     )
     assert told(rows(tmp_path, body), "served") == [(served,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "registered"),
+    [
+        pytest.param("prometheus.MustRegister(x); _ = prometheus.Unregister(x)", "no", id="result dropped"),
+        pytest.param(
+            "prometheus.MustRegister(x); if !prometheus.Unregister(x) { print(1) }", "no", id="result asked"
+        ),
+        pytest.param(
+            "prometheus.MustRegister(x); if len(os.Args) > 1 { prometheus.Unregister(x) }",
+            "unknown",
+            id="under a condition",
+        ),
+        pytest.param("prometheus.MustRegister(x); off()", "unknown", id="elsewhere"),
+        pytest.param("prometheus.MustRegister(x); defer off()", "yes", id="at the end"),
+        pytest.param("prometheus.MustRegister(x); <-done; off()", "yes", id="when it is done"),
+        pytest.param("off(); prometheus.MustRegister(x)", "yes", id="before"),
+        pytest.param(
+            "prometheus.MustRegister(x); if err := load(); err != nil { off() }", "yes", id="taken back"
+        ),
+    ],
+)
+def test_a_metric_that_is_unregistered(tmp_path: Path, body: str, registered: str) -> None:
+    text = f"""
+    var x = prometheus.NewCounter({OPTS})
+    var done = make(chan bool)
+    func load() error {{ return nil }}
+    func off() {{ prometheus.Unregister(x) }}
+    func main() {{ {body} }}
+    """
+    assert told(rows(tmp_path, text), "registered") == [(registered,)]
+
+
+def test_promauto_and_then_unregistered(tmp_path: Path) -> None:
+    body = f"var x = promauto.NewCounter({OPTS})\nfunc main() {{ prometheus.Unregister(x) }}"
+    assert told(rows(tmp_path, body), "registered") == [("unknown",)]
