@@ -15,7 +15,7 @@ from zuno_audit.facts.dotenv import is_template
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import FileKind, kind_by_path
-from zuno_audit.source.gitignore import IgnoreMatch
+from zuno_audit.source.gitignore import IgnoreMatch, parse_ignore_file
 
 ROOT_ENV = ".env"
 # names that say that the values are the same for everybody and for tests only
@@ -27,9 +27,10 @@ _SHARED_WORDS = frozenset(
 def env_protection(store: FactStore) -> Table:
     """Table `env_protection`: one row per path where an env file with real values is expected.
 
-    These are `.env` at the root and what the services of compose files name as `env_file`. Fields: `file`,
-    `protected` yes/no (ignored by a pattern in a tracked ignore file, and not tracked itself), `ignored`
-    yes/no (by any pattern), `tracked` yes/no, `pattern`, `wanted_by` (`root` or the compose file).
+    These are `.env` at the root, what the services of compose files name as `env_file`, and every `.env` that an
+    ignore file takes back. Fields: `file`, `protected` yes/no (ignored by a pattern in a tracked ignore file,
+    and not tracked itself), `ignored` yes/no (by any pattern), `tracked` yes/no, `pattern`, `wanted_by` (`root`,
+    the compose file, or the ignore file).
     """
     expected = dict(_expected(store))
     matches = store.repository.ignored(expected)
@@ -46,6 +47,26 @@ def _expected(store: FactStore) -> Iterator[tuple[str, Location | None]]:
         for file in service.env_files:
             if file.path != ROOT_ENV and _holds_real_values(store, file.path):
                 yield file.path, file.location
+    yield from _taken_back(store)
+
+
+def _taken_back(store: FactStore) -> Iterator[tuple[str, Location]]:
+    """Every `.env` that the pattern of an ignore file takes back, with that pattern."""
+    repository = store.repository
+    for source in repository.files:
+        if not source.endswith(".gitignore") or kind_by_path(source) in (FileKind.VENDORED, FileKind.TEST):
+            continue
+        data = repository.read(source) or b""
+        if b"!" not in data or not repository.is_tracked(source):
+            continue
+        bodies = [p.body.decode("utf-8", "replace") for p in parse_ignore_file(data) if p.negated]
+        for body in (ROOT_ENV, *bodies) if bodies else ():
+            path = posixpath.join(posixpath.dirname(source), body)
+            if posixpath.basename(body) != ROOT_ENV or path == ROOT_ENV or "../" in path:
+                continue
+            match = repository.ignored((path,))[path]
+            if match is not None and match.negated:
+                yield path, at_line(match.source, match.line, match.pattern)
 
 
 def _holds_real_values(store: FactStore, path: str) -> bool:

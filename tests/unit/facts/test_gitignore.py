@@ -60,6 +60,25 @@ def test_a_nested_ignore_file_may_take_the_file_back(tmp_path: Path) -> None:
     assert protected(tmp_path, files)[1] == ("services/a/.env", "no")
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"services/a/.gitignore": "!.env\n"},
+        {"services/a/.gitignore": "*\n!.*\n"},
+        {".gitignore": ".env\n!/services/a/.env\n"},
+    ],
+)
+def test_an_env_file_that_is_taken_back_needs_no_service(tmp_path: Path, files: dict[str, str]) -> None:
+    found = protected(tmp_path, {".gitignore": ".env\n", **files})
+    assert found == [(".env", "yes"), ("services/a/.env", "no")]
+
+
+@pytest.mark.parametrize("text", ["!.env.example\n", "!.env\n.env\n", "!main.go\n"])
+def test_other_patterns_of_a_nested_ignore_file(tmp_path: Path, text: str) -> None:
+    found = protected(tmp_path, {".gitignore": ".env\n", "services/a/.gitignore": text})
+    assert found == [(".env", "yes")]
+
+
 def test_the_pattern_is_the_proof(tmp_path: Path) -> None:
     (row,) = env_protection(store_of(tmp_path, {".gitignore": "tmp\n.env\n"})).rows
     assert (row.location.path, row.location.line) == (".gitignore", 2)
