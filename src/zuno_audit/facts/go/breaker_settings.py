@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import product
+from math import prod
 
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.types import Types
@@ -32,7 +34,7 @@ from zuno_audit.facts.go.values import (
 SECOND = 1_000_000_000
 MAX_FORCED = 60  # calls that are evaluated to see what they return
 MAX_VALUES = 5_000  # values in reach that are looked at
-MOST_ALTERNATIVES = 4  # of one number
+MOST_ALTERNATIVES = 8  # mixes of the values of all numbers
 # Names of the fields that play a role; the first pattern that fits a field wins. Counters that a breaker keeps
 # while it works (failures, openedAt, halfOpenCalls) are not settings.
 _FIELDS = {
@@ -173,39 +175,48 @@ def with_sane_settings(ev: Evaluator, types: Types, state: State, roots: Iterabl
 
 
 def alternatives(ev: Evaluator, state: State, roots: Iterable[Val]) -> list[State]:
-    """Memory once for each value that a number in reach may have (a default, or what the environment says), with
-    that value alone; nothing when every number has one.
+    """Memory once for every mix of the values that numbers in reach may have (a default, or what the environment
+    says); numbers with the same values are one setting. Nothing when every number has one, or there are too many.
     """
     values = {cell: ev.read(cell, state) for cell, _ in reach(ev, state, roots) if cell is not None}
-    counts = {cell: _most_alternatives(ev, value) for cell, value in values.items()}
-    most = max(counts.values(), default=0)
-    if not 1 < most <= MOST_ALTERNATIVES:
+    settings: list[Value] = []
+    for value in values.values():
+        _collect(ev, value, settings)
+    if not settings or prod(map(len, settings)) > MOST_ALTERNATIVES:
         return []
     states = []
-    for which in range(most):
+    for mix in product(*settings):
         patched = state.fork()
-        for cell, count in counts.items():
-            if count > 1:
-                patched.cells[cell] = _alternative(ev, values[cell], which)
+        for cell, value in values.items():
+            chosen = _chosen(ev, value, settings, mix)
+            if chosen is not value:
+                patched.cells[cell] = chosen
         states.append(patched)
     return states
 
 
-def _most_alternatives(ev: Evaluator, value: Value) -> int:
-    inner = [x for v in value if isinstance(v, Struct) for x in v.fields.values()]
-    return max([len(_numbers_of(ev, value)), *(_most_alternatives(ev, x) for x in inner)])
-
-
-def _alternative(ev: Evaluator, value: Value, which: int) -> Value:
+def _collect(ev: Evaluator, value: Value, settings: list[Value]) -> None:
+    """Adds the numbers of a value that may be several."""
     numbers = _numbers_of(ev, value)
-    if numbers:
-        return (numbers[which % len(numbers)],)
-    return tuple(
-        Struct(v.type, {k: _alternative(ev, x, which) for k, x in v.fields.items()}, v.open, v.site)
+    if len(numbers) > 1 and numbers not in settings:
+        settings.append(numbers)
+    for v in value:
+        for inner in v.fields.values() if isinstance(v, Struct) else ():
+            _collect(ev, inner, settings)
+
+
+def _chosen(ev: Evaluator, value: Value, settings: list[Value], mix: tuple[Val, ...]) -> Value:
+    """The value with one number for each of the settings; the value itself when there is none in it."""
+    numbers = _numbers_of(ev, value)
+    if len(numbers) > 1:
+        return (mix[settings.index(numbers)],)
+    changed = tuple(
+        Struct(v.type, {k: _chosen(ev, x, settings, mix) for k, x in v.fields.items()}, v.open, v.site)
         if isinstance(v, Struct)
         else v
         for v in value
     )
+    return changed if any(isinstance(v, Struct) for v in value) else value
 
 
 def _numbers_of(ev: Evaluator, value: Value) -> Value:

@@ -1685,3 +1685,20 @@ def test_a_limit_from_outside_with_a_default_leaves_only_the_limit_unknown(
     assert row.get("unary_breaker").value == expected, row.get("unary_breaker").because
     if expected == "yes":
         assert (row.get("max_failures").value, row.get("reset_timeout_s").value) == (None, 60.0)
+
+
+@pytest.mark.parametrize(("off", "expected"), [("", "yes"), ("b.limit == 5 && b.spare == 9 ||", "no")])
+def test_every_mix_of_limits_is_tried(tmp_path: Path, off: str, expected: str) -> None:
+    one = 'n, spare := 8, 9\n if os.Getenv("N") == "" { n = 5 }\n if os.Getenv("S") == "" { spare = 7 }'
+    source = (
+        LIMIT_WITH_A_DEFAULT.replace(
+            'n, err := strconv.Atoi(os.Getenv("BREAKER_MAX"))\n        if err != nil {\n            n = DEFAULT\n        }',
+            one,
+        )
+        .replace("limit: n", "limit: n, spare: spare")
+        .replace("limit    int", "limit, spare int")
+        .replace("OFF", off)
+    )
+    assert "spare: spare" in source and "DEFAULT" not in source
+    cell = client(tmp_path, source + TWO_STEP).get("unary_breaker")
+    assert cell.value == expected, cell.because
