@@ -198,11 +198,13 @@ def _index(node: T) -> s.Expr:
 
 
 def _generic(node: T) -> s.Expr:
-    arguments = node.child_by_field_name("type_arguments")
-    types = [lower_expression(c) for c in arguments.named_children] if arguments is not None else []
+    """A generic type, or an instantiation, whose arguments stand in it directly: `m[a.b][c.d]` is read as one."""
     operand = node.child_by_field_name("type") or node.child_by_field_name("operand")
+    arguments = node.child_by_field_name("type_arguments")
+    children = arguments.named_children if arguments is not None else node.named_children
+    types = [lower_expression(c) for c in children if c != operand and c.type != "comment"]
     base = lower_expression(operand) if operand is not None else s.BadNode(node.start_byte, node.end_byte)
-    return s.Index(node.start_byte, node.end_byte, base, types)
+    return s.Index(node.start_byte, node.end_byte, base, types or [s.BadNode(node.start_byte, node.end_byte)])
 
 
 def _type_elem(node: T) -> s.Expr:

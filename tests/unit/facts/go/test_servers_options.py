@@ -336,6 +336,10 @@ LISTS = {
         "nn",
     ),
     "generic helper": (f"s := grpc.NewServer(keep({U})...); _ = s", "yn"),
+    "map of maps, keys in fields": (
+        f'm := map[string]map[string]grpc.ServerOption{{"a": {{}}}}; k := struct{{A, B string}}{{"a", "b"}}; m[k.A][k.B] = {U}; s := grpc.NewServer(m[k.A][k.B]); _ = s',
+        "yn",
+    ),
 }
 GENERIC = "func keep[T any](xs ...T) []T { return append([]T{}, xs...) }\n"
 
