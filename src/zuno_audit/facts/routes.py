@@ -16,6 +16,7 @@ from zuno_audit.facts.deployed import deployments
 from zuno_audit.facts.go.bindings import called_name, last_name, parents
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
+from zuno_audit.facts.go.late import has_returned
 from zuno_audit.facts.go.origins import At
 from zuno_audit.facts.go.settings import settings
 from zuno_audit.facts.go_code import Function, GoCode, go_code
@@ -25,12 +26,10 @@ from zuno_audit.languages.go.syntax import (
     BasicLit,
     Block,
     Call,
-    Defer,
     Expr,
     ExprStmt,
     FuncDecl,
     FuncLit,
-    Go,
     Ident,
     If,
     Node,
@@ -162,12 +161,8 @@ def _served(
 
 
 def _is_over(route: Route, serving: Serving) -> bool:
-    """True when the server runs, in the function that adds the route, before the route is added, and that call
-    returns only when the server has stopped."""
-    if serving.root.node is not route.root.node or route.call.start < serving.node.end:
-        return False
-    around = [n for n in serving.root.nodes if n.start <= serving.node.start and serving.node.end <= n.end]
-    return not any(isinstance(n, Go | FuncLit | Defer) for n in around)
+    """True when the server has stopped by the time that the function which starts it adds the route."""
+    return serving.root.node is route.root.node and has_returned(serving.root, serving.node, route.call)
 
 
 def _conditional(file: GoFile, route: Route) -> Answer:

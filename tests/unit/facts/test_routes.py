@@ -106,6 +106,9 @@ def test_a_router_below_another_is_seen_at_its_mount(
         'func newWeb(o options) *web { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
         'return &web{srv: &http.Server{Addr: fmt.Sprintf(":%d", o.Port), Handler: m}} }\n\n'
         "func (w *web) run(o other) { w.srv.ListenAndServe() }",
+        'func main() { m := http.NewServeMux(); srv := &http.Server{Addr: ":8081", Handler: m}; '
+        'm.HandleFunc("/health", ok); srv.ListenAndServe() }',
+        'func main() { go http.ListenAndServe(":8081", nil); http.HandleFunc("/health", ok); select {} }',
     ],
 )
 def test_a_route_is_followed_to_its_server(tmp_path: Path, main: str) -> None:
@@ -124,6 +127,9 @@ def test_a_route_is_followed_to_its_server(tmp_path: Path, main: str) -> None:
         'func unused() { http.HandleFunc("/health", ok) }',
         'func main() { m := http.NewServeMux(); m.HandleFunc("/health", ok); '
         '_ = &http.Server{Addr: ":8081", Handler: m} }',
+        'func main() { http.ListenAndServe(":8081", nil); http.HandleFunc("/health", ok) }',
+        'func main() { go func() { http.ListenAndServe(":8081", nil); http.HandleFunc("/health", ok) }(); '
+        "select {} }",
     ],
 )
 def test_a_route_that_nothing_serves(tmp_path: Path, main: str) -> None:

@@ -598,6 +598,10 @@ _SERVE = 'http.ListenAndServe(":80", nil)'
         pytest.param(f"go {_SERVE}; set(); select {{}}", "yes", id="beside the server"),
         pytest.param("own{}.Serve(); set(); select {}", "yes", id="a Serve of our own that returns"),
         pytest.param(f"if len(os.Args) > 1 {{ {_SERVE} }}; set()", "yes", id="behind one that may not run"),
+        pytest.param(f"if len(os.Args) > 1 {{ {_SERVE}; set() }}", "no", id="behind one in the same branch"),
+        pytest.param(
+            f"switch {{ case len(os.Args) > 1: {_SERVE}; set() }}", "no", id="behind one in the same case"
+        ),
         pytest.param(f"if len(os.Args) > 1 {{ {_SERVE} }} else {{ set() }}", "yes", id="instead of one"),
         pytest.param(f"set(); {_SERVE}", "yes", id="before the server"),
     ],
