@@ -190,16 +190,18 @@ class Judge:
         self.judged.arrays = verdict
         self.judged.because["arrays"] = why
 
-    def add_many(self, run: tuple[Outcome, Trial]) -> None:
-        """Looks at a trial with long arrays: what is kept of a few elements may end at a limit."""
+    def add_many(self, run: tuple[Outcome, Trial], limit: int | None) -> None:
+        """Looks at a trial with long arrays, longer than `limit` of the code if there is one."""
         self.runs[Case.MANY] = run
-        many = run[1].world.many
-        if run[0].exhausted and many > lib.MANY:
-            self.limited(many - 1)
+        if run[0].exhausted and limit is not None:
+            self.limited(limit)
         for trial, exit_ in self._successes(Case.MANY) if not run[0].exhausted else ():
-            verdict, why = self._lost(trial, exit_, many)
+            verdict, why = self._lost(trial, exit_, run[1].world.many)
             if verdict == "unsafe":
-                self.judged.arrays, self.judged.because["arrays"] = verdict, why
+                more = f"some are lost beyond {limit} elements"
+                self.judged.arrays, self.judged.because["arrays"] = verdict, why if limit is None else more
+            elif verdict is None and limit is not None:
+                self.limited(limit)
 
     def limited(self, limit: int) -> None:
         """The code compares with a limit beyond which it could not be tried."""

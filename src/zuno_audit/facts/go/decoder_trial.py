@@ -13,6 +13,7 @@ from zuno_audit.facts.go.ethereum_library import (
     ADDRESS,
     BIND,
     COMMON,
+    MANY,
     TYPES,
     Case,
     Decoding,
@@ -50,9 +51,7 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(steps=40_000)
 _DEEP = 1_000  # values that are looked at inside one result, with few elements
-MOST = (
-    2_050  # elements that a decoder is tried with where its code has a limit; the time grows with the square
-)
+_WORDS = 2**63
 
 
 class Exit(NamedTuple):
@@ -101,20 +100,16 @@ class Trial(Evaluator):
     @property
     def deep(self) -> range:
         """One step for every value that is looked at inside one result."""
-        return range(_DEEP + 8 * (self.world.many if self.world.case is Case.MANY else 0))
+        return range(_DEEP + 8 * (MANY if self.world.case is Case.MANY else 0))
 
-    def larger(self) -> int | None:
-        """The largest number above the length of the long arrays that a number was compared with."""
-        sides = [(c.x.value, c.y.value) for c in self.comparisons or ()]
-        found = [max(pair) for pair in sides if all(type(n) is int for n in pair)]
-        return max((n for n in found if self.world.many <= n < MOST), default=None)
-
-    def untried(self) -> int | None:
-        """A number that is too large to be tried and that the length, or a count up to it, was compared with."""
-        sides = [(c.x.value, c.y.value) for c in self.comparisons or ()]
-        low = self.world.many - 1
-        found = [max(p) for p in sides if all(type(n) is int for n in p) and low <= min(p) < MOST <= max(p)]
-        return min(found, default=None)
+    def limits_seen(self) -> list[int]:
+        """Possible limits of the long arrays: the largest number in each comparison that has one above their length."""
+        largest: dict[Site, int] = {}
+        for c in self.comparisons or ():
+            pair = [n for n in (c.x.value, c.y.value) if type(n) in (int, float) and n == int(n)]
+            if len(pair) == 2 and self.world.many < max(pair) < _WORDS:
+                largest[c.site] = max(largest.get(c.site, 0), int(max(pair)))
+        return sorted(set(largest.values()), reverse=True)
 
     def zero(self, type_: Type | None) -> Value:
         if type_ is not None and type_ is self.types.extern(
@@ -308,6 +303,24 @@ class Trial(Evaluator):
         self.raise_panic((Unknown("run-time panic", site),), state)
 
 
+class LowerLimit(Trial):
+    """A trial in which one number of the program is a little less than the length of the long arrays."""
+
+    def __init__(self, base: Evaluator, world: World, planter: Planter, limits: Limits, limit: int) -> None:
+        super().__init__(base, world, planter, limits)
+        self._limit = limit
+
+    def eval(self, expr: s.Expr, scope: Scope, state: State) -> Value:
+        value = super().eval(expr, scope, state)
+        if len(value) == 1 and isinstance(value[0], Const):
+            v = value[0]
+            if type(v.value) in (int, float) and v.value == self._limit:
+                # a count that goes down is compared after its first step
+                low = type(v.value)(self.world.many - 2)
+                return (Const(low, v.type, v.site),)
+        return value
+
+
 # Functions and methods that take bytes, or their hexadecimal text, for one or several words.
 _ORDER = frozenset(("<", "<=", ">", ">="))
 _WORD_READERS = frozenset(
@@ -431,9 +444,17 @@ def try_out(
     context: Context,
     watch: Callable[[Func, list[Value], State, Site], None] | None = None,
     limits: Limits = LIMITS,
+    lowered: int | None = None,
 ) -> tuple[Outcome, Trial]:
-    """Runs a decoder in a world; `watch` is told of every call inside the repository."""
-    trial = Trial(base, world, planter, limits)
+    """Runs a decoder in a world; `watch` is told of every call inside the repository.
+
+    The number `lowered` of the program is less than it is, so that the arrays are longer.
+    """
+    trial = (
+        Trial(base, world, planter, limits)
+        if lowered is None
+        else LowerLimit(base, world, planter, limits, lowered)
+    )
     trial.on_func = watch
     outcome = Outcome()
     node = root.node

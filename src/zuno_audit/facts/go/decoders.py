@@ -8,7 +8,7 @@ malformed, or of other types than it expects. Only the data of a log counts, not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,8 +47,13 @@ _GO_ETHEREUM = b"github.com/ethereum/go-ethereum"
 _LOGS = (b"Logs(", b"types.Log", b".Logs")
 MAX_CONTEXTS = 4
 MAX_ROOTS = 120
+MOST_STEPS = 600_000  # of all trials of one repository together: some seconds
 MAKING = Limits(steps=8_000)
-_LONGER = 3  # lengths of arrays that are tried where the code has limits
+MOST_LIMITS = 6  # numbers of one decoder that are tried as limits of its arrays
+_FOR_MANY = Limits(
+    steps=LIMITS.steps + 100 * lib.MANY, steps_per_call=LIMITS.steps_per_call + 100 * lib.MANY,
+    unroll=max(LIMITS.unroll, 3 * lib.MANY),
+)  # fmt: skip
 MAX_NAMED = 40  # events that one function decodes for its callers
 
 
@@ -90,6 +95,7 @@ class _Question:
         self.planter = Planter(self.base, self.log_types)
         self.broken_abis: list[tuple[Site, str]] = []
         self._contexts: dict[int, list[Context]] = {}
+        self._spent = 0
         self.parsers: set[str] = set()  # functions of generated bindings that decode a log
         self.readers: set[int] = set()  # ids of the functions that read the data of a log
 
@@ -283,7 +289,7 @@ class _Question:
         texts = [t for a in call.args[:-1] for t in self.analysis.texts.constants(a, root) or ()]
         return method, texts[-1] if texts else None
 
-    def _problems(self, paths: Iterable[str]) -> tuple[Problem, ...]:
+    def _problems(self, paths: Sequence[str]) -> tuple[Problem, ...]:
         found: set[Problem] = set()
         for path in paths:
             package = self.program.package_of(path)
@@ -291,6 +297,8 @@ class _Question:
                 file = self.program.file(sibling)
                 if file is not None and file.error_line:
                     found.add(Problem(sibling, file.error_line, "syntax error"))
+        if self._spent > MOST_STEPS:
+            found |= {Problem(path, 1, "more decoders than are tried out") for path in sorted(paths)[:1]}
         return tuple(sorted(found, key=lambda p: (p.path, p.line)))
 
     # ------------------------------------------------------------ discovery
@@ -304,7 +312,7 @@ class _Question:
     ) -> None:
         for context in self._contexts_of(root):
             world = self._world(Case.GOOD, reader=root)
-            try_out(self.base, self.planter, world, root, context)
+            self._run(world, root, context)
             for decoding in world.decodings:
                 reached.add((decoding.site.file.path, decoding.site.start))
                 reached |= {(f.site.file.path, f.site.start) for f in decoding.frames if f.site is not None}
@@ -379,6 +387,22 @@ class _Question:
         certain = reader is not None and id(reader.node) in self.readers
         return World(case, self.store.get(assumed_abi), topic, self.broken_abis, certain)
 
+    def _run(
+        self,
+        world: World,
+        root: Declaration,
+        context: Context,
+        watch: Callable[[Func, list[Value], State, Site], None] | None = None,
+        limits: Limits = LIMITS,
+        lowered: int | None = None,
+    ) -> tuple[Outcome, Trial]:
+        """`try_out`, until all trials together have taken too many steps: then nothing is tried any more."""
+        if self._spent > MOST_STEPS:
+            return Outcome(exhausted=True), Trial(self.base, world, self.planter, limits)
+        outcome, trial = try_out(self.base, self.planter, world, root, context, watch, limits, lowered)
+        self._spent += trial.steps
+        return outcome, trial
+
     # ------------------------------------------------------------ receivers and parameters
 
     def _contexts_of(self, root: Declaration) -> list[Context]:
@@ -422,7 +446,7 @@ class _Question:
         for maker in self._makers(type_):
             world = self._world(Case.GOOD)
             context = Context(None, {}, State())
-            outcome, _ = try_out(self.base, self.planter, world, maker, context, limits=MAKING)
+            outcome, _ = self._run(world, maker, context, limits=MAKING)
             for exit_ in outcome.exits:
                 made = [
                     cell
@@ -480,7 +504,7 @@ class _Question:
                 }
                 seen.append(Context(func.receiver, given, state.fork()))
 
-        try_out(self.base, self.planter, self._world(Case.GOOD), caller, context, watch)
+        self._run(self._world(Case.GOOD), caller, context, watch)
         yield from (c for c in seen if c.args or c.receiver is not None)
 
     # ------------------------------------------------------------ judging
@@ -588,7 +612,7 @@ class _Question:
             cases += [Case.MISTYPED_LAST, Case.SHORT_FIRST, Case.SHORT_LAST]
         for case in cases:
             world = self._world(case, topic, decoder.root)
-            runs[case] = try_out(self.base, self.planter, world, decoder.root, context)
+            runs[case] = self._run(world, decoder.root, context)
             judged.failed = judged.failed or runs[case][0].exhausted or bool(runs[case][0].broken)
             judged.unbounded = next(iter(runs[case][1].unbounded), judged.unbounded)
             for decoding in runs[case][1].world.decodings:
@@ -601,24 +625,21 @@ class _Question:
         return judged
 
     def _try_many(self, judge: Judge, root: Declaration, context: Context, topic: AbiEvent | None) -> None:
-        """Tries long arrays, and longer ones where the code compares with a larger number."""
-        world = self._world(Case.MANY, topic, root)
-        for _ in range(_LONGER):
-            limits = Limits(
-                steps=LIMITS.steps + 100 * world.many,
-                steps_per_call=LIMITS.steps_per_call + 100 * world.many,
-                unroll=max(LIMITS.unroll, 3 * world.many),
-            )
-            run = try_out(self.base, self.planter, world, root, context, limits=limits)
-            judge.add_many(run)
-            larger = run[1].larger()
-            if judge.judged.arrays != "safe" or larger is None:
-                break
+        """Tries long arrays; then, where the code has limits above their length, with each of them lower."""
+
+        def tried(limit: int | None) -> list[int]:
             world = self._world(Case.MANY, topic, root)
-            world.many = larger + 2  # a count that goes down is compared after the first step
-        limit = run[1].untried()
-        if judge.judged.arrays == "safe" and limit is not None:
-            judge.limited(limit)
+            world.many += 2 * (limit is not None and abs(limit - world.many) < 3)
+            run = self._run(world, root, context, limits=_FOR_MANY, lowered=limit)
+            judge.add_many(run, limit)
+            return run[1].limits_seen()
+
+        limits = tried(None)
+        for limit in limits[:MOST_LIMITS]:
+            if judge.judged.arrays == "safe":
+                tried(limit)
+        if len(limits) > MOST_LIMITS and judge.judged.arrays == "safe":
+            judge.limited(min(limits))
 
     def _event_by_names(self, root: Declaration, node: s.FuncDecl) -> str | None:
         """For a decoder by hand: the event that its result or its own name is named after."""

@@ -121,7 +121,7 @@ _MASK = 2**64 - 1
 _RATE = 136
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def keccak256(data: bytes) -> bytes:
     """The hash that Ethereum uses."""
     lanes = [[0] * 5 for _ in range(5)]

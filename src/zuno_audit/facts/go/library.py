@@ -8,6 +8,7 @@ Sources: the documentation of the Go standard library and of google.golang.org/g
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -730,12 +731,22 @@ def _pure_models() -> dict[tuple[str, str], Model]:
         ("strings", "HasSuffix", 2, lambda t, p: t.endswith(p), "bool"),
         ("strings", "Contains", 2, lambda t, p: p in t, "bool"),
         ("strconv", "Itoa", 1, str, "text"),
-        ("math", "Max", 2, max, "float"),
-        ("math", "Min", 2, min, "float"),
+        ("math", "Ceil", 1, math.ceil, "float"),
+        ("math", "Floor", 1, math.floor, "float"),
     ]
     return {
         (path, name): _computed(operands, function, result) for path, name, operands, function, result in pure
     }
+
+
+def _extreme(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """math.Min and math.Max, which compare."""
+    numbers = _numbers(ev, [*args])
+    if numbers is None or len(numbers) != 2 or not all(type(n) in (int, float) for n in numbers):
+        return None
+    x, y = (Const(float(n), None, site) for n in numbers)
+    ev.note_comparison(site, x, y, x.value < y.value, "<")
+    return [(x,) if (x.value < y.value) is (v.name == "Min") else (y,)]
 
 
 def _models() -> dict[tuple[str, str], Model]:
@@ -775,6 +786,7 @@ def _models() -> dict[tuple[str, str], Model]:
     for kind in ("", "Bool", "Bytes", "Complex", "Float", "Int", "String", "Uint", "MapIndex", "Zero"):
         models["reflect", ".Set" + kind] = _reflect_set
     models.update(_pure_models())
+    models["math", "Max"] = models["math", "Min"] = _extreme
     models.update(sync_library.MODELS)
     models.update(iterators.MODELS)
     models["fmt", "Sprintf"] = _sprintf

@@ -210,23 +210,56 @@ def test_numbers_that_get_lost(tmp_path: Path, old: str, new: str) -> None:
     assert row.get("arrays").because
 
 
+REFUSED = 'return nil, errors.New("too many")'
+
+
 @pytest.mark.parametrize(
-    ("limit", "arrays"),
+    ("before", "inside", "arrays"),
     [
-        ("ids = ids[:1500]", "unsafe"),
-        ('return nil, errors.New("too many")', "safe"),
+        ("if len(ids) > 1500 {\n\t\tids = ids[:1500]\n\t}", "", "unsafe"),
+        ("if len(ids) > 1500 {\n\t\t" + REFUSED + "\n\t}", "", "safe"),
+        ("if len(ids) > 1<<20 {\n\t\tids = ids[:1<<20]\n\t}", "", "unsafe"),
+        ("if len(ids) > 1<<20 {\n\t\t" + REFUSED + "\n\t}", "", "safe"),
+        ("", "if i == 10000 {\n\t\t\tbreak\n\t\t}", "unsafe"),
+        ("", "if i == 10000 {\n\t\t\t" + REFUSED + "\n\t\t}", "safe"),
+        ("left := 40000", "if left--; left < 0 {\n\t\t\tbreak\n\t\t}", "unsafe"),
+        ("ids = ids[:int(math.Min(float64(len(ids)), 40))]", "", "unsafe"),
+        ("ids = ids[:int(math.Min(float64(len(ids)), 4000))]", "", "unsafe"),
+        ("if math.Ceil(float64(len(ids))/50) > 100000 {\n\t\t" + REFUSED + "\n\t}", "", "safe"),
+        ("batch.Ids = make([]string, 0, min(len(ids), 4096))", "", "safe"),
+        (
+            "for len(ids) > 5000 {\n\t\tfor _, id := range ids[:5000] {\n"
+            "\t\t\tbatch.Ids = append(batch.Ids, id.String())\n\t\t}\n\t\tids = ids[5000:]\n\t}", "", "safe",
+        ),
+        (
+            "for len(ids) > 5000 {\n\t\tfor _, id := range ids[:4999] {\n"
+            "\t\t\tbatch.Ids = append(batch.Ids, id.String())\n\t\t}\n\t\tids = ids[5000:]\n\t}", "", "unsafe",
+        ),
     ],
-)
-def test_a_limit_of_the_length(tmp_path: Path, limit: str, arrays: str) -> None:
-    program = changed((IDS_LOOP, f"if len(ids) > 1500 {{\n\t\t{limit}\n\t}}\n\t{IDS_LOOP}"))
+)  # fmt: skip
+def test_a_limit_of_the_length(tmp_path: Path, before: str, inside: str, arrays: str) -> None:
+    loop = IDS_LOOP
+    if inside:
+        loop = loop.replace("_, id := range ids {", f"i, id := range ids {{\n\t\t_ = i\n\t\t{inside}")
+    program = changed((IDS_LOOP, f"{before}\n\t{loop}"), ('"errors"', '"errors"\n\t"math"'))
     assert only(decoded(tmp_path, program)).get("arrays").value == arrays
 
 
-def test_a_limit_that_is_too_large_to_be_tried(tmp_path: Path) -> None:
-    program = changed((IDS_LOOP, f"if len(ids) > 1000000 {{\n\t\tids = ids[:1000000]\n\t}}\n\t{IDS_LOOP}"))
-    arrays = only(decoded(tmp_path, program)).get("arrays")
+def test_more_limits_than_are_tried(tmp_path: Path) -> None:
+    guards = "".join(f"if len(ids) == {n} {{\n\t\t{REFUSED}\n\t}}\n\t" for n in range(1000, 1009))
+    arrays = only(decoded(tmp_path, changed((IDS_LOOP, guards + IDS_LOOP)))).get("arrays")
     assert arrays.value is None
-    assert "1000000 elements" in arrays.because
+    assert "1000 elements" in arrays.because
+
+
+def test_many_decoders_share_the_work_that_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "MOST_STEPS", 20_000)
+    more = "".join(
+        PROGRAM[PROGRAM.index("func (x *indexer) parse") :].replace("parse", f"parse{n}") for n in range(20)
+    )
+    table = decoded(tmp_path, PROGRAM + more)
+    assert table.problems
+    assert {row.get("arrays").value for row in table.rows} == {"safe", None}
 
 
 def test_a_large_number_that_is_no_limit_of_the_length(tmp_path: Path) -> None:
