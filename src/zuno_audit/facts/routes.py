@@ -13,7 +13,7 @@ from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.deployed import deployments
-from zuno_audit.facts.go.bindings import called_name, last_name, parents
+from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go.late import has_returned
@@ -92,7 +92,7 @@ def _rows(
 ) -> Iterator[Entity]:
     file = route.root.file
     here = file.location(route.call.start, route.call.end, f"{route.method} {route.path}".strip())
-    is_out = is_dead(route.call, route.root, parents(route.root.node), store.get(settings))
+    is_out = is_dead(route.call, route.root, store.get(settings))
     reached = set() if is_out else code.mains_reaching(file, route.call.start)
     found = serving.servings(route) if reached else []
     kind = handlers.kind(route.handler)

@@ -170,7 +170,7 @@ class Collectors:
 
     def is_dead(self, node: s.Node, root: Declaration) -> bool:
         """True for code of a function that never runs, whoever calls it."""
-        return is_dead(node, root, self.above(root), self.texts)
+        return is_dead(node, root, self.texts)
 
     def can_run(self, root: Declaration, node: s.Node) -> str:
         """Whether a place in a declaration can run. Calls of other types' methods of the same name are no calls."""

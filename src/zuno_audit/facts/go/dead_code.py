@@ -1,11 +1,13 @@
-"""Code inside a function that can never run: behind a statement that ends the block, or in a branch whose
-condition is a constant.
+"""Code inside a declaration that never runs, whoever calls it: behind a statement that ends the block, or in a
+branch whose condition is a constant; and what is named only so that the compiler is content.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.texts import initial
@@ -22,34 +24,74 @@ _ENDS = {
 }
 
 
-def is_dead(node: s.Node, root: Declaration, above: Mapping[int, s.Node], texts: Texts) -> bool:
-    """True when a node of a declaration never runs, whoever calls the function. `above` has the parents."""
-    child: s.Node = node
-    parent = above.get(id(child))
-    while parent is not None:
-        if _is_cut_off(child, parent, root, texts):
-            return True
-        child, parent = parent, above.get(id(parent))
-    return False
+class DeadCode(Struct, frozen=True):
+    """What of a declaration never runs: ranges of bytes, and values that are put into `_`."""
+
+    ranges: tuple[tuple[int, int], ...]
+    discarded: tuple[s.Expr, ...]
 
 
-def _is_cut_off(child: s.Node, parent: s.Node, root: Declaration, texts: Texts) -> bool:
-    match parent:
-        case s.If(cond=cond, body=body, orelse=orelse):
-            if child is body:
-                return constant_truth(cond, root, texts) is False
-            return child is orelse and constant_truth(cond, root, texts) is True
-        case s.For(cond=cond, body=body) if cond is not None and child is body:
-            return constant_truth(cond, root, texts) is False
-        case s.Block(stmts=stmts) | s.Clause(body=list() as stmts):
-            if any(isinstance(stmt, s.Labeled) for stmt in stmts):
-                return False  # a goto may lead behind the end
-            for stmt in stmts:
-                if stmt is child:
-                    return False
-                if _ends(stmt, root, texts):
+def is_dead(node: s.Node, root: Declaration, texts: Texts) -> bool:
+    """True when a node of a declaration never runs, whoever calls the function."""
+    return any(start <= node.start < end for start, end in _dead_code(root, texts).ranges)
+
+
+def is_discarded(node: s.Node, root: Declaration, texts: Texts) -> bool:
+    """True when a node of a declaration is a value, or a part of one, that is put into `_` and nowhere else.
+
+    What the value takes to make it runs: `_ = f()` calls `f`, and `_ = f` only names it.
+    """
+    values = _dead_code(root, texts).discarded
+    return any(v.start <= node.start < v.end and not _is_run(node, v) for v in values)
+
+
+def _is_run(node: s.Node, value: s.Expr) -> bool:
+    """True for a node inside of a call that makes the value; `new(T)` and `(*T)(nil)` call nothing."""
+    for around in s.walk(value):  # the outermost first
+        if around is not None and around.start <= node.start < around.end:
+            if isinstance(around, s.FuncLit):
+                return False
+            if isinstance(around, s.Call):
+                fun = around.fun
+                if not isinstance(fun, s.Star) and not (isinstance(fun, s.Ident) and fun.name == "new"):
                     return True
     return False
+
+
+def _dead_code(root: Declaration, texts: Texts) -> DeadCode:
+    known = texts.dead_code.get(id(root.node))
+    if known is None:
+        ranges: list[tuple[int, int]] = []
+        discarded: list[s.Expr] = []
+        for node in root.nodes:
+            ranges += _cut_off(node, root, texts)
+            match node:
+                case s.Assign(lhs=names, rhs=values, op="=") | s.ValueSpec(names=names, values=values):
+                    discarded += [v for n, v in zip(names, values, strict=False) if _is_blank(n)]
+        known = texts.dead_code[id(root.node)] = DeadCode(tuple(ranges), tuple(discarded))
+    return known
+
+
+def _is_blank(target: s.Expr) -> bool:
+    return isinstance(target, s.Ident) and target.name == "_"
+
+
+def _cut_off(node: s.Node, root: Declaration, texts: Texts) -> Iterator[tuple[int, int]]:
+    """The parts of a node that never run."""
+    match node:
+        case s.If(cond=cond, body=body, orelse=orelse):
+            truth = constant_truth(cond, root, texts)
+            dead = body if truth is False else orelse if truth is True else None
+            if dead is not None:
+                yield dead.start, dead.end
+        case s.For(cond=cond, body=body) if cond is not None and constant_truth(cond, root, texts) is False:
+            yield body.start, body.end
+        case s.Block(stmts=stmts) | s.Clause(body=list() as stmts):
+            if any(isinstance(stmt, s.Labeled) for stmt in stmts):
+                return  # a goto may lead behind the end
+            end = next((stmt.end for stmt in stmts[:-1] if _ends(stmt, root, texts)), None)
+            if end is not None:
+                yield end, node.end
 
 
 def _ends(stmt: s.Stmt, root: Declaration, texts: Texts) -> bool:
@@ -80,8 +122,10 @@ def constant_truth(expr: s.Expr | None, root: Declaration, texts: Texts, depth: 
                 return decisive
             return None if None in both else not decisive
         case s.Ident(name=name):
-            declared = texts.declaration(expr, root)
-            if declared is None and texts.bindings(root).variable(name, expr.start) is None:
+            if texts.is_variable(expr, root):
+                return None
+            declared = root.package.declaration(name)
+            if declared is None:
                 return {"true": True, "false": False}.get(name)
             return _truth_of(declared, name, texts, depth)
         case s.Selector(sel=name):

@@ -366,7 +366,7 @@ class _Finder:
     ) -> None:
         if not name or "\x00" in name or "=" in name:
             return
-        if is_dead(call, root, self._surroundings_of(root).above, self.texts):
+        if is_dead(call, root, self.texts):
             return
         if mechanism is None:
             assert isinstance(call, s.Call)

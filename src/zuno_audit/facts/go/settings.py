@@ -36,7 +36,9 @@ class Settings(Texts):
     def __init__(self, store: FactStore) -> None:
         self.origins: Origins = store.get(origins)
         super().__init__(self.origins.program)
-        self._bindings = self.origins.texts._bindings
+        self._bindings, self._local_names, self.dead_code = (
+            self.origins.texts._bindings, self.origins.texts._local_names, self.origins.texts.dead_code,
+        )  # fmt: skip
         self._store = store
         self._busy: set[int] = set()
 

@@ -7,16 +7,20 @@ means that it takes the evaluator to know. `settings` puts `Setting`s (values of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source, last_name
+from zuno_audit.facts.go.effects import local_names
 from zuno_audit.facts.go.program import Declaration, Program
 from zuno_audit.languages.go import syntax as s
+
+if TYPE_CHECKING:
+    from zuno_audit.facts.go.dead_code import DeadCode
 
 MAX_DEPTH = 8
 MAX_TEMPLATES = 200
@@ -56,9 +60,8 @@ class Texts:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._bindings: dict[int, Bindings] = {}
-        self._always_selected: dict[
-            tuple[int, str], bool
-        ] = {}  # names that a dot follows all through a function
+        self._local_names: dict[int, set[str]] = {}
+        self.dead_code: dict[int, DeadCode] = {}  # by the id of a declaration; filled by `dead_code`
         self._given: dict[
             tuple[int, int], list[Template] | None
         ] = {}  # parameters of functions that are seen
@@ -112,23 +115,22 @@ class Texts:
         path = self.program.imported(root.file).get(expr.name) if isinstance(expr, s.Ident) else None
         if path is None or not isinstance(expr, s.Ident):
             return None
-        return None if self._is_variable(expr, root) else path
+        return None if self.is_variable(expr, root) else path
 
-    def _is_variable(self, name: s.Ident, root: Declaration) -> bool:
-        """Whether a local variable hides the package of this name: nowhere where a dot always follows the name."""
-        key = (id(root.node), name.name)
-        known = self._always_selected.get(key)
-        if known is None:
-            bare = re.compile(rb"(?<![\w.])" + name.name.encode() + rb"(?![\w.])")
-            known = bare.search(root.file.data, root.node.start, root.node.end) is None
-            self._always_selected[key] = known
-        return not known and self.bindings(root).variable(name.name, name.start) is not None
+    def is_variable(self, name: s.Ident, root: Declaration) -> bool:
+        """Whether a name means a parameter or local variable of the declaration around it."""
+        if isinstance(root.node, s.FuncDecl):
+            names = self._local_names.get(id(root.node))
+            if names is None:
+                names = self._local_names[id(root.node)] = local_names(root.node)
+            if name.name not in names:
+                return False
+        return self.bindings(root).variable(name.name, name.start) is not None
 
     def declaration(self, expr: s.Expr, root: Declaration) -> Declaration | None:
         """What a name of the package, or `package.Name` of another package of the repository, declares."""
         if isinstance(expr, s.Ident):
-            local = self.bindings(root).variable(expr.name, expr.start)
-            return root.package.declaration(expr.name) if local is None else None
+            return None if self.is_variable(expr, root) else root.package.declaration(expr.name)
         path = self.package_path(expr.x, root) if isinstance(expr, s.Selector) else None
         package = self.program.package(path) if path is not None else None
         return package.declaration(expr.sel) if package is not None and isinstance(expr, s.Selector) else None

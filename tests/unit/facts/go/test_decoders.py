@@ -541,6 +541,10 @@ def test_abi_definitions(tmp_path: Path) -> None:
         ('_ "github.com/ethereum/go-ethereum/accounts/abi"', "", "no"),
         ('"github.com/ethereum/go-ethereum/accounts/abi"', "var _ abi.ABI", "no"),
         ('"github.com/ethereum/go-ethereum/accounts/abi"', "func f() { _ = abi.JSON }", "no"),
+        ('"github.com/ethereum/go-ethereum/accounts/abi"', "func f() { _, _ = abi.JSON(nil) }", "yes"),
+        ('"github.com/ethereum/go-ethereum/accounts/abi"', "var _ = func() { abi.JSON(nil) }", "no"),
+        ('"github.com/ethereum/go-ethereum/accounts/abi"', "func f() { if false { abi.JSON(nil) } }", "no"),
+        ('"github.com/ethereum/go-ethereum/accounts/abi"', "func f() { return; abi.JSON(nil) }", "no"),
     ],
 )
 def test_imports_of_the_abi_package(tmp_path: Path, imported: str, use: str, used: str) -> None:
