@@ -208,7 +208,7 @@ class GoCode:
             if file is None:
                 continue
             for start in places:
-                node = file._tree.root_node.descendant_for_byte_range(start, start + len(name.encode()))
+                node = file.node_at(start, start + len(name.encode()))
                 if node is None or not node.type.endswith("identifier"):
                     continue  # a comment or a text
                 around = self.enclosing(file, start)
@@ -285,7 +285,7 @@ def _function(file: GoFile, node: TreeNode) -> Function | None:
 
 def _role(file: GoFile, start: int, end: int) -> tuple[str, str]:
     """What an occurrence of a word is: ("selector", operand), ("name", ""), or ("", "") for anything else."""
-    node = file._tree.root_node.descendant_for_byte_range(start, end)
+    node = file.node_at(start, end)
     parent = node.parent if node is not None else None
     if node is None or parent is None:
         return "", ""

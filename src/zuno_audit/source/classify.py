@@ -51,7 +51,7 @@ def classify(path: str, head: bytes) -> FileKind:
     by_path = kind_by_path(path)
     if by_path is not None:
         return by_path
-    marked = _is_marked_go(head) if path.endswith(".go") else _is_marked(head)
+    marked = is_marked_go(head) if path.endswith(".go") else _is_marked(head)
     return FileKind.GENERATED if marked else FileKind.CODE
 
 
@@ -78,7 +78,7 @@ def is_left_out_by_go(path: str) -> bool:
     return any(part.startswith(("_", ".")) or part == "testdata" for part in path.split("/"))
 
 
-def _is_marked_go(head: bytes) -> bool:
+def is_marked_go(head: bytes) -> bool:
     """Go's convention: a line comment of its own, before the package clause, not inside a block comment."""
     in_block = False
     for raw in head.removeprefix(b"\xef\xbb\xbf").split(b"\n"):

@@ -180,9 +180,9 @@ class Trial:
         if timeout is None:
             return Guard("no", "once open it never lets a call through again", proof)
         duration, timeout_known, timeout_sites = timeout
-        if self._never_closes(refused.memory, duration):
-            return Guard("no", "once open it never closes again, however many calls succeed", proof)
         probes, probes_known, probe_sites = self._half_open(refused.memory, duration)
+        if self._never_closes(refused.memory, duration, probes or MAX_PROBES):
+            return Guard("no", "once open it never closes again, however many calls succeed", proof)
         return Guard(
             "yes",
             f"calls are refused after {limit if limit_known else 'some'} failures",
@@ -351,15 +351,18 @@ class Trial:
         self.ev.clock = opened
         return early is not None and early.invoked is False
 
-    def _never_closes(self, memory: State, timeout: int) -> bool:
-        """True when calls are refused time and again although those that are let through succeed."""
+    def _never_closes(self, memory: State, timeout: int, probes: int) -> bool:
+        """True when calls are refused time and again although those that are let through succeed.
+
+        `probes` calls are let through at once while it tries: one of the next two is refused unless it closed.
+        """
         opened = self.ev.clock or START
         self.succeed = True
         closes = False
         for _ in range(MAX_PROBES):
             self.ev.clock = (self.ev.clock or START) + timeout + max(timeout // 50, 1) + SECOND
             outcome = self.call(memory)
-            for _ in range(MAX_PROBES + 1):
+            for _ in range(min(probes, MAX_PROBES) + 1):
                 if outcome.invoked is not True or readings.unchanged(memory, outcome.memory):
                     break
                 memory = outcome.memory

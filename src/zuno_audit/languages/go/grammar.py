@@ -8,7 +8,7 @@ from importlib.util import module_from_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Parser
+    from tree_sitter import Language, Parser, Tree
 
 
 @lru_cache(maxsize=1)
@@ -25,6 +25,13 @@ def parser() -> Parser:
     from tree_sitter import Parser
 
     return Parser(language())
+
+
+def parse_ranges(data: bytes, ranges: list[tuple[int, int]]) -> Tree:
+    """The tree of some byte ranges of a file, with the offsets of the file; points mean nothing in it."""
+    from tree_sitter import Parser, Range
+
+    return Parser(language(), included_ranges=[Range((0, a), (0, b), a, b) for a, b in ranges]).parse(data)
 
 
 def _binding() -> Any:

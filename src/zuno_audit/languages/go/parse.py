@@ -6,13 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from zuno_audit.languages.go import lower, syntax
-from zuno_audit.languages.go.grammar import parser
+from zuno_audit.languages.go.grammar import parse_ranges, parser
 from zuno_audit.model.location import Location, Span
+from zuno_audit.source.classify import HEAD_BYTES, is_marked_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tree_sitter import Node as TreeNode
+    from tree_sitter import Tree
 
 # The grammar wants a type behind `new(` and `make(`. Go 1.26 allows `new(expression)`, and functions may be called
 # like the builtins. Renaming them for a second try keeps every byte offset.
@@ -26,18 +28,19 @@ class GoFile:
     """One parsed file.
 
     `error_line` is the 1-based line of the first syntax error, or 0. Declarations are lowered when asked for.
+    Of a generated file, the bodies of functions are parsed when they are asked for; a syntax error in one of
+    them is known from then on.
     """
 
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         self.data = data
-        tree = parser().parse(data)
-        if tree.root_node.has_error:
-            renamed = _MAKE_CALL.sub(_MAKE_ALIAS, _NEW_CALL.sub(_NEW_ALIAS, data))
-            again = parser().parse(renamed) if renamed != data else tree
-            tree = tree if again.root_node.has_error else again
-        self._tree = tree
-        self.error_line = _first_error_line(tree.root_node, data) if tree.root_node.has_error else 0
+        ranges = outside_of_bodies(data) if is_marked_go(data[:HEAD_BYTES]) else []
+        tree = parse_ranges(data, ranges) if len(ranges) > 1 else None
+        self._has_bodies = tree is None or tree.root_node.has_error
+        self._tree = _parsed(data, None) if tree is None or self._has_bodies else tree
+        self._whole: dict[int, TreeNode] = {}  # functions with their bodies, where the tree has none
+        self.error_line = _first_error_line(self._tree.root_node, data)
         self.package = ""
         self.imports: list[syntax.ImportSpec] = []
         self.bound_imports: dict[str, str] | None = None  # filled by whoever can resolve package names
@@ -48,7 +51,7 @@ class GoFile:
         self._lowered: dict[int, syntax.FuncDecl] = {}
         self._lowered_specs: dict[int, list[syntax.ValueSpec | syntax.TypeSpec]] = {}
         self._lines: list[int] | None = None
-        self._index(tree.root_node)
+        self._index(self._tree.root_node)
 
     def _index(self, root: TreeNode) -> None:
         for node in root.named_children:
@@ -159,10 +162,34 @@ class GoFile:
         """True when the file declares a function, const, var or type of this name."""
         return name in self._functions or name in self._specs
 
+    def node_at(self, start: int, end: int) -> TreeNode | None:
+        """The smallest node of the concrete tree around a byte range."""
+        found = self._tree.root_node.descendant_for_byte_range(start, end)
+        above = found
+        while above is not None and not self._has_bodies:
+            if above.type in ("function_declaration", "method_declaration"):
+                return self._with_body(above).descendant_for_byte_range(start, end)
+            above = above.parent
+        return found
+
     def _function(self, node: TreeNode) -> syntax.FuncDecl:
         found = self._lowered.get(node.start_byte)
         if found is None:
             found = self._lowered[node.start_byte] = lower.lower_function(node)
+            if not self._has_bodies:
+                found.body_from(lambda: self._with_body(node).child_by_field_name("body"))
+        return found
+
+    def _with_body(self, node: TreeNode) -> TreeNode:
+        """A function or method of the tree with its body."""
+        if self._has_bodies:
+            return node
+        found = self._whole.get(node.start_byte)
+        if found is None:
+            root = _parsed(self.data, (node.start_byte, node.end_byte)).root_node
+            self.error_line = self.error_line or _first_error_line(root, self.data)
+            found = next((c for c in root.named_children if c.type == node.type), node)
+            self._whole[node.start_byte] = found
         return found
 
     def _specs_of(self, node: TreeNode | None) -> list[syntax.ValueSpec | syntax.TypeSpec]:
@@ -193,6 +220,41 @@ class GoFile:
         return line + 1, len(prefix.decode("utf-8", "replace")) + 1
 
 
+def _parsed(data: bytes, part: tuple[int, int] | None) -> Tree:
+    """The tree of a file, or of a part of it."""
+    tree = parser().parse(data) if part is None else parse_ranges(data, [part])
+    if tree.root_node.has_error:
+        renamed = _MAKE_CALL.sub(_MAKE_ALIAS, _NEW_CALL.sub(_NEW_ALIAS, data))
+        if renamed != data:
+            again = parser().parse(renamed) if part is None else parse_ranges(renamed, [part])
+            tree = tree if again.root_node.has_error else again
+    return tree
+
+
+def outside_of_bodies(data: bytes) -> list[tuple[int, int]]:
+    """The byte ranges of a file as gofmt writes it that lie outside of the bodies of its functions.
+
+    A body ends at the first brace that begins a line. Where that may be one in a raw string, it is left in.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    start = data.find(b"\nfunc ")
+    while start >= 0:
+        line_end = data.find(b"\n", start + 1)
+        if data.endswith(b"}", start, line_end):  # it ends in its first line
+            start = data.find(b"\nfunc ", line_end)
+            continue
+        end = data.find(b"\n}", start)
+        if end < 0:
+            break
+        opening = data.find(b"{\n", start, end)
+        if opening >= 0 and data.count(b"`", opening, end) % 2 == 0:
+            found.append((at, opening + 1))
+            at = end
+        start = data.find(b"\nfunc ", end)
+    return [*found, (at, len(data))]
+
+
 def _receiver_name(node: TreeNode) -> str:
     receiver = node.child_by_field_name("receiver")
     if receiver is None:
@@ -202,19 +264,20 @@ def _receiver_name(node: TreeNode) -> str:
 
 
 def _first_error_line(root: TreeNode, data: bytes) -> int:
-    """The first line with a syntax error, or 0 when the grammar only misses a semicolon that Go does not want."""
-    stack = [root]
-    lines: list[int] = []
+    """The first line with a syntax error, or 0 when there is none, or only a semicolon is missed that Go does
+    not want."""
+    stack = [root] if root.has_error else []
+    offsets: list[int] = []
     while stack:
         node = stack.pop()
         if node.is_error or node.is_missing:
-            lines.append(node.start_point[0] + 1)
+            offsets.append(node.start_byte)
         elif node.has_error:
             inside = [c for c in node.children if c.is_error or c.is_missing or c.has_error]
             stack.extend(inside)
             if not inside and not _is_closed_group(node, data):
-                lines.append(node.start_point[0] + 1)
-    return min(lines, default=0)
+                offsets.append(node.start_byte)
+    return data.count(b"\n", 0, min(offsets)) + 1 if offsets else 0
 
 
 def _is_closed_group(node: TreeNode, data: bytes) -> bool:

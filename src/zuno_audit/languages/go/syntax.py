@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tree_sitter import Node as TreeNode
 
 
@@ -473,6 +475,10 @@ class FuncDecl(Node):
     def body(self) -> Block:
         return lowered_body(self)
 
+    def body_from(self, find: Callable[[], TreeNode | None]) -> None:
+        """Sets what finds the concrete body when it is first asked for."""
+        self._body = find
+
 
 class ImportSpec(Node):
     """`name` is the alias, `.`, `_` or None."""
@@ -489,6 +495,7 @@ def lowered_body(function: FuncDecl | FuncLit) -> Block:
     if not isinstance(body, Block):
         from zuno_audit.languages.go.lower import lower_block
 
+        body = body() if callable(body) else body
         body = Block(function.end, function.end, []) if body is None else lower_block(body)
         function._body = body
     return body
