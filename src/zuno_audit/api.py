@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from zuno_audit.checklist.catalog import load_checklist
 from zuno_audit.checklist.evaluate import attribute, counts, evaluate, unasked
-from zuno_audit.checklist.profile import load_profile, profile_names
-from zuno_audit.config.setup import Setup, built_in_rules, control_references, set_up
+from zuno_audit.checklist.profile import DEFAULT, load_profile, profile_names
+from zuno_audit.config.setup import Setup, built_in_checklist, built_in_rules, control_references, set_up
 from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
 from zuno_audit.engine.excuse import Excuser, Excuses
 from zuno_audit.engine.own_rules import OWN_RULES
-from zuno_audit.engine.run import Runs, run_rules
+from zuno_audit.engine.run import run_beside
 from zuno_audit.engine.settle import settle, settle_diagnostics
 from zuno_audit.engine.suppress import suppressions_in
 from zuno_audit.engine.waivers import read_waivers
@@ -41,7 +41,7 @@ from zuno_audit.rules.document import Library
 from zuno_audit.rules.load import RuleFiles
 from zuno_audit.source.info import git_info
 from zuno_audit.source.reader import Unreadable
-from zuno_audit.source.walk import open_repository
+from zuno_audit.source.walk import begin_listing, open_repository
 from zuno_audit.team_checklist import Source, chosen_checklist, team_checklist
 from zuno_audit.version import VERSION
 
@@ -161,7 +161,9 @@ def audit(
     folder cannot be read, RuleError when a rule or checklist file is malformed, ConfigError when the team's
     checklist cannot serve as one, and when the configuration, the baseline or the waivers are malformed.
     """
-    repository = open_repository(Path(root))
+    listing = begin_listing(Path(root))
+    built_in_checklist(DEFAULT)  # what most audits need, read while git lists the files
+    repository = listing.repository()
     setup = set_up(repository, profile=profile, config=config, no_config=no_config, trust=trust)
     checklist = select_phases(setup.checklist, phases)
     known = None if no_baseline else baseline_for(repository, baseline)
@@ -175,8 +177,8 @@ def audit(
     given = chosen_checklist(checklist_file, setup.config.checklist, repository, items)
     is_empty = not holds_go(repository)
 
-    runs = Runs({}, ()) if is_empty else run_rules(setup.wanted(refs), setup.rule, store, progress, jobs)
-    info = git_info(repository)
+    wanted = () if is_empty else setup.wanted(refs)
+    runs, info = run_beside(lambda: git_info(repository), wanted, setup.rule, store, progress, jobs)
     shown = gather(
         repository,
         setup.evidence(repository) if evidence is None else Path(evidence),

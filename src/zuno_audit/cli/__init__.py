@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -19,13 +19,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(arguments)
 
 
+def _with_room(function: Callable[[], int]) -> Callable[[], int]:
+    """The function in a frame so large that the frames of what it calls fit behind it.
+
+    CPython keeps frames in chunks of 16 KiB, and gives a chunk back as soon as it is empty: a loop of calls at
+    the end of one maps and unmaps memory every time (Python/pystate.c, push_chunk). A chunk for a frame of half
+    a megabyte has a whole megabyte; a twentieth of a run is saved. Other interpreters do not mind.
+    """
+
+    def call() -> int:
+        return function()
+
+    call.__code__ = call.__code__.replace(co_stacksize=1 << 16)
+    return call
+
+
 def run() -> NoReturn:
     """The whole life of the process `zuno-audit`: `main`, then the end.
 
     It leaves without the interpreter's own end, which would free syntax trees and facts object by object; on
     a small repository that takes a twentieth of the run.
     """
-    code = main()
+    code = _with_room(main)()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from zuno_audit.model.redaction import redact
 from zuno_audit.model.rule_run import Outcome, RuleRun
 from zuno_audit.rules.rule import Rule
 
+Other = TypeVar("Other")
 Done = tuple[RuleRun, tuple[Diagnostic, ...]]
 MAX_FINDINGS = 2000  # of one run: more says nothing new
 
@@ -40,7 +42,19 @@ def run_rules(
     progress: Callable[[int, int, str], None] | None = None,
     jobs: int = 1,
 ) -> Runs:
-    """Runs every reference; references that come to the same arguments share a run.
+    """Runs every reference; references that come to the same arguments share a run. See `run_beside`."""
+    return run_beside(lambda: None, refs, rule_of, store, progress, jobs)[0]
+
+
+def run_beside(
+    other: Callable[[], Other],
+    refs: Iterable[CheckRef],
+    rule_of: Callable[[str], Rule],
+    store: FactStore,
+    progress: Callable[[int, int, str], None] | None = None,
+    jobs: int = 1,
+) -> tuple[Runs, Other]:
+    """Runs every reference, and some other work on the same repository, whose result must be picklable.
 
     `progress` is told before each run how many are done, how many there are and which rule is next.
     With more than one of `jobs` a second process helps, where that is safe.
@@ -55,8 +69,10 @@ def run_rules(
     tasks = {resolved[ref]: task for ref, task in planned.items()}
     told = _Teller(progress, len(tasks))
 
-    def work(group: Sequence[CheckRef]) -> list[Done]:
-        out = []
+    def work(group: Sequence[CheckRef] | None) -> Any:
+        if group is None:
+            return other()
+        out: list[Done] = []
         for name in group:
             rule, arguments = tasks[name]
             told.next(rule.id)
@@ -64,8 +80,9 @@ def run_rules(
             out.append((_finish(run, name), trouble))
         return out
 
-    groups = _groups(tasks)
-    if can_share(jobs) and len(groups) > 1:
+    groups: list[list[CheckRef] | None] = [*_groups(tasks)]
+    groups.insert(len(groups) // 2, None)  # where the two processes meet, as a rule
+    if can_share(jobs) and len(groups) > 2:
         done, seen = run_shared(groups, work, lambda: (store.problems(), store.repository.seen()))
         if seen is not None:
             store.adopt(*seen)
@@ -74,10 +91,11 @@ def run_rules(
     by_name = {
         name: one
         for group, finished in zip(groups, done, strict=True)
-        for name, one in zip(group, finished, strict=True)
+        for name, one in zip(group or (), finished if group else (), strict=True)
     }
     diagnostics = [d for name in tasks for d in by_name[name][1]]
-    return Runs({ref: by_name[name][0] for ref, name in resolved.items()}, tuple(diagnostics))
+    runs = Runs({ref: by_name[name][0] for ref, name in resolved.items()}, tuple(diagnostics))
+    return runs, done[groups.index(None)]
 
 
 class _Teller:

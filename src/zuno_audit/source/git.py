@@ -61,6 +61,31 @@ class GitError(Exception):
     """git is missing, failed or took too long. The message is one line."""
 
 
+class Asked(Struct, frozen=True):
+    """A call of git that was started. Its answer must be asked for once."""
+
+    command: str
+    process: subprocess.Popen[bytes]
+
+    def answer(self) -> tuple[bytes, str]:
+        """stdout, and what git complained of on stderr although it succeeded.
+
+        Raises GitError when it failed, or takes longer than TIMEOUT_SECONDS from now on.
+        """
+        with self.process as process:
+            try:
+                output, complaints = process.communicate(timeout=TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise GitError(f"git {self.command} took longer than {TIMEOUT_SECONDS} seconds") from None
+            finally:
+                process.kill()  # nothing is left running, however this ends
+        complaint = complaints.decode("utf-8", "replace").strip()
+        if process.returncode != 0:
+            first = complaint.splitlines()[0] if complaint else f"exit status {process.returncode}"
+            raise GitError(first.removeprefix("fatal: ").removeprefix("error: "))
+        return output, complaint
+
+
 class Git(Struct, frozen=True, dict=True):
     """Read-only questions to git about one work tree.
 
@@ -70,35 +95,28 @@ class Git(Struct, frozen=True, dict=True):
     root: Path
     top: Path
 
-    def run(self, command: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    def run(self, command: str, *arguments: str) -> bytes:
         """stdout of `git COMMAND ARGUMENTS`. Raises GitError when it fails or takes over TIMEOUT_SECONDS."""
-        return self.run_noting(command, *arguments, stdin=stdin)[0]
+        return self.start(command, *arguments).answer()[0]
 
-    def run_noting(self, command: str, *arguments: str, stdin: bytes = b"") -> tuple[bytes, str]:
-        """stdout, and what git complained of on stderr although it succeeded. Raises GitError like `run`."""
+    def start(self, command: str, *arguments: str) -> Asked:
+        """A call of git that runs until its answer is asked for. Raises GitError when it cannot be started."""
         if command not in SAFE_COMMANDS and SAFE_COMMANDS_WITH.get(command) not in arguments:
             raise GitError(f"git {command} is not among the commands that are known to be safe")
         if self.executable is None:
             raise GitError("git is not installed")
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 [self.executable, *self._options, command, *arguments],
                 cwd=self.root,
-                input=stdin,
-                capture_output=True,
-                timeout=TIMEOUT_SECONDS,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env=self._environment,
-                check=False,
             )
-        except subprocess.TimeoutExpired:
-            raise GitError(f"git {command} took longer than {TIMEOUT_SECONDS} seconds") from None
         except (OSError, ValueError) as error:
             raise GitError(f"git cannot be started: {error}") from None
-        complaint = done.stderr.decode("utf-8", "replace").strip()
-        if done.returncode != 0:
-            first = complaint.splitlines()[0] if complaint else f"exit status {done.returncode}"
-            raise GitError(first.removeprefix("fatal: ").removeprefix("error: "))
-        return done.stdout, complaint
+        return Asked(command, process)
 
     @cached_property
     def executable(self) -> str | None:

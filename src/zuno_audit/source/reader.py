@@ -66,7 +66,7 @@ class Reader:
             again = path in self._counted  # a file that is read anew counts once
             if not again and self._total + size > MAX_TOTAL_BYTES:
                 raise Unreadable(f"the audit has already read {MAX_TOTAL_BYTES} bytes")
-            data = _read_all(descriptor, limit)
+            data = _read_all(descriptor, size, limit)
             if not again:
                 self._counted.add(path)
                 self._total += len(data)
@@ -140,14 +140,17 @@ class _IsLink(Unreadable):
     """The path itself is a symbolic link."""
 
 
-def _read_all(descriptor: int, limit: int) -> bytes:
-    """All bytes; a file that grows while it is read is cut off by the limit and refused."""
-    parts: list[bytes] = []
-    left = limit + 1
+def _read_all(descriptor: int, size: int, limit: int) -> bytes:
+    """All bytes of a regular file of about this size; one that grows over the limit meanwhile is refused."""
+    data = os.read(descriptor, size + 1)
+    if len(data) <= size:
+        return data
+    parts = [data]
+    left = limit + 1 - len(data)
     while left > 0:
         part = os.read(descriptor, min(left, 1 << 20))
         if not part:
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return b"".join(parts)
         parts.append(part)
         left -= len(part)
     raise TooLarge(f"larger than {limit} bytes", parts[0])

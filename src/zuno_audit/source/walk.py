@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from zuno_audit.errors import SourceError
 from zuno_audit.model.entity import Problem
 from zuno_audit.model.finding import Diagnostic, Level
-from zuno_audit.source.git import Git, GitError, find_git
+from zuno_audit.source.git import Asked, Git, GitError, find_git
 from zuno_audit.source.gitignore import IgnoreRules
 from zuno_audit.source.repository import Repository, SourceFile
 
@@ -27,25 +27,53 @@ def open_repository(root: Path) -> Repository:
     Raises SourceError when there is no readable folder, when it is a repository without a work tree, or when
     it is too large to be listed: an audit of half a tree could pass for what lies in the other half.
     """
+    return begin_listing(root).repository()
+
+
+def begin_listing(root: Path) -> Listing:
+    """`open_repository` in two steps: git lists the files until they are asked for.
+
+    Raises SourceError when there is no readable folder, or it is a repository without a work tree.
+    """
     folder = _checked(root)
     git = find_git(folder)
     if git is None:
-        return _walked(folder, None, [])
+        return Listing(folder)
     try:
-        listing = _listed(git)
+        return Listing(folder, git, git.start("ls-files", *_LISTED))
     except GitError as error:
-        note = Diagnostic(
-            Level.NOTE,
-            ".",
-            1,
-            f"git cannot read this repository ({error}); every file that is not ignored is audited",
-        )
-        return _walked(folder, git.top, [note])
-    if not listing.files and not listing.missing and git.top != folder and _is_left_out(folder, git.top):
-        return _walked(
-            folder, None, [Diagnostic(Level.NOTE, ".", 1, "the work tree around this folder ignores it")]
-        )
-    return _repository(folder, listing, git)
+        return Listing(folder, git, None, str(error))
+
+
+class Listing(Struct, frozen=True):
+    """A folder whose files git is listing, where there is git. `failed` says why it could not be started."""
+
+    folder: Path
+    git: Git | None = None
+    asked: Asked | None = None
+    failed: str = ""
+
+    def repository(self) -> Repository:
+        """The repository, to be asked for once. Raises SourceError when it is too large to be listed."""
+        if self.git is None:
+            return _walked(self.folder, None, [])
+        try:
+            if self.asked is None:
+                raise GitError(self.failed)
+            files = _listed(self.git, self.asked)
+        except GitError as error:
+            note = Diagnostic(
+                Level.NOTE,
+                ".",
+                1,
+                f"git cannot read this repository ({error}); every file that is not ignored is audited",
+            )
+            return _walked(self.folder, self.git.top, [note])
+        top = self.git.top
+        if not files.files and not files.missing and top != self.folder and _is_left_out(self.folder, top):
+            note = Diagnostic(Level.NOTE, ".", 1, "the work tree around this folder ignores it")
+            return _walked(self.folder, None, [note])
+        return _repository(self.folder, files, self.git)
 
 
 def _checked(root: Path) -> Path:
@@ -71,69 +99,68 @@ def _checked(root: Path) -> Path:
     return folder
 
 
-class _Listing(Struct):
+class _Found(Struct):
     files: list[SourceFile] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-def _repository(root: Path, listing: _Listing, git: Git | None) -> Repository:
-    repository = Repository(root, listing.files, git, listing.missing)
-    repository.problems += listing.problems
-    repository.diagnostics += listing.diagnostics
+def _repository(root: Path, found: _Found, git: Git | None) -> Repository:
+    repository = Repository(root, found.files, git, found.missing)
+    repository.problems += found.problems
+    repository.diagnostics += found.diagnostics
     return repository
 
 
 # --- by git ---
 
 
-def _listed(git: Git) -> _Listing:
-    """One call lists the index (with modes), what is untracked and not ignored, and what was deleted."""
-    output, complaint = git.run_noting(
-        "ls-files", "-z", "-t", "--stage", "--cached", "--others", "--deleted", "--exclude-standard"
-    )
-    listing = _Listing()
+# One call lists the index (with modes), what is untracked and not ignored, and what was deleted.
+_LISTED = ("-z", "-t", "--stage", "--cached", "--others", "--deleted", "--exclude-standard")
+
+
+def _listed(git: Git, asked: Asked) -> _Found:
+    output, complaint = asked.answer()
+    found = _Found()
     deleted: set[bytes] = set()
     tracked: dict[bytes, tuple[str, str]] = {}
     for record in output.split(b"\0"):
         if record:
-            _sort_in(git.root, record, listing, tracked, deleted)
+            _sort_in(git.root, record, found, tracked, deleted)
     for name, (mode, blob) in tracked.items():
         path = shown_path(name)
         if name in deleted:
-            listing.missing.append(path)
+            found.missing.append(path)
         else:
-            listing.files.append(SourceFile(path, True, mode == "120000", blob, _unless_plain(name, path)))
+            found.files.append(SourceFile(path, True, mode == "120000", blob, _unless_plain(name, path)))
     if deleted:
-        note = f"{len(deleted)} tracked files are not on disk, {min(listing.missing)} among them"
-        listing.diagnostics.append(Diagnostic(Level.NOTE, ".", 1, note))
+        note = f"{len(deleted)} tracked files are not on disk, {min(found.missing)} among them"
+        found.diagnostics.append(Diagnostic(Level.NOTE, ".", 1, note))
     for line in complaint.splitlines():
-        listing.diagnostics.append(
-            Diagnostic(Level.WARNING, ".", 1, f"git: {line.removeprefix('warning: ')}")
-        )
-    return listing
+        found.diagnostics.append(Diagnostic(Level.WARNING, ".", 1, f"git: {line.removeprefix('warning: ')}"))
+    return found
 
 
 def _sort_in(
-    root: Path, record: bytes, listing: _Listing, tracked: dict[bytes, tuple[str, str]], deleted: set[bytes]
+    root: Path, record: bytes, found: _Found, tracked: dict[bytes, tuple[str, str]], deleted: set[bytes]
 ) -> None:
     tag = record[:1]
     if tag == b"?":
-        _add_untracked(root, record[2:], listing)
+        _add_untracked(root, record[2:], found)
         return
     entry, _, name = record[2:].partition(b"\t")
     mode, blob = entry.decode("ascii").split(" ")[:2]
     path = shown_path(name)
     if mode == "160000":
         note = "a submodule: its files belong to another repository and are not audited"
-        listing.diagnostics.append(Diagnostic(Level.NOTE, path, 1, note))
+        found.diagnostics.append(Diagnostic(Level.NOTE, path, 1, note))
     elif tag == b"R":
         if _is_gone(root, name):  # git says "removed" of a file that it may not look at, too
             deleted.add(name)
     elif tag == b"S" and _is_gone(root, name):
-        listing.missing.append(path)
-        listing.problems.append(Problem(path, 1, "not read: tracked, but left out of this sparse checkout"))
+        found.missing.append(path)
+        found.problems.append(Problem(path, 1, "not read: tracked, but left out of this sparse checkout"))
     else:
         tracked[name] = (mode, blob)
 
@@ -148,14 +175,14 @@ def _is_gone(root: Path, name: bytes) -> bool:
     return False
 
 
-def _add_untracked(root: Path, name: bytes, listing: _Listing) -> None:
+def _add_untracked(root: Path, name: bytes, found: _Found) -> None:
     path = shown_path(name)
     if name.endswith(b"/"):
         note = "a repository of its own inside the tree: its files are not audited"
-        listing.diagnostics.append(Diagnostic(Level.NOTE, path.rstrip("/"), 1, note))
+        found.diagnostics.append(Diagnostic(Level.NOTE, path.rstrip("/"), 1, note))
         return
     is_link = os.path.islink(os.path.join(os.fsencode(root), name))  # noqa: PTH114, PTH118 - bytes
-    listing.files.append(SourceFile(path, False, is_link, "", _unless_plain(name, path)))
+    found.files.append(SourceFile(path, False, is_link, "", _unless_plain(name, path)))
 
 
 def _is_left_out(folder: Path, top: Path) -> bool:
@@ -177,28 +204,28 @@ def _unless_plain(name: bytes, path: str) -> bytes:
 
 
 def _walked(root: Path, top: Path | None, diagnostics: list[Diagnostic]) -> Repository:
-    listing = _Listing(diagnostics=diagnostics)
+    found = _Found(diagnostics=diagnostics)
     rules = IgnoreRules(root, top, top / ".git" / "info" / "exclude") if top else IgnoreRules(root, root)
     deadline = time.monotonic() + MAX_SECONDS
-    for name, is_link in _walk(os.fsencode(root), rules, listing):
+    for name, is_link in _walk(os.fsencode(root), rules, found):
         path = shown_path(name)
-        listing.files.append(SourceFile(path, True, is_link, "", _unless_plain(name, path)))
-        if len(listing.files) > MAX_FILES or time.monotonic() > deadline:
+        found.files.append(SourceFile(path, True, is_link, "", _unless_plain(name, path)))
+        if len(found.files) > MAX_FILES or time.monotonic() > deadline:
             limit = f"{MAX_FILES} files or {MAX_SECONDS:.0f} seconds"
             raise SourceError(
                 f"{root} is too large to be listed: more than {limit}", hint="Audit a part of it."
             )
-    repository = _repository(root, listing, None)
+    repository = _repository(root, found, None)
     repository.ignore_rules = rules
     return repository
 
 
-def _walk(root: bytes, rules: IgnoreRules, listing: _Listing) -> Iterator[tuple[bytes, bool]]:
+def _walk(root: bytes, rules: IgnoreRules, found: _Found) -> Iterator[tuple[bytes, bool]]:
     """Files below `root` that are not ignored, and whether each is a link. Links are not entered."""
     waiting = [b""]
     while waiting:
         folder = waiting.pop()
-        for entry in _entries(root, folder, listing):
+        for entry in _entries(root, folder, found):
             name = folder + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
             if entry.name == b".git" or _is_ignored(rules, name, is_folder):
@@ -209,16 +236,16 @@ def _walk(root: bytes, rules: IgnoreRules, listing: _Listing) -> Iterator[tuple[
                 yield name, entry.is_symlink()
             else:
                 what = _special(entry)
-                listing.diagnostics.append(Diagnostic(Level.NOTE, shown_path(name), 1, f"{what}: not read"))
+                found.diagnostics.append(Diagnostic(Level.NOTE, shown_path(name), 1, f"{what}: not read"))
 
 
-def _entries(root: bytes, folder: bytes, listing: _Listing) -> list[os.DirEntry[bytes]]:
+def _entries(root: bytes, folder: bytes, found: _Found) -> list[os.DirEntry[bytes]]:
     try:
         with os.scandir(root + b"/" + folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         path = shown_path(folder.rstrip(b"/")) or "."
-        listing.problems.append(Problem(path, 1, f"not read: {error.strerror}"))
+        found.problems.append(Problem(path, 1, f"not read: {error.strerror}"))
         return []
 
 
