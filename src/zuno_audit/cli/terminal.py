@@ -27,6 +27,10 @@ def stdout_color(choice: str) -> bool:
 
 def width() -> int:
     """Columns of the terminal; COLUMNS wins."""
-    import shutil  # loads the compressors
-
-    return shutil.get_terminal_size((WIDTH, 24)).columns
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:  # what shutil.get_terminal_size does, without the compressors that come with it
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or WIDTH  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return WIDTH

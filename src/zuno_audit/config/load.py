@@ -7,7 +7,6 @@ a ConfigError with file, line and cure.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +177,8 @@ def check_names(config: Config, parameters: Collection[str], rules: Collection[s
 
 
 def _known(name: str, known: Iterable[str], what: str) -> str:
+    from difflib import get_close_matches
+
     names = sorted(known)
     close = get_close_matches(name, names, 1)
     if close:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -121,6 +120,8 @@ def checked(checklist: Checklist, rules: RuleFiles, library: Library, profile: P
     for control in checklist.controls:
         for ref in control_references(control):
             if ref.rule not in rules:
+                from difflib import get_close_matches
+
                 message = f"item {control.id} names the rule {ref.rule!r}, which does not exist"
                 path, line = _place(library, profile, control.id, ref.rule)
                 close = get_close_matches(ref.rule, rules.ids(), 1)

@@ -9,7 +9,6 @@ findings can be merged.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -52,6 +51,8 @@ class Baseline(Struct, frozen=True):
 
 
 def _entry(known: Known) -> str:
+    import json
+
     data = {"fingerprint": known.fingerprint, "rule": known.rule, "path": known.path}
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
@@ -67,6 +68,8 @@ def read_baseline(data: bytes, path: str) -> Baseline:
 
     Raises ConfigError (path, line, cure) when it is not exactly a baseline.
     """
+    import json
+
     if len(data) > MAX_BYTES:
         raise ConfigError(f"larger than {MAX_BYTES} bytes", path=path, hint=_CURE)
     try:

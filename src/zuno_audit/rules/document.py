@@ -8,11 +8,11 @@ files under the hash of their bytes: a file whose hash is there needs no YAML, a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from zuno_audit.errors import RuleError
@@ -77,6 +77,8 @@ class Library:
             path: {"sha256": _digest(self._bytes(path)), "content": self.read(path).content()}
             for path in sorted(paths)
         }
+        import json
+
         return json.dumps({"version": 1, "files": entries}, ensure_ascii=False, indent=0) + "\n"
 
     def _bytes(self, path: str) -> bytes:
@@ -92,7 +94,7 @@ def _digest(data: bytes) -> str:
 
 def _read_index(root: Path) -> Mapping[str, tuple[str, Any]]:
     try:
-        loaded = json.loads(root.joinpath(INDEX).read_bytes())
+        loaded = msgspec.json.decode(root.joinpath(INDEX).read_bytes())
         return {path: (entry["sha256"], entry["content"]) for path, entry in loaded["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return {}  # no index, or a damaged one: the files themselves are what counts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import reduce
 from typing import Any
 
@@ -180,5 +179,7 @@ def _near(key: str, known: list[str]) -> str:
     """The keys that there are, the likeliest first."""
     if key in known or not known:
         return ""
+    from difflib import get_close_matches
+
     close = get_close_matches(key, known, 1)
     return f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}."
