@@ -55,12 +55,8 @@ _SUITE_RUN = re.compile(
     r"\.Run(?:\s*\(\s*\w+\s*,\s*(?:new\s*\(\s*(?:\w+\.)?(\w+)|&\s*(?:\w+\.)?(\w+))"
     r"|(?<=suite\.Run)\s*\(\s*\w+\s*,\s*(?!new\b)(?:New)?(\w+)\s*[()])"
 )
-_PACKAGE_STRING = re.compile(
-    r"^(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")", re.MULTILINE
-)
-_EMBED = re.compile(
-    r"^//go:embed[ \t]+([\w./-]+)[ \t]*\n(?:var[ \t]+)?[ \t]*(\w+)[ \t]+(?:string|\[\]byte)", re.MULTILINE
-)
+_PACKAGE_STRING = re.compile(r"\n(?:(?:const|var)[ \t]+|[ \t]+)(\w+)(?:[ \t]+string)?[ \t]*=[ \t]*(\")")
+_EMBED = re.compile(r"\n//go:embed[ \t]+([\w./-]+)[ \t]*\n(?:var[ \t]+)?[ \t]*(\w+)[ \t]+(?:string|\[\]byte)")
 _KEYWORDS = frozenset(
     {
         "if",

@@ -242,7 +242,7 @@ class Origins:
         return self._fields[key]
 
     def _put(self, owner: Type | None, name: str) -> Iterator[At]:
-        written = re.compile(rb"\b" + name.encode() + rb"\s*(?::(?!=)|=(?!=)|,)")
+        written = re.compile(name.encode() + rb"(?<!\w" + name.encode() + rb")\s*(?::(?!=)|=(?!=)|,)")
         roots = list(self._declarations_with(name.encode(), written))
         if owner is not None:  # in literals without keys
             literal = owner.name.encode() + b"{"

@@ -139,8 +139,7 @@ class Package:
         found = [(path, data) for path in self.files if name in (data := read(path) or b"")]
         if name in _PREDECLARED:  # in every file, and hardly ever declared anew
             declares = re.compile(
-                rb"^(?:func|type|var|const)[ \t]+" + name + rb"\b|^[ \t]+" + name + rb"\b[^\n(){}:]*=[^=]",
-                re.MULTILINE,
+                rb"\n(?:(?:func|type|var|const)[ \t]+" + name + rb"\b|[ \t]+" + name + rb"\b[^\n(){}:]*=[^=])"
             )
             found = [(path, data) for path, data in found if declares.search(data)]
         if len(found) < 2:

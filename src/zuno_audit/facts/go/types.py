@@ -39,8 +39,7 @@ MAX_IMPLEMENTATIONS = 4  # of an interface; beyond that a method of it is not fo
 # Methods that more types have than are followed.
 _EVERYWHERE = frozenset({"Close", "Error", "Read", "String", "Write"})
 _METHOD = re.compile(
-    rb"^func[ \t]*\([ \t]*(?:\w+[ \t]+)?\*?[ \t]*(\w+)[ \t]*(?:\[[^\]\n]*\])?[ \t]*\)[ \t]*(\w+)\(",
-    re.MULTILINE,
+    rb"\nfunc[ \t]*\([ \t]*(?:\w+[ \t]+)?\*?[ \t]*(\w+)[ \t]*(?:\[[^\]\n]*\])?[ \t]*\)[ \t]*(\w+)\("
 )
 INTERFACES = frozenset(["error", "any", "comparable"])
 
