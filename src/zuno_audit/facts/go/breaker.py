@@ -10,15 +10,16 @@ Breakers of libraries are state machines here too (`breaker_library.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from itertools import islice, product
+from typing import TYPE_CHECKING, TypeGuard
 
 from msgspec.structs import replace
 
 from zuno_audit.facts.go import breaker_library
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_settings import SANE, alternatives, configured, with_sane_settings
-from zuno_audit.facts.go.breaker_trial import Arguments, Trial
+from zuno_audit.facts.go.breaker_trial import INVOKER, Arguments, Trial
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.guards import Guard, all_of, rank, sites_of
 from zuno_audit.facts.go.interceptors import members
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["BreakerQuestion", "Guard", "all_of"]
 
 MOST_STEPS = 600_000  # of all trials of one repository together: some seconds
+MOST_CHAINS = 8  # that are tried where one of several interceptors may stand at a place
 
 
 class BreakerQuestion:
@@ -41,6 +43,7 @@ class BreakerQuestion:
         self.types = types
         self._known: dict[tuple[int, str], tuple[Val, Guard]] = {}
         self._by_shape: dict[object, Guard] = {}
+        self._chains: dict[object, Guard | None] = {}
         self._spent = 0
 
     def judge(self, ev: Evaluator, v: Val, kind: str, state: State) -> Guard:
@@ -77,9 +80,70 @@ class BreakerQuestion:
             here = all_of([self.judge(ev, v, kind, state) for v in ev.force(value)])
             if best is None or rank(here) > rank(best):
                 best = here
+        if best is not None and best.guarded == "yes":
+            return self._hidden(ev, interceptors, kind, state) or best
         return best or Guard("no", f"no {kind} interceptor is installed")
 
+    # ------------------------------------------------------------ chains
+
+    def _hidden(self, ev: Evaluator, interceptors: list[Value], kind: str, state: State) -> Guard | None:
+        """What makes a breaker in a chain useless: another interceptor that answers itself, takes failures for
+        success or hides them from the breaker. None where that is not certain.
+
+        A breaker of a library parts the chain in two; its other interceptors hand everything on.
+        """
+        parts: list[list[list[Func]]] = [[]]  # by part and position: the functions that may stand there
+        refuses = False
+        for value in _flat(ev, interceptors):
+            alternatives = [v for v in ev.force(value) if not isinstance(v, Nil)]
+            functions = [v for v in alternatives if _is_interceptor(v, kind)]
+            guards = [self.judge(ev, v, kind, state).guarded for v in alternatives]
+            if functions:
+                parts[-1].append(functions)
+                refuses = refuses or set(guards) == {"yes"}
+            elif "yes" in guards:
+                parts.append([])
+        if refuses:
+            parts = [[one for part in parts for one in part]]
+        for part in parts:
+            if len(part) < 2 and (refuses or not part):
+                continue
+            for chain in islice(product(*part), MOST_CHAINS):
+                found = self._chain(ev, list(chain), kind, state, refuses=refuses)
+                if found is not None:
+                    return found
+        return None
+
+    def _chain(
+        self, ev: Evaluator, chain: list[Func], kind: str, state: State, *, refuses: bool
+    ) -> Guard | None:
+        """`Trial.hidden` of a chain, one trial for all of one shape."""
+        shapes = tuple(shape(ev, func, state, texts=True) for func in chain)
+        key = (kind, refuses, shapes)
+        if key in self._chains:
+            return self._chains[key]
+        if self._spent > MOST_STEPS:
+            return None
+        trial = Trial(ev, chain[0], kind, state, self._arguments(kind), behind=chain[1:])
+        found = trial.hidden(refuses=refuses)
+        self._spent += trial.ev.steps
+        if found is not None:
+            found = replace(found, sites=tuple(site for func in chain for site in sites_of(func)))
+        if None not in shapes:
+            self._chains[key] = found
+        return found
+
     def _interceptor(self, ev: Evaluator, v: Func, kind: str, state: State) -> Guard:
+        if not _is_interceptor(v, kind):
+            return Guard("no", "it is not a client interceptor", sites_of(v))
+        invoker = v.node.params[INVOKER[kind]].name
+        if not v.file.error_line and looks_away(v.node, invoker):
+            return Guard("no", "its interceptors do not look at what a call returns", sites_of(v))
+        may_refuse = not always_calls(v.node, invoker)
+        return self._trial(ev, v, kind, state, self._arguments(kind), may_refuse=may_refuse)
+
+    def _arguments(self, kind: str) -> Arguments:
+        """What an interceptor is called with, around its invoker."""
         context: Value = (Opaque("context", self.types.extern("context", "Context")),)
         connection: Value = (Opaque("connection", self.types.extern(lib.GRPC, "ClientConn")),)
         method: Value = (Opaque("method"),)
@@ -98,12 +162,7 @@ class BreakerQuestion:
                 ]
             return [context, (Opaque("stream description"),), connection, method, (invoker,), options]
 
-        if len(v.node.params) != (7 if kind == "unary" else 6):
-            return Guard("no", "it is not a client interceptor", sites_of(v))
-        if not v.file.error_line and looks_away(v.node, v.node.params[5 if kind == "unary" else 4].name):
-            return Guard("no", "its interceptors do not look at what a call returns", sites_of(v))
-        may_refuse = not always_calls(v.node, v.node.params[5 if kind == "unary" else 4].name)
-        return self._trial(ev, v, kind, state, arguments, may_refuse=may_refuse)
+        return arguments
 
     def _trial(
         self,
@@ -180,6 +239,21 @@ class BreakerQuestion:
             return [context, (Opaque("stream description"),), (Opaque("method"),), NIL]
 
         return self._trial(ev, invoke, kind, state, arguments, wire=True)
+
+
+def _flat(ev: Evaluator, interceptors: list[Value]) -> Iterator[Value]:
+    """The interceptors of a chain, those inside one that chains others in its place."""
+    for value in interceptors:
+        forced = ev.force(value)
+        inner = members(ev, forced[0]) if len(forced) == 1 else None
+        if inner is None:
+            yield value
+        else:
+            yield from _flat(ev, inner)
+
+
+def _is_interceptor(v: Val, kind: str) -> TypeGuard[Func]:
+    return isinstance(v, Func) and len(v.node.params) == INVOKER[kind] + 2
 
 
 def looks_away(node: s.FuncDecl | s.FuncLit, invoker: str | None) -> bool:

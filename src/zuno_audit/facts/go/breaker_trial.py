@@ -8,7 +8,7 @@ so many calls through while it tries. Calls that succeed it always forwards, whi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -62,6 +62,10 @@ _NO_BREAKERS = ("golang.org/x/", "go.uber.org/ratelimit", "github.com/juju/ratel
 Arguments = Callable[[Opaque], list[Value]]
 _Failing = tuple[int, Outcome, Outcome, Outcome]
 _SWALLOWED = Guard("no", "a call that failed comes back without an error: the caller takes it for a success")
+_IGNORED = Guard("no", "an open breaker is ignored: the caller sees no error")
+_NEVER = Guard("no", "it never makes the call")
+# Interceptors get what calls the next one as this argument; what calls them gives all others.
+INVOKER = {"unary": 5, "stream": 4}
 
 
 class _Refused(Exception):
@@ -69,10 +73,17 @@ class _Refused(Exception):
 
 
 class Trial:
-    """A series of calls of one function on one memory."""
+    """A series of calls of one function on one memory. Its invoker runs the interceptors `behind` it, in order."""
 
     def __init__(
-        self, ev: Evaluator, func: Func, kind: str, state: State, arguments: Arguments, wire: bool = False
+        self,
+        ev: Evaluator,
+        func: Func,
+        kind: str,
+        state: State,
+        arguments: Arguments,
+        wire: bool = False,
+        behind: Sequence[Func] = (),
     ) -> None:
         self.ev = ev.derive(lazy=False, limits=_LIMITS)
         self.ev.models = {**self.ev.models, **breaker_library.MODELS}
@@ -85,13 +96,17 @@ class Trial:
         self.ev.on_func = self._ran
         self.ev.on_extern = self._left
         self.func, self.kind, self.arguments = func, kind, arguments
-        self.memory = reachable(ev, state, (func,))
-        start_from_initial_values(self.ev, func, self.memory)
+        self.memory = reachable(ev, state, (func, *behind))
+        for one in (func, *behind):
+            start_from_initial_values(self.ev, one, self.memory)
         self.error = self._failure(UNAVAILABLE)
         self.succeed = False
         self.nested: Callable[[State], None] | None = None
         self.invocations = 0
+        self.is_on_some_paths = False
         self.invoker = Opaque("invoker", on_call=self._invoke)
+        for one in reversed(behind):
+            self.invoker = Opaque("invoker", on_call=_calling(one, kind, self.invoker))
         self.bodies: dict[int, Func] = {id(func.node): func}
         self.harmless: set[bytes] = set()  # names of functions that were called of libraries without breakers
 
@@ -153,20 +168,14 @@ class Trial:
     def verdict(self) -> Guard:
         """What the function does when calls fail."""
         sites = sites_of(self.func)
-        failing = self._fail_until_refused()
-        for code in OTHER_CODES if _may_count_others(failing) else ():
-            self.error = self._failure(code)
-            other = self._fail_until_refused()
-            if not isinstance(other, Guard):
-                failing = other
-                break
+        failing = self._fail()
         if isinstance(failing, Guard):
             if failing.guarded == "no" and self._depends_on_caller():
                 failing = Guard("unknown", "what the caller gives decides it", depends_on_caller=True)
             return replace(failing, sites=failing.sites or sites)
         failures, tripping, before, refused = failing
         if refused.refused_with_error is False:
-            return Guard("no", "an open breaker is ignored: the caller sees no error", sites)
+            return replace(_IGNORED, sites=sites)
         limit, limit_known = readings.limit_of(before, tripping, failures)
         if failures > FARTHEST:
             return Guard("no", f"it would take {failures} failures in a row to open it", sites)
@@ -192,6 +201,30 @@ class Trial:
             probes if probes_known else None,
             (*readings.decisive_sites(before, tripping), *timeout_sites, *probe_sites),
         )
+
+    def hidden(self, *, refuses: bool) -> Guard | None:
+        """How a chain certainly hides from the caller, or from the breaker in it, that calls fail; None when not.
+
+        `refuses`: one of the interceptors is a breaker, so that calls are to be refused in the end.
+        """
+        failing = self._fail()
+        if not isinstance(failing, Guard):
+            return _IGNORED if failing[-1].refused_with_error is False else None
+        if failing in (_SWALLOWED, _NEVER):
+            return failing
+        if not refuses or failing.guarded != "no" or self.is_on_some_paths or self._depends_on_caller():
+            return None
+        return Guard("no", "another interceptor of the chain hides from the breaker that calls fail")
+
+    def _fail(self) -> Guard | _Failing:
+        """What comes of calls that fail, with a code that is counted if there is one."""
+        failing = self._fail_until_refused()
+        for code in OTHER_CODES if _may_count_others(failing) else ():
+            self.error = self._failure(code)
+            other = self._fail_until_refused()
+            if not isinstance(other, Guard):
+                return other
+        return failing
 
     def _fail_until_refused(self) -> Guard | _Failing:
         """Failing calls until one is refused: how many went through, the last that did, the one before it, the
@@ -244,6 +277,7 @@ class Trial:
         )
 
     def _on_some_paths(self, calls: int, memory: State, outcome: Outcome) -> Guard:
+        self.is_on_some_paths = True
         if calls:
             return Guard("no", "on some path the call goes round the breaker")
         if not self._may_hide_a_breaker() and self._keeps_nothing(memory, outcome):
@@ -272,7 +306,7 @@ class Trial:
     def _never(self, outcome: Outcome) -> Guard:
         if self.func.file.error_line:
             return Guard("unknown", f"{self.func.file.path} does not parse", broken=True)
-        return Guard("no", "it never makes the call")
+        return _NEVER
 
     def _refuses_success(self, failures: int, decisive: set[Site]) -> Guard | None:
         """Calls that succeed must go through, however many there are: a limiter or a quota refuses them too."""
@@ -440,6 +474,17 @@ class Trial:
             previous, memory = outcome, outcome.memory
         self.succeed, self.ev.clock = False, opened
         return found
+
+
+def _calling(func: Func, kind: str, invoker: Opaque) -> Callable[..., list[Value]]:
+    """An invoker that runs one more interceptor of a chain."""
+    site = Site(func.file, func.node.start, func.node.start + 4)
+
+    def call(ev: Evaluator, args: list[Value], state: State) -> list[Value]:
+        given = [*args[: INVOKER[kind]], (invoker,)]
+        return ev.call_value((func,), given, state, site, wanted=1 if kind == "unary" else 2)
+
+    return call
 
 
 def _may_count_others(failing: Guard | _Failing) -> bool:
