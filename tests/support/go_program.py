@@ -16,6 +16,7 @@ PACKAGES = {
     "atomic": "sync/atomic",
     "breaker": "github.com/eapache/go-resiliency/breaker",
     "circuitbreaker": "github.com/failsafe-go/failsafe-go/circuitbreaker",
+    "cmp": "cmp",
     "cobra": "github.com/spf13/cobra",
     "codes": "google.golang.org/grpc/codes",
     "context": "context",

@@ -8,7 +8,8 @@ the caller, `Analysis.from_callers` evaluates the callers, one construction for 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +27,7 @@ from zuno_audit.model.location import Location
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.facts.go.injection import Injection
+    from zuno_audit.facts.go.library import Model
     from zuno_audit.facts.go.texts import Texts
 
 MAX_CALLER_LEVELS = 5
@@ -70,6 +72,13 @@ class Analysis:
         self._injection: Injection | None = None
         self._texts: Texts | None = None
         self._made_in: dict[tuple[int, Targets], set[int]] = {}  # offsets of the constructions in a function
+        self.models: Mapping[tuple[str, str], Model] | None = None  # of libraries, instead of the usual ones
+
+    def with_models(self, models: Mapping[tuple[str, str], Model]) -> Analysis:
+        """The same program where libraries do something else."""
+        other = copy(self)
+        other._runs, other._made_in, other._injection, other.models = {}, {}, None, models
+        return other
 
     @property
     def texts(self) -> Texts:
@@ -82,7 +91,10 @@ class Analysis:
 
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
         """A fresh evaluator."""
-        return Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
+        made = Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
+        if self.models is not None:
+            made.models = dict(self.models)
+        return made
 
     def constructions(
         self,

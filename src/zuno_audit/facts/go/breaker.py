@@ -185,7 +185,7 @@ class BreakerQuestion:
         found = trial.verdict()
         self._spent += trial.ev.steps
         if found.guarded != "yes":
-            found = self._each_alternative(lambda: Trial(ev, v, kind, state, arguments, wire), ev, v) or found
+            found = self._each_alternative(lambda: Trial(ev, v, kind, state, arguments, wire), found, ev, v)
         if found.guarded == "no":
             again = Trial(ev, v, kind, state, arguments, wire)
             found = self._blame_settings(found, again, ev, v, state)
@@ -195,18 +195,20 @@ class BreakerQuestion:
             self._by_shape[key] = found
         return found
 
-    def _each_alternative(self, fresh: Callable[[], Trial], ev: Evaluator, v: Val) -> Guard | None:
-        """What cannot be told with a limit of several values may be a breaker with each of them; None when not."""
+    def _each_alternative(self, fresh: Callable[[], Trial], whole: Guard, ev: Evaluator, v: Val) -> Guard:
+        """What cannot be told with a limit of several values may be a breaker with each of them, or with some."""
         found: list[Guard] = []
         for memory in alternatives(ev, fresh().memory, [v]):
             trial = fresh()
             trial.memory = memory
             found.append(trial.verdict())
             self._spent += trial.ev.steps
-            if found[-1].guarded != "yes":
-                return None
+            if len({guard.guarded == "yes" for guard in found}) == 2:
+                return replace(whole, mixed=True)
+        if not found or found[0].guarded != "yes":
+            return whole
         found.sort(key=lambda guard: guard.max_failures is not None)  # an unknown limit is what is told
-        return all_of(found) if found else None
+        return all_of(found)
 
     def _blame_settings(self, found: Guard, trial: Trial, ev: Evaluator, v: Val, state: State) -> Guard:
         """What is no breaker may be one with useless settings: then these are what is wrong."""

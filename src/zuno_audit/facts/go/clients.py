@@ -16,6 +16,7 @@ from zuno_audit.facts.go.analysis import Analysis, Construction, analysis
 from zuno_audit.facts.go.breaker import BreakerQuestion, Guard, all_of
 from zuno_audit.facts.go.breaker_settings import reach
 from zuno_audit.facts.go.client_frameworks import FRAMEWORKS
+from zuno_audit.facts.go.environments import Key, key_of, settled
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.interceptors import Installed, holds_parameter, installed, option_lists
 from zuno_audit.facts.go.perspectives import Perspectives
@@ -54,9 +55,11 @@ def table(store: FactStore) -> Table:
     calls: a breaker for unary calls is enough where no stub opens streams), max_failures, reset_timeout_s,
     half_open_max_calls.
     """
-    from zuno_audit.facts.go.stubs import stubs
+    from zuno_audit.facts.go.stubs import deployed_clients, stubs
 
-    return store.get(connection_guards).table(lambda: store.get(stubs).uses)
+    connections = store.get(connection_guards)
+    found = connections.table(lambda: store.get(stubs).uses)
+    return settled(found, connections.open_rows, store.get(deployed_clients).connections)
 
 
 _ABSENT = Guard("no", "nothing in the repository is a circuit breaker for calls of gRPC")
@@ -106,6 +109,7 @@ class Connections:
         self.breakers = BreakerQuestion(analysis.types)
         self._judged: dict[int, tuple[Extern, ConnectionGuards]] = {}
         self._uses: Callable[[], list[StubUse]] = list
+        self.open_rows: set[Key] = set()  # those that the environment decides about
         self.perspectives = Perspectives(
             analysis, self._judge_construction, _together, self._unless_set_elsewhere, self.is_left_out
         )
@@ -303,7 +307,14 @@ class Connections:
             "guarded": self._answer(self._with_streams(construction, guards, whole), location),
             **self.guard_fields(guards, location, whole),
         }
-        return Entity("grpc_client", location, fields)
+        row = Entity("grpc_client", location, fields)
+        self.note_open(row, whole)
+        return row
+
+    def note_open(self, row: Entity, guard: Guard) -> None:
+        """Remembers a row about which the environment may decide."""
+        if guard.mixed or (guard.guarded == "yes" and None in guard.settings):
+            self.open_rows.add(key_of(row))
 
     def _with_streams(self, construction: Construction, guards: ConnectionGuards, whole: Guard) -> Guard:
         """What guards every call: streams too, unless no stub on the connection is known to open any."""

@@ -163,7 +163,7 @@ class Evaluator(Loops):
         """Another evaluator over the same memory, for a simulation that starts from a state of this one."""
         other = Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
         other.heap, other._cells, other.consulted = self.heap, self._cells, self.consulted
-        other.called, other.heap_since = self.called, self.heap_since
+        other.called, other.heap_since, other.models = self.called, self.heap_since, self.models
         return other
 
     def apart(self, limits: Limits) -> Evaluator:

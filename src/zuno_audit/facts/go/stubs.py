@@ -20,6 +20,7 @@ from zuno_audit.facts.go.clients import (
     connection_guards,
     overall,
 )
+from zuno_audit.facts.go.environments import Environments, settled
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.search import CallSite
@@ -62,7 +63,13 @@ def table(store: FactStore) -> Table:
     `grpc_client` about breakers. Settings (`has_settings` says whether there are any) are those of the breaker that
     guards the connection, else those that its configuration has.
     """
-    return store.get(stubs).table()
+    found = store.get(stubs)
+    return settled(found.table(), found.connections.open_rows, store.get(deployed_clients).stubs)
+
+
+def deployed_clients(store: FactStore) -> DeployedClients:
+    """The fact provider behind rows that the environment decides about."""
+    return DeployedClients(Environments(store, store.get(analysis)))
 
 
 def stubs(store: FactStore) -> Stubs:
@@ -265,7 +272,9 @@ class Stubs:
             **self.connections.guard_fields(guards, location, overall(guards, streams)),
         }
         self._configured(construction, guards, fields)
-        return Entity("grpc_stub", location, fields)
+        row = Entity("grpc_stub", location, fields)
+        self.connections.note_open(row, overall(guards, streams))
+        return row
 
     def _configured(
         self, construction: Construction, guards: ConnectionGuards, fields: dict[str, Answer]
@@ -364,6 +373,35 @@ class Stubs:
                     found.extend(g.unary if kind == "unary" else g.stream for g in inner)
             guards.append(all_of(found))
         return ConnectionGuards(guards[0], guards[1])
+
+
+class DeployedClients:
+    """The tables of connections and stubs for each environment that the code of a file is deployed in."""
+
+    def __init__(self, environments: Environments) -> None:
+        self._environments = environments
+        self._stubs: dict[int, tuple[Stubs, Table]] = {}  # by the analysis of an environment
+        self._connections: dict[int, Table] = {}
+
+    def stubs(self, path: str) -> list[Table]:
+        """The tables of stubs."""
+        return [self._of(world)[1] for world in self._environments.of(path)]
+
+    def connections(self, path: str) -> list[Table]:
+        """The tables of connections."""
+        found: list[Table] = []
+        for world in self._environments.of(path):
+            if id(world) not in self._connections:
+                made = self._of(world)[0]
+                self._connections[id(world)] = made.connections.table(lambda made=made: made.uses)  # type: ignore[misc]
+            found.append(self._connections[id(world)])
+        return found
+
+    def _of(self, world: Analysis) -> tuple[Stubs, Table]:
+        if id(world) not in self._stubs:
+            made = Stubs(world, Connections(world))
+            self._stubs[id(world)] = made, made.table()
+        return self._stubs[id(world)]
 
 
 def _connections_of(ev: Evaluator, call: Extern) -> tuple[Val, ...]:

@@ -67,7 +67,7 @@ func one(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn
 CALL = "invoker(ctx, method, req, reply, cc, opts...)"
 HIDING = {
     "swallows": f"_ = {CALL}\nreturn nil",
-    "swallows after a look": f'if err := {CALL}; err != nil {{ log.Println(method, err) }}\nreturn nil',
+    "swallows after a look": f"if err := {CALL}; err != nil {{ log.Println(method, err) }}\nreturn nil",
     "never calls": "return nil",
     "never calls and says so": 'return errors.New("not today")',
     "swallows what is unavailable": f"err := {CALL}\nif status.Code(err) == codes.Unavailable {{ return nil }}\nreturn err",
@@ -153,7 +153,9 @@ def test_every_way_to_write_a_chain(tmp_path: Path, option: str, body: str, answ
     assert breakers(tmp_path, option, body) == answer
 
 
-@pytest.mark.parametrize(("answer", "body"), [("no", "return nil, nil"), ("yes", "return streamer(ctx, d, cc, m, o...)")])
+@pytest.mark.parametrize(
+    ("answer", "body"), [("no", "return nil, nil"), ("yes", "return streamer(ctx, d, cc, m, o...)")]
+)
 def test_chains_for_streams(tmp_path: Path, answer: str, body: str) -> None:
     stream = f"""
 func streaming(ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, m string,
@@ -167,7 +169,9 @@ func streaming(ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, m s
 
 @pytest.mark.parametrize(("debug", "answer"), [("one", "no"), ("other", "yes")])
 def test_one_of_two_interceptors_may_stand_in_the_chain(tmp_path: Path, debug: str, answer: str) -> None:
-    other = UNARY.replace("BODY", HARMLESS["logs"]).replace("func one", "func other") + f"""
+    other = (
+        UNARY.replace("BODY", HARMLESS["logs"]).replace("func one", "func other")
+        + f"""
 func pick() grpc.UnaryClientInterceptor {{
 	if os.Getenv("DEBUG") != "" {{
 		return {debug}
@@ -175,6 +179,7 @@ func pick() grpc.UnaryClientInterceptor {{
 	return other
 }}
 """
+    )
     option = "grpc.WithChainUnaryInterceptor(pick(), b.Unary())"
     assert breakers(tmp_path, option, HIDING["swallows"], extra=other) == answer
 

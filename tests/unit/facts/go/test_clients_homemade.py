@@ -1301,7 +1301,7 @@ breaker(
     }
 
     func newBreaker() *Breaker {
-        n, err := strconv.Atoi(os.Getenv("BREAKER_MAX"))
+        n, err := strconv.Atoi(os.Args[1])
         if err != nil {
             log.Fatal(err)
         }
@@ -1641,7 +1641,7 @@ def test_a_breaker_must_hand_on_that_a_call_failed(tmp_path: Path, after: str, e
 
 LIMIT_WITH_A_DEFAULT = """
     func newBreaker() *Breaker {
-        n, err := strconv.Atoi(os.Getenv("BREAKER_MAX"))
+        n, err := strconv.Atoi(os.Args[1])
         if err != nil {
             n = DEFAULT
         }
@@ -1689,10 +1689,10 @@ def test_a_limit_from_outside_with_a_default_leaves_only_the_limit_unknown(
 
 @pytest.mark.parametrize(("off", "expected"), [("", "yes"), ("b.limit == 5 && b.spare == 9 ||", "no")])
 def test_every_mix_of_limits_is_tried(tmp_path: Path, off: str, expected: str) -> None:
-    one = 'n, spare := 8, 9\n if os.Getenv("N") == "" { n = 5 }\n if os.Getenv("S") == "" { spare = 7 }'
+    one = 'n, spare := 8, 9\n if os.Args[1] == "" { n = 5 }\n if os.Args[2] == "" { spare = 7 }'
     source = (
         LIMIT_WITH_A_DEFAULT.replace(
-            'n, err := strconv.Atoi(os.Getenv("BREAKER_MAX"))\n        if err != nil {\n            n = DEFAULT\n        }',
+            "n, err := strconv.Atoi(os.Args[1])\n        if err != nil {\n            n = DEFAULT\n        }",
             one,
         )
         .replace("limit: n", "limit: n, spare: spare")
