@@ -16,6 +16,7 @@ from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
     TRUE,
+    Array,
     Const,
     Extern,
     Pointer,
@@ -144,6 +145,8 @@ def _set_bytes(
         return None
     given: Value = ev.force(args[0])
     texts = consts(given)
+    if v.name == "SetBytes" and texts and isinstance(texts[0].value, bytes):
+        given = (Const(int.from_bytes(texts[0].value)),)
     if v.name == "SetString" and texts and isinstance(texts[0].value, str) and len(args) == 2:
         base = _number(ev, args[1], state)
         try:
@@ -193,17 +196,31 @@ def _shown(ev: Evaluator, value: Value, state: State, verb: str) -> str | None:
     if len(forced) != 1:
         return None
     v = forced[0]
-    if isinstance(v, Const) and not isinstance(v.value, bool | float):
-        if isinstance(v.value, int) and verb in ("x", "X"):
-            return f"{v.value:{verb}}"
-        return str(v.value) if verb in ("s", "d", "v") else None
+    if isinstance(v, Const):
+        return _printed(v.value, verb)
     if isinstance(v, Seq) and not v.open:
         parts = [_shown(ev, item, state, verb) for item in v.items]
         return None if None in parts else f"[{' '.join(p or '' for p in parts)}]"
-    n = _number(ev, value, state)
-    if n is None:
+    if _is_float(ev, value, state):
         return None
-    return f"{n:{verb}}" if verb in ("x", "X", "d") else str(n) if verb in ("s", "v") else None
+    n = _number(ev, value, state)
+    return None if n is None else _printed(n, verb)
+
+
+def _printed(value: Any, verb: str) -> str | None:
+    """A number or text as fmt prints it; `verb` has the flags, the width and the precision."""
+    if isinstance(value, bool | bytes) or (isinstance(value, str) and verb[-1:] not in ("s", "v")):
+        return None
+    if isinstance(value, float):
+        verb = verb[:-1] + "g" if verb == "v" else verb
+        fits = verb[-1:] in ("f", "g", "e")
+    else:
+        verb = verb[:-1] + "s" if verb[-1:] == "v" else verb
+        fits = verb[-1:] in ("s", "d", "x", "X", "o")
+    try:
+        return f"%{verb}" % value if fits else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _sprint(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
@@ -211,7 +228,7 @@ def _sprint(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Sit
     return None if shown is None else [(Const(shown, None, site),)]
 
 
-_VERB = re.compile(r"%([a-zA-Z%])")
+_VERB = re.compile(r"%([-+# 0]?\d{0,3}(?:\.\d{0,3})?[a-zA-Z]|%)")
 
 
 def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
@@ -238,9 +255,74 @@ def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
 def _text(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
     """String: all digits of an Int, ten of a Float."""
     if not _is_float(ev, v.recv, state):
-        return _DIGITS(ev, v, args, state, site)
+        return (_DIGITS if v.name == "String" else _big_read(_in_base, 1))(ev, v, args, state, site)
     n = _number(ev, v.recv, state)
-    return None if n is None else [(Const(f"{float(n):.10g}", None, site),)]
+    how = [_number(ev, value, state) for value in args]
+    if n is None or None in how:
+        return None
+    if len(how) == 2 and how[0] == ord("f"):
+        places = max(how[1] or 0, 0)
+        return [(Const(str(n) + ("." + "0" * places if places else ""), None, site),)]
+    return [(Const(f"{float(n):.10g}", None, site),)]
+
+
+def _set_float(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """SetInt, SetPrec and their kin: a Float has as many bits as SetPrec says, or as the number needs."""
+    forced = ev.force(v.recv or ())
+    if len(forced) != 1 or not isinstance(forced[0], Pointer) or not _is_float(ev, v.recv, state):
+        return _big_write(lambda n: n, 1)(ev, v, args, state, site)
+    owner = ev.force(ev.load(forced[0], state))
+    bits = consts(owner[0].fields.get("bits", ())) if len(owner) == 1 and isinstance(owner[0], Struct) else []
+    given = _number(ev, args[0], state) if args else None
+    if given is None:
+        return None
+    if v.name == "SetPrec":
+        ev.store(forced[0].cell, (*forced[0].path, "bits"), (Const(given),), state)
+        n = _number(ev, v.recv, state)
+        rounded = None if n is None else _rounded(n, given)
+    else:
+        rounded = _rounded(given, bits[0].value) if bits else given
+    if rounded is not None:
+        ev.store(forced[0].cell, (*forced[0].path, "value"), (Const(rounded),), state)
+    return [v.recv or ()]
+
+
+def _rounded(n: int, bits: int) -> int:
+    """The nearest number with so many bits, halfway to even; 0 bits are as many as it takes."""
+    over = abs(n).bit_length() - bits
+    if over <= 0 or bits <= 0:
+        return n
+    high, low = abs(n) >> over, abs(n) & ((1 << over) - 1)
+    high += low > 1 << (over - 1) or (low == 1 << (over - 1) and high & 1)
+    return (high << over) * (-1 if n < 0 else 1)
+
+
+def _marshalled(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """MarshalText and MarshalJSON: the digits, and no error."""
+    n = None if _is_float(ev, v.recv, state) else _number(ev, v.recv, state)
+    return None if n is None else [(Const(str(n), None, site),), NIL]
+
+
+def _hex_of_bytes(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """hex.EncodeToString."""
+    found = [c.value for c in consts(ev.force(args[0]))] if args else []
+    return [(Const(found[0].hex(), None, site),)] if len(found) == 1 and isinstance(found[0], bytes) else None
+
+
+def _split(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """strings.Split and strings.Fields of a text that is known."""
+    texts = [c.value for value in args for c in consts(ev.force(value)) if isinstance(c.value, str)]
+    if len(texts) != len(args) or not texts or "" in texts[1:]:
+        return None
+    parts = texts[0].split(texts[1] if len(texts) > 1 else None)
+    type_ = ev.types.slice(ev.types.basic("string"))
+    return [(Seq(tuple((Const(p, None, site),) for p in parts), False, type_, site, (Array(len(parts)), 0)),)]
 
 
 def _float(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
@@ -283,10 +365,17 @@ _DIGITS = _big_read(str)
 MODELS: dict[tuple[str, str], library.Model] = {
     (BIG, "NewInt"): _new_int,
     (BIG, ".String"): _text,
-    (BIG, ".Text"): _big_read(_in_base, 1),
+    (BIG, ".Text"): _text,
+    (BIG, ".Bytes"): _big_read(lambda n: abs(n).to_bytes((abs(n).bit_length() + 7) // 8)),
+    (BIG, ".MarshalText"): _marshalled,
+    (BIG, ".MarshalJSON"): _marshalled,
+    (BIG, ".SetPrec"): _set_float,
+    ("encoding/hex", "EncodeToString"): _hex_of_bytes,
+    ("strings", "Split"): _split,
+    ("strings", "Fields"): _split,
     (BIG, ".Append"): _append,
     (BIG, ".Float64"): _float,
-    (BIG, ".SetInt"): _big_write(lambda n: n, 1),
+    (BIG, ".SetInt"): _set_float,
     (UINT256, "FromBig"): _same_number(wide=True),
     (UINT256, "MustFromBig"): _same_number(wide=False),
     (UINT256, ".ToBig"): _same_number(wide=False),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.go import channels
 from zuno_audit.facts.go.values import (
     NIL,
+    Array,
     Const,
     Extern,
     Input,
@@ -82,7 +83,10 @@ def _allocate(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State
         size = ev.force(ev.eval(expr.args[1], scope, state)) if len(expr.args) > 1 else (Const(0),)
         n = size[0].value if len(size) == 1 and isinstance(size[0], Const) else None
         if isinstance(n, int) and 0 <= n <= 256:
-            return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site, (object(), 0)),)
+            room = ev.force(ev.eval(expr.args[2], scope, state)) if len(expr.args) > 2 else size
+            known = room[0].value if len(room) == 1 and isinstance(room[0], Const) else None
+            capacity = known if isinstance(known, int) else None
+            return (Seq(tuple(ev.zero(elem) for _ in range(n)), False, type_, site, (Array(capacity), 0)),)
         return (Seq((), True, type_, site),)
     sizes = tuple(ev.eval(a, scope, state) for a in expr.args[1:])
     channels.opened(site, state)
@@ -107,10 +111,26 @@ def append(ev: Evaluator, args: list[Value], spread: bool, state: State, site: S
         for tail in tails:
             items = (*_items(base, state), *tail)
             open_ = any(isinstance(v, Rest) for item in items for v in item)
-            out = union(out, (Seq(items, open_, getattr(base, "type", None), site),))
+            backing = _appended(ev, base, tail, len(items), state) if ev.arrays_matter and not open_ else None
+            out = union(out, (Seq(items, open_, getattr(base, "type", None), site, backing),))
     if len(out) > MAX_LONG and any(isinstance(v, Seq) and len(v.items) > LONG for v in out):
         return widen(out, MAX_LONG)
     return out
+
+
+def _appended(
+    ev: Evaluator, base: Val, tail: tuple[Value, ...], length: int, state: State
+) -> tuple[Array, int]:
+    """The array behind what append returns: that of the slice, where there is room for more (specification,
+    "Appending to and copying slices"). Other slices of it see the new elements.
+    """
+    if isinstance(base, Seq) and base.backing is not None:
+        array, first = base.backing
+        if array.capacity is not None and first + length <= array.capacity:
+            for i, value in enumerate(tail, len(base.items)):
+                ev._assign_shared([base.backing], i, value, state)
+            return base.backing
+    return Array(length), 0
 
 
 def _items(v: Val, state: State) -> tuple[Value, ...]:

@@ -88,6 +88,7 @@ class Trial(Evaluator):
         self.heap, self._cells, self.consulted = base.heap, base._cells, base.consulted
         self.world, self.planter = world, planter
         self.models = world.models()
+        self.arrays_matter = world.case is not Case.MANY  # that shows with few elements, too
         self._event_type = self.types.extern(ABI, "Event")
         self.unchecked: list[Site] = []
         self.handed: list[Value] = []  # what is given away: arguments of code that is not followed, sends

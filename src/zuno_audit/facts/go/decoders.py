@@ -627,14 +627,16 @@ class _Question:
     def _try_many(self, judge: Judge, root: Declaration, context: Context, topic: AbiEvent | None) -> None:
         """Tries long arrays; then, where the code has limits above their length, with each of them lower."""
 
-        def tried(limit: int | None) -> list[int]:
+        def tried(limit: int | None, many: int = lib.MANY) -> list[int]:
             world = self._world(Case.MANY, topic, root)
-            world.many += 2 * (limit is not None and abs(limit - world.many) < 3)
+            world.many = many
             run = self._run(world, root, context, limits=_FOR_MANY, lowered=limit)
             judge.add_many(run, limit)
             return run[1].limits_seen()
 
         limits = tried(None)
+        if limits and judge.judged.arrays == "safe":  # what depends on the length is another number next time
+            limits = [limit for limit in tried(None, lib.MANY + 31) if limit in limits]
         for limit in limits[:MOST_LIMITS]:
             if judge.judged.arrays == "safe":
                 tried(limit)

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zuno_audit.facts.go import big_library, library
+from zuno_audit.facts.go import big_library, library, reordering
 from zuno_audit.facts.go.big_library import big, consts
 from zuno_audit.facts.go.ethereum_abi import Abi, AbiError, AbiEvent, Parameter, keccak256, parse_abi
 from zuno_audit.facts.go.values import (
     NIL,
     TRUE,
+    Array,
     Const,
     Extern,
     Map,
@@ -129,6 +130,7 @@ class World:
         """The library models of this world."""
         models: dict[tuple[str, str], library.Model] = dict(library.MODELS)
         models.update(big_library.MODELS)
+        models.update(reordering.MODELS)
         models[ABI, "JSON"] = self._json
         models[ABI, ".NonIndexed"] = self._non_indexed
         models[ABI, ".EventByID"] = self._event_by_id
@@ -474,7 +476,8 @@ class World:
             elem = go_type(ev, type_[:-2])
             if found and int(found.group(1)) > 64:
                 items = tuple((big(ev, n, state),) for n in numbers(position, count))
-                return (Seq(items, False, ev.types.slice(elem) if elem is not None else None),)
+                type_of_all = ev.types.slice(elem) if elem is not None else None
+                return (Seq(items, False, type_of_all, None, (Array(count), 0)),)
             return (Seq((), True, ev.types.slice(elem) if elem is not None else None),)
         found = _NUMBER.fullmatch(type_)
         if found and int(found.group(1)) > 64:

@@ -121,6 +121,15 @@ class Pointer(Val):
         return f"Pointer({self.cell}, {self.path})"
 
 
+class Array:
+    """The array behind a slice: what may be appended in place, where that is known."""
+
+    __slots__ = ("capacity",)
+
+    def __init__(self, capacity: int | None = None) -> None:
+        self.capacity = capacity
+
+
 class Seq(Val):
     """A slice, array or list of variadic arguments. `open` means that more elements may follow.
 
@@ -136,7 +145,7 @@ class Seq(Val):
         open_: bool = False,
         type_: Type | None = None,
         site: Site | None = None,
-        backing: tuple[object, int] | None = None,
+        backing: tuple[Array, int] | None = None,
     ) -> None:
         self.items, self.open, self.type, self.site = items, open_, type_, site
         self.backing = backing

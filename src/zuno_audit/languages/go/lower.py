@@ -221,6 +221,7 @@ def _slice(node: T) -> s.Expr:
         _expression_at(node, "operand"),
         _optional(node, "start"),
         _optional(node, "end"),
+        _optional(node, "capacity"),
     )
 
 

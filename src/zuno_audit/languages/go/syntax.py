@@ -106,10 +106,12 @@ class Index(Expr):
 
 
 class SliceExpr(Expr):
-    __slots__ = ("high", "low", "x")
+    __slots__ = ("high", "low", "max", "x")
 
-    def __init__(self, start: int, end: int, x: Expr, low: Expr | None, high: Expr | None) -> None:
-        self.start, self.end, self.x, self.low, self.high = start, end, x, low, high
+    def __init__(
+        self, start: int, end: int, x: Expr, low: Expr | None, high: Expr | None, max_: Expr | None
+    ) -> None:
+        self.start, self.end, self.x, self.low, self.high, self.max = start, end, x, low, high, max_
 
 
 class TypeAssert(Expr):

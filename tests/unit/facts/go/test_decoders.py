@@ -143,6 +143,12 @@ CALL = 'x.token.UnpackIntoMap(out, "TransferBatch", entry.Data)'
         ("id.String()", 'fmt.Sprintf("%d", id)'),
         ("id.String()", "fmt.Sprint(id)"),
         ("id.String()", "new(big.Int).Set(id).String()"),
+        ("id.String()", "new(big.Int).SetBytes(id.Bytes()).String()"),
+        ("id.String()", "new(big.Float).SetInt(id).Text('f', 0)"),
+        (IDS_LOOP, IDS_LOOP + '\n\tbatch.Ids = strings.Split(strings.Join(batch.Ids, ","), ",")'),
+        (IDS_LOOP, IDS_LOOP.replace("batch.Ids = append(batch.Ids, id.String())", "text, err := id.MarshalText()\n\t\tif err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t\tbatch.Ids = append(batch.Ids, string(text))")),
+        (BOTH, "all := make([]string, 0, len(ids)+len(amounts))\n\t" + BOTH.replace("batch.Ids", "all").replace("batch.Values", "all") + "\n\tbatch.Ids, batch.Values = all[:len(ids)], all[len(ids):]"),
+        (IDS_LOOP, "batch.Ids = make([]string, len(ids))\n\tfor i := 1; i <= len(ids); i++ {\n\t\tbatch.Ids[i-1] = ids[i-1].String()\n\t}"),
         (IDS_LOOP, "batch.Ids = make([]string, len(ids))\n\tfor i := range ids {\n\t\tbatch.Ids[i] = ids[i].String()\n\t}"),
         (IDS_LOOP, "for i := 0; i < len(ids); i++ {\n\t\tbatch.Ids = append(batch.Ids, ids[i].String())\n\t}"),
         (CHECK, f"err := {CALL}\n\tif err != nil {{\n\t\treturn nil, err\n\t}}"),
@@ -177,6 +183,18 @@ def test_the_same_meaning_written_otherwise(tmp_path: Path, old: str, new: str) 
         ("id.String()", "id.Text(16)"),
         ("id.String()", 'fmt.Sprintf("%x", id)'),
         (IDS_LOOP, "batch.Ids = []string{fmt.Sprint(ids)}"),
+        ("id.String()", "hex.EncodeToString(id.Bytes())"),
+        ("id.String()", 'strings.TrimLeft(id.String(), "0")'),
+        ("id.String()", 'fmt.Sprintf("%064x", id)'),
+        ("id.String()", "new(big.Float).SetPrec(53).SetInt(id).Text('f', 0)"),
+        ("id.String()", "new(big.Float).SetInt(id).String()"),
+        (IDS_LOOP, IDS_LOOP.replace("batch.Ids = append(batch.Ids, id.String())", 'f, _ := new(big.Float).SetInt(id).Float64()\n\t\tbatch.Ids = append(batch.Ids, fmt.Sprintf("%.0f", f))')),
+        (IDS_LOOP, IDS_LOOP + "\n\tsort.Strings(batch.Ids)"),
+        (IDS_LOOP, IDS_LOOP + "\n\tslices.Reverse(batch.Ids)"),
+        (IDS_LOOP, IDS_LOOP + "\n\tbatch.Ids = slices.Compact(batch.Ids)"),
+        (BOTH, "batch.Ids = make([]string, len(ids))\n\tbatch.Values = batch.Ids\n\t" + BOTH.replace("_, id", "i, id").replace("_, amount", "i, amount").replace("batch.Ids = append(batch.Ids, id.String())", "batch.Ids[i] = id.String()").replace("batch.Values = append(batch.Values, amount.String())", "batch.Values[i] = amount.String()")),
+        (BOTH, "buffer := make([]string, 0, 200)\n\tbatch.Ids, batch.Values = buffer, buffer\n\t" + BOTH),
+        (BOTH, IDS_LOOP + "\n\tbatch.Values = batch.Ids[:0]" + BOTH.removeprefix(IDS_LOOP)),
         ("range ids {", "range ids[1:] {"),
         ("range ids {", "range ids[:min(len(ids), 100)] {"),
         ("range ids {", "range ids[:min(len(ids), 500)] {"),
@@ -205,7 +223,18 @@ def test_the_same_meaning_written_otherwise(tmp_path: Path, old: str, new: str) 
     ],
 )  # fmt: skip
 def test_numbers_that_get_lost(tmp_path: Path, old: str, new: str) -> None:
-    row = only(decoded(tmp_path, changed((old, new), ('"errors"', '"errors"\n\t"fmt"\n\t"os"\n\t"strconv"'))))
+    row = only(
+        decoded(
+            tmp_path,
+            changed(
+                (old, new),
+                (
+                    '"errors"',
+                    '"encoding/hex"\n\t"errors"\n\t"fmt"\n\t"os"\n\t"slices"\n\t"sort"\n\t"strconv"',
+                ),
+            ),
+        )
+    )
     assert values(row, "decode", "error", "arrays") == ("abi", "checked", "unsafe")
     assert row.get("arrays").because
 

@@ -84,6 +84,7 @@ class Core:
         self.comparisons: list[Comparison] | None = None  # recorded when a simulation asks for them
         self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
         self.scalars_wait = False  # a simulation does not look at how numbers and texts are made
+        self.arrays_matter = False  # a simulation looks at numbers and texts that slices of one array share
         self.goroutines_finish = False  # a simulation waits for the goroutines that it starts
         # goroutines that nobody waits for: what they call, for a simulation that runs them when all else is done
         self.left_running: list[tuple[Value, list[Value], bool, Frame, Site]] | None = None

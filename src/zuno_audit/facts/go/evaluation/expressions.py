@@ -15,6 +15,7 @@ from zuno_audit.facts.go.values import (
     FALSE,
     SET_ELSEWHERE,
     TRUE,
+    Array,
     Const,
     Extern,
     Func,
@@ -136,7 +137,7 @@ class Expressions(Operators):
                 items.append(self._element(element, elem, scope, state))
         if under is not None and under.kind == "array" and under.size and len(items) < under.size <= 256:
             items.extend(self.zero(elem) for _ in range(under.size - len(items)))
-        backing = None if under is not None and under.kind == "array" else (object(), 0)
+        backing = None if under is not None and under.kind == "array" else (Array(len(items)), 0)
         return (Seq(tuple(items), False, type_, site, backing),)
 
     def _struct(
@@ -285,7 +286,9 @@ class Expressions(Operators):
             if isinstance(v, Seq) and isinstance(low, int) and (high is None or isinstance(high, int)):
                 items = v.items[low:high]
                 known = not v.open or (isinstance(high, int) and high <= len(v.items))
-                backing = (v.backing[0], v.backing[1] + low) if v.backing is not None else None
+                backing = None
+                if v.backing is not None and expr.max is None:
+                    backing = v.backing[0], v.backing[1] + low
                 out = union(out, (Seq(items, not known, v.type, v.site, backing),))
             elif isinstance(v, Seq):
                 out = union(out, (Seq((), True, v.type, v.site),))

@@ -11,6 +11,7 @@ from zuno_audit.facts.go.evaluation.records import (
     WorkLimitError,
 )
 from zuno_audit.facts.go.values import (
+    Array,
     Const,
     Map,
     MapData,
@@ -167,7 +168,7 @@ class Statements(Calls):
                 target = self.force(self.load(base, state))
                 new = tuple(self._with_item(t, at, value) if isinstance(t, Seq) else t for t in target)
                 self.store(base.cell, base.path, new, state)
-            if any(not isinstance(v, Const) for v in value):
+            if self.arrays_matter or any(not isinstance(v, Const) for v in value):
                 shared = [v.backing for v in owner if isinstance(v, Seq) and v.backing is not None]
                 self._assign_shared(shared, at, value, state)
 
@@ -176,15 +177,16 @@ class Statements(Calls):
         return _with_item(seq, at, value)
 
     @staticmethod
-    def _assign_shared(backings: list[tuple[object, int]], at: Any, value: Value, state: State) -> None:
+    def _assign_shared(backings: list[tuple[Array, int]], at: Any, value: Value, state: State) -> None:
         """Other slices of the array see the new element too (specification, "Slice types").
 
-        For the sake of speed that is not done for numbers and texts.
+        For the sake of speed that is not done for numbers and texts where no simulation asks for it.
         """
         for array, first in backings:
             position = first + at if isinstance(at, int) else None
             strong = len(backings) == 1
-            for cell, held in list(state.cells.items()):
+            seeing = [(c, held) for c, held in state.cells.items() if _has_slice(held, array)]
+            for cell, held in seeing:
                 new = tuple(_seen_in(v, array, position, value, strong) for v in held)
                 if any(a is not b for a, b in zip(new, held, strict=True)):
                     state.cells[cell] = new
@@ -283,7 +285,20 @@ def _with_item(seq: Seq, at: Any, value: Value) -> Seq:
     return Seq(tuple(items), seq.open, seq.type, seq.site, seq.backing)
 
 
-def _seen_in(v: Val, array: object, position: int | None, value: Value, strong: bool) -> Val:
+def _has_slice(held: Value, array: Array) -> bool:
+    """Whether a value, or a struct in it, has a slice of an array."""
+    for v in held:
+        if type(v) is Seq:
+            if v.backing is not None and v.backing[0] is array:
+                return True
+        elif type(v) is Struct:
+            for inner in v.fields.values():
+                if _has_slice(inner, array):
+                    return True
+    return False
+
+
+def _seen_in(v: Val, array: Array, position: int | None, value: Value, strong: bool) -> Val:
     """What an alternative looks like after the element of an array was assigned."""
     if isinstance(v, Seq) and v.backing is not None and v.backing[0] is array:
         if position is None:
