@@ -41,6 +41,12 @@ def deployments(store: FactStore, binary: str) -> list[Deployment]:
     return found
 
 
+def environments(store: FactStore, binary: str) -> list[dict[str, str]]:
+    """The environments that a binary runs in: those of its compose services, else that of the nearest env file."""
+    runs = [d.environment for d in deployments(store, binary)]
+    return runs or [default_environment(store, binary)]
+
+
 class Named(NamedTuple):
     """The texts that an expression may be, each with a binary; not `certain` if one run may see several."""
 

@@ -187,13 +187,15 @@ def _serves(store: FactStore, target: str, path: str, here: Location, *, is_tls:
     for row in (r for r in rows if r.fields["kind"].value == "prometheus"):
         ports = row.fields["ports"].value
         on_port = not isinstance(ports, tuple) or port in ports
-        if row.fields["route"].value == path and row.fields["served"].value == YES and on_port:
+        is_served = row.fields["served"].value == row.fields["on"].value == YES
+        if row.fields["route"].value == path and is_served and on_port:
             if is_tls and not store.repository.grep_any(b"ServeTLS(", b"TLSConfig", b"tls.Listen("):
                 return Answer(
                     NO, f"{host} serves {path} without TLS, but is asked for by https", (here, row.location)
                 )
             return Answer(YES, f"{host} serves {path}", (row.location,))
-        is_open |= row.fields["route"].value is None or row.fields["served"].value == UNKNOWN
+        is_open |= row.fields["route"].value is None
+        is_open |= UNKNOWN in (row.fields["served"].value, row.fields["on"].value)
     if is_open:
         return Answer(UNKNOWN, f"whether {host} serves {path} cannot be followed", (here,))
     return Answer(NO, f"{host} serves no metrics on {port}{path}", (here, service.location))

@@ -12,13 +12,14 @@ from functools import partial
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.deployed import deployments
+from zuno_audit.facts.deployed import deployments, environments
 from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go.late import has_returned
 from zuno_audit.facts.go.origins import At
 from zuno_audit.facts.go.settings import settings
+from zuno_audit.facts.go.switches import switches
 from zuno_audit.facts.go_code import Function, GoCode, go_code
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.parse import GoFile
@@ -66,7 +67,8 @@ def http_route_table(store: FactStore) -> Table:
     """Table `http_route`.
 
     Fields: `route` (the path, None if dynamic), `method` (empty: any), `kind` (prometheus, playground or
-    other), `binary` (folder of the main package), `served`, `status_ok` (answers 200), `conditional` (only if
+    other), `binary` (folder of the main package), `served`, `on` (unknown
+    where a setting that is off keeps it from being served), `status_ok` (answers 200), `conditional` (only if
     some setting says so), `ports` (where the program listens), `published` (host ports that lead there).
     """
     code = store.get(go_code)
@@ -115,6 +117,7 @@ def _rows(
                 "conditional": _conditional(file, route),
             },
             {
+                ("on",): partial(_on, store, route, binary, mine),
                 ("status_ok",): partial(_status, handlers, route),
                 ("ports", "published"): partial(_addresses, store, binary, mine),
             },
@@ -144,6 +147,23 @@ def _status(handlers: _Handlers, route: Route) -> dict[str, Answer]:
 def _addresses(store: FactStore, binary: str, servings: list[Serving]) -> dict[str, Answer]:
     ports, inside = _ports(store, binary, servings)
     return {"ports": ports, "published": _published(store, binary, ports, inside)}
+
+
+def _on(store: FactStore, route: Route, binary: str, servings: list[Serving]) -> dict[str, Answer]:
+    place = _switched_off(store, route, binary, servings)
+    because = "a setting that is off keeps it from being added or served"
+    return {"on": Answer(UNKNOWN, because, (place,)) if place is not None else Answer(YES)}
+
+
+def _switched_off(store: FactStore, route: Route, binary: str, servings: list[Serving]) -> Location | None:
+    """The setting that keeps a route from being added, or its router from being served, where the binary runs."""
+    known = store.get(switches)
+    for environment in environments(store, binary):
+        out = known.off(route.call, route.root, environment)
+        starts = [known.off(s.node, s.root, environment) for s in servings]
+        if out is not None or (starts and None not in starts):
+            return out or starts[0]
+    return None
 
 
 def _served(

@@ -512,3 +512,96 @@ def test_a_route_of_a_table_that_a_setting_adds_is_conditional(tmp_path: Path) -
     )
     found = {row.get("route").value: row.get("conditional").value for row in routes(tmp_path, main)}
     assert found == {"/ok": "no", "/metrics": "yes"}
+
+
+ENABLED = """\
+func enabled(name string, otherwise bool) bool {
+	if v := os.Getenv(name); v != "" {
+		return v == "true"
+	}
+	return otherwise
+}
+
+type config struct{ Metrics bool }
+
+func load() *config { return &config{Metrics: enabled("METRICS", DEFAULT)} }
+
+func mount(on bool) {
+	if !on {
+		return
+	}
+	http.Handle("/metrics", promhttp.Handler())
+}
+
+func always() { http.Handle("/metrics", promhttp.Handler()) }
+
+"""
+SWITCHED = {
+    "a comparison": ('if os.Getenv("METRICS") == "true" {', "no"),
+    "another comparison": ('if os.Getenv("METRICS") != "false" {', "yes"),
+    "a variable": ('on := os.Getenv("METRICS") != ""\n\tif on {', "no"),
+    "parsed": ('if on, _ := strconv.ParseBool(os.Getenv("METRICS")); on {', "no"),
+    "parsed, the other way round": ('if off, _ := strconv.ParseBool(os.Getenv("NO_METRICS")); !off {', "yes"),
+    "looked up": ('if _, ok := os.LookupEnv("NO_METRICS"); !ok {', "yes"),
+    "two of them": ('if os.Getenv("ENV") != "test" && os.Getenv("METRICS") == "on" {', "no"),
+    "an early return": ('if os.Getenv("METRICS") == "" {\n\t\treturn\n\t}\n\t{', "no"),
+    "in the other branch": ('if os.Getenv("METRICS") == "" {\n\t\tfmt.Println("none")\n\t} else {', "no"),
+    "nothing to do with it": ("if len(os.Args) > 3 {", "yes"),
+}
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+def test_a_route_under_a_setting_is_served_where_the_setting_is_on(tmp_path: Path, name: str) -> None:
+    condition, answer = SWITCHED[name]
+    head = 'import "strconv"\n\nvar _ = strconv.Itoa\n\n'
+    main = (
+        f'func main() {{\n\tgo http.ListenAndServe(":80", nil)\n\t{condition}\n'
+        '\t\thttp.Handle("/metrics", promhttp.Handler())\n\t}\n\tselect {}\n}\n'
+    )
+    files = {
+        **MOD,
+        "main.go": HEAD.replace("\nvar _,", "\n" + head + "var _,") + main,
+        "metrics/metrics.go": METRICS,
+    }
+    (row,) = http_route_table(store_of(tmp_path, files)).rows
+    assert values(row, "served", "on") == ("yes", {"no": "unknown"}.get(answer, answer))
+
+
+@pytest.mark.parametrize(
+    ("default", "compose", "answer"),
+    [
+        ("true", "", "yes"),
+        ("false", "", "unknown"),
+        ("true", "'false'", "unknown"),
+        ("false", "'true'", "yes"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "mount(load().Metrics)",
+        'mount(enabled("METRICS", DEFAULT))',
+        "cfg := load()\n\tif cfg.Metrics {\n\t\talways()\n\t}",
+    ],
+)
+def test_the_default_of_a_setting_or_compose_decides_whether_a_route_is_served(
+    tmp_path: Path, call: str, default: str, compose: str, answer: str
+) -> None:
+    main = f'func main() {{\n\t{call}\n\thttp.ListenAndServe(":80", nil)\n}}\n'
+    more = {"Dockerfile": DOCKERFILE}
+    if compose:
+        more["docker-compose.yml"] = (
+            f"services:\n  app:\n    build: .\n    environment: {{METRICS: {compose}}}\n"
+        )
+    rows = routes(tmp_path, (ENABLED + main).replace("DEFAULT", default), **more)
+    assert [row.get("on").value for row in rows if row.get("served").value == "yes"] == [answer]
+
+
+def test_a_server_that_a_setting_starts(tmp_path: Path) -> None:
+    main = (
+        'func main() {\n\tmux := http.NewServeMux()\n\tmux.Handle("/metrics", promhttp.Handler())\n'
+        '\tif addr := os.Getenv("METRICS_ADDR"); addr != "" {\n\t\tgo http.ListenAndServe(addr, mux)\n\t}\n'
+        "\tselect {}\n}\n"
+    )
+    (row,) = routes(tmp_path, main)
+    assert values(row, "served", "on") == ("yes", "unknown")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from zuno_audit.facts.deployed import deployments
+from zuno_audit.facts.deployed import environments
 from zuno_audit.facts.dotenv import default_environment, is_env_file
 from zuno_audit.facts.go import library
 from zuno_audit.facts.go.values import FALSE, NIL, TRUE, Const, Extern, Site, State, Val, Value
@@ -52,8 +52,7 @@ class Environments:
         code = self.store.get(go_code)
         found: dict[tuple[tuple[str, str], ...], None] = {}
         for binary in code.packages.binaries_of(dirname(path)):
-            runs = [d.environment for d in deployments(self.store, binary)]
-            for environment in runs or [default_environment(self.store, binary)]:
+            for environment in environments(self.store, binary):
                 found[tuple(sorted(environment.items()))] = None
         worlds = found or {tuple(sorted(default_environment(self.store, dirname(path)).items())): None}
         return [self._world(key) for key in worlds] if len(worlds) <= MAX_ENVIRONMENTS else []

@@ -214,6 +214,8 @@ class _Serving:
         for row in store.table("http_route").rows:
             if row.fields["kind"].value == "prometheus":
                 binary, served = str(row.fields["binary"].value), str(row.fields["served"].value)
+                if served == YES:
+                    served = str(row.fields["on"].value)
                 if self.by_binary.get(binary) != YES:
                     self.by_binary[binary] = served
         asked, reachable = store.get(analysis), store.get(reach)
