@@ -135,7 +135,7 @@ class HardCoded:
 
     def _called(self, call: s.Call, root: Declaration) -> Iterator[Written]:
         name, args = called_name(call), call.args
-        path = self.flow.path_of(call.fun, root) if isinstance(call.fun, s.Selector) else "."
+        path = self.flow.calls.path_of(call.fun, root) if isinstance(call.fun, s.Selector) else "."
         index = _KEYS.get((path, name))
         if index is not None and index < len(args):
             yield from self._key(args[index], root, f"{'password' if name in _LOGINS else 'key'} of {name}")
@@ -197,7 +197,7 @@ class HardCoded:
             case s.Ident(name=name):
                 variable = self.texts.bindings(root).variable(name, expr.start)
                 if variable is not None:
-                    sources = self.flow.reaching(variable, expr.start, root)
+                    sources = self.flow.reaching.sources(variable, expr.start, root)
                     only = sources[0] if len(sources) == 1 else None
                     if only is not None and only.kind == "value" and only.expr is not None:
                         return self._literal(only.expr, root, depth + 1)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.program import Declaration
-from zuno_audit.facts.go.secret_flow import FIELD, LOG_PACKAGES, RAW, TEXT, At, SecretFlow
+from zuno_audit.facts.go.secret_flow import SecretFlow
 from zuno_audit.facts.go.secret_names import names_something_about
+from zuno_audit.facts.go.showing import FIELD, LOG_PACKAGES, RAW, TEXT, At
 from zuno_audit.facts.secret_values import words
 from zuno_audit.languages.go import syntax as s
 
@@ -104,7 +105,7 @@ class Sinks:
             return sink.kind, what
         if not by_helpers or all(isinstance(a, s.BasicLit | s.FuncLit) for a in call.args):
             return None
-        callee = self.flow.own_callee(call, root)
+        callee = self.flow.calls.own_callee(call, root)
         if callee is None:
             return None
         assert isinstance(callee.node, s.FuncDecl)
@@ -149,7 +150,7 @@ class Sinks:
                 if not sink.to_client and self.flow.formatted(inner, at, sink.start, sink.how) is not None:
                     return sink
                 continue
-            target = self.flow.own_callee(inner, callee) if level < MAX_HELPERS else None
+            target = self.flow.calls.own_callee(inner, callee) if level < MAX_HELPERS else None
             if target is None:
                 continue
             assert isinstance(target.node, s.FuncDecl)
@@ -173,7 +174,7 @@ class Sinks:
             return None
         if not isinstance(fun, s.Selector):
             return None
-        path = self.flow.path_of(fun, root)
+        path = self.flow.calls.path_of(fun, root)
         if not path:
             return self._of_method(call, name, fun, root)
         if name in _ERRORS.get(path, ()):
@@ -226,7 +227,7 @@ class Sinks:
 
     def _does_nothing(self, call: s.Call, root: Declaration) -> bool:
         """True for a method of the repository with an empty body."""
-        callee = self.flow.own_callee(call, root)
+        callee = self.flow.calls.own_callee(call, root)
         node = callee.node if callee is not None else None
         return isinstance(node, s.FuncDecl) and not node.body.stmts
 
@@ -249,7 +250,7 @@ class Sinks:
             name = base.name.lower()
             return "log" in name and not any(word in name for word in _NO_LOGGER)
         if isinstance(expr, s.Call) and isinstance(expr.fun, s.Selector):
-            path = self.flow.path_of(expr.fun, root)
+            path = self.flow.calls.path_of(expr.fun, root)
             if path and path != "fmt" and LOG_PACKAGES.match(path):
                 return True
             return called_name(expr) in _LOG_NAMES and self._is_logger(expr.fun.x, root)
