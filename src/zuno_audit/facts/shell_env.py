@@ -28,7 +28,8 @@ _EMPTY = r"""(?:-z\s+"?\$\{?%s(?::?-)?\}?"?|"?\$\{?%s(?::?-)?\}?"?\s*==?\s*(?:""
 _ENDS = r"\b(?:exit|return\s+[1-9]|die|fail|abort|fatal|usage)\b"
 _OWN = frozenset(
     "BASH_SOURCE FUNCNAME LINENO RANDOM SECONDS OPTARG OPTIND REPLY IFS PPID UID EUID OSTYPE BASH BASHPID BASHOPTS "
-    "BASH_VERSION BASH_REMATCH PIPESTATUS DIRSTACK MACHTYPE HOSTTYPE SHELLOPTS SHLVL GROUPS NF NR FS OFS".split()
+    "BASH_VERSION BASH_REMATCH PIPESTATUS DIRSTACK MACHTYPE HOSTTYPE SHELLOPTS SHLVL GROUPS NF NR FS OFS "
+    "PWD OLDPWD HOSTNAME".split()
 )
 
 
@@ -53,6 +54,7 @@ def shell_reads(path: str, text: str) -> Iterator[EnvRead]:
         for name, at in _assignments(line.code)
         if not any(found == name and start < at for found, start, _, _ in _references(line.code))
     }
+    optional: set[str] = set()  # variables that may be missing, as the script has said before
     for line in lines:
         here = list(_assignments(line.code))
         for name, start, default, required in _references(line.code):
@@ -61,8 +63,11 @@ def shell_reads(path: str, text: str) -> Iterator[EnvRead]:
             if known or not _UPPER.match(name):
                 continue
             if not required and default is None:
-                required = _is_refused(name, whole) or (strict and _is_bare(line.code, name, start))
+                fails = strict and name not in optional and _is_bare(line.code, name, start)
+                required = _is_refused(name, whole) or fails
                 default = None if required else _given(name, whole)
+            if default is not None or re.match(rf"\$\{{{name}:?\+", line.code[start:]):
+                optional.add(name)
             yield script_read(path, line.number, start + 1, name, default, YES if required else NO, "shell")
         assigned.update(name for name, _ in here)
 
@@ -97,8 +102,8 @@ def _is_refused(name: str, whole: str) -> bool:
         return True
     filled = rf'(?:-n\s+)?"?\$\{{?{name}\}}?"?'
     return (
-        re.search(rf"\[+\s*{empty}\s*\]+\s*&&[^\n]*{_ENDS}", whole) is not None
-        or re.search(rf"\[+\s*{filled}\s*\]+\s*\|\|[^\n]*{_ENDS}", whole) is not None
+        re.search(rf"(?:\[+|\btest\s)\s*{empty}\s*\]*\s*&&[^\n]*{_ENDS}", whole) is not None
+        or re.search(rf"(?:\[+|\btest\s)\s*{filled}\s*\]*\s*\|\|[^\n]*{_ENDS}", whole) is not None
     )
 
 

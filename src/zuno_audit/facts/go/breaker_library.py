@@ -92,17 +92,23 @@ def _breaker_of(ev: Evaluator, v: Extern) -> Extern | None:
     return None
 
 
-def _admits(ev: Evaluator, breaker: Extern, state: State, site: Site) -> bool:
-    """beforeRequest: may a call go through now? Counts it when it may."""
-    settings = _settings(ev, breaker)
+def _now(ev: Evaluator, breaker: Extern, state: State, site: Site) -> dict[str, int]:
+    """currentState: an open breaker is half open once its time is over."""
     machine = _machine(breaker, state)
     if machine["open"] == 1:
-        timeout = _setting(ev, settings, "Timeout", 60 * SECOND)
+        timeout = _setting(ev, _settings(ev, breaker), "Timeout", 60 * SECOND)
         waited = Const((ev.clock or 0) - machine["opened"])
         if ev.compare(">", waited, timeout, site):
             machine.update(open=2, probes=0, failures=0)
-        else:
-            return False
+    return machine
+
+
+def _admits(ev: Evaluator, breaker: Extern, state: State, site: Site) -> bool:
+    """beforeRequest: may a call go through now? Counts it when it may."""
+    settings = _settings(ev, breaker)
+    machine = _now(ev, breaker, state, site)
+    if machine["open"] == 1:
+        return False
     if machine["open"] == 2:
         most = _setting(ev, settings, "MaxRequests", 1)
         if ev.compare(">=", Const(machine["probes"]), most, site):
@@ -226,7 +232,8 @@ def _state(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
     breaker = _breaker_of(ev, v)
     if breaker is None:
         return None
-    machine = _machine(breaker, state)
+    machine = _now(ev, breaker, state, site)
+    _save(breaker, machine, state)
     return [(Const({0: 0, 1: 2, 2: 1}[machine["open"]], ev.types.extern(v.path, "State")),)]
 
 

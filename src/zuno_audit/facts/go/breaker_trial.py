@@ -109,6 +109,7 @@ class Trial:
             self.invoker = Opaque("invoker", on_call=_calling(one, kind, self.invoker))
         self.bodies: dict[int, Func] = {id(func.node): func}
         self.harmless: set[bytes] = set()  # names of functions that were called of libraries without breakers
+        self.asks_an_input = False  # a method of something that a caller gives was called
 
     @staticmethod
     def _failure(code: int) -> Val:
@@ -120,6 +121,8 @@ class Trial:
     def _left(self, ev: Evaluator, call: Extern, state: State) -> None:
         if call.path.startswith(_NO_BREAKERS):
             self.harmless.add(call.name.encode())
+        elif any(isinstance(v, Input) for v in call.recv or ()):
+            self.asks_an_input = True
 
     # ------------------------------------------------------------ the far side
 
@@ -285,7 +288,7 @@ class Trial:
                 "no",
                 "its interceptors do not count failures: whether a call goes through does not depend on them",
             )
-        if self.ev.undecided_inputs:
+        if self.ev.undecided_inputs or self.asks_an_input:
             return Guard("unknown", "the caller decides whether calls are guarded", depends_on_caller=True)
         return Guard("unknown", "whether the call goes through cannot be followed")
 

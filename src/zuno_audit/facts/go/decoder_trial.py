@@ -544,8 +544,9 @@ def sequences(trial: Trial, exit_: Exit, values: list[tuple[str, Value]]) -> Ite
                     if isinstance(data, MapData):
                         pending.extend(((*names, str(k)), x) for k, x in data.entries.items())
             elif isinstance(v, Seq):
-                yield Found(names, v.items, v.open, place)
-                yield from _columns(trial, names, v, exit_, place)
+                yield from list(_columns(trial, names, v, exit_, place)) or [
+                    Found(names, v.items, v.open, place)
+                ]
                 pending.extend((names, item) for item in v.items)
             elif isinstance(v, Extern | Unknown | Input):
                 yield Found(names, (), True, place)  # it may be one

@@ -41,6 +41,7 @@ _DATA_USE = re.compile(
 _LOG_FIELDS = re.compile(rb"^[ \t]*(?:\w+,[ \t]*)*Topics[ \t]+\[\]", re.MULTILINE)
 _OF_A_LOG = frozenset({"Address", "Contract", "ContractAddress", "BlockNumber", "BlockHash", "TxHash",
                        "TransactionHash", "LogIndex", "Raw"})  # fmt: skip
+_HASHES = re.compile(rb"\[\]\*?(?:\w+\.)?Hash$")
 _UNPACK = re.compile(rb"\.Unpack(?:Values|IntoMap|IntoInterface|Log|LogIntoMap)?\(")
 _WRITTEN = re.compile(rb"\.Unpack\w*\([^\n]*\.Data\)|\.Parse[A-Z]\w*\(")
 _GO_ETHEREUM = b"github.com/ethereum/go-ethereum"
@@ -117,8 +118,14 @@ class _Question:
                 continue
             for spec in file.specs():
                 struct = spec.type if isinstance(spec, s.TypeSpec) else None
-                fields = {f.name for f in struct.fields} if isinstance(struct, s.StructType) else set()
-                if isinstance(spec, s.TypeSpec) and {"Topics", "Data"} <= fields and fields & _OF_A_LOG:
+                if not isinstance(spec, s.TypeSpec) or not isinstance(struct, s.StructType):
+                    continue
+                fields = {f.name for f in struct.fields}
+                hashes = any(
+                    f.name == "Topics" and _HASHES.match(file.data[f.type.start : f.type.end])
+                    for f in struct.fields
+                )
+                if {"Topics", "Data"} <= fields and (fields & _OF_A_LOG or hashes):
                     found.add(self.types.named(package, spec.name))
         return frozenset(found)
 

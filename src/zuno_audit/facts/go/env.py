@@ -27,7 +27,7 @@ from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.facts.go.reach import reach
 from zuno_audit.facts.go.search import Use, uses
 from zuno_audit.facts.go.texts import Hole, Template, Texts
-from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val
+from zuno_audit.facts.go.values import Const, Extern, Func, Input, State, Val, Value
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages import shell
 from zuno_audit.languages.go import syntax as s
@@ -265,7 +265,7 @@ class _Finder:
             if hole is None:
                 self._found("".join(map(str, one)), site.root, site.call, outcome, None)
             else:
-                self._wrap(site, one, hole, level, origin or site)
+                self._wrap(site, one, hole, missing, level, origin or site)
 
     @staticmethod
     def _may_refuse(site: Use) -> bool:
@@ -276,19 +276,34 @@ class _Finder:
         """Whether a call that gets several names refuses when one of them is missing."""
         return all(refuses_each(self.asked, d, names) for d in self._callees(site.call.fun, site.root))
 
-    def _wrap(self, site: Use, template: Template, hole: Hole, level: int, origin: Use) -> None:
+    def _wrap(
+        self, site: Use, template: Template, hole: Hole, missing: Missing, level: int, origin: Use
+    ) -> None:
         """The key is a parameter of the function around the call: that function is a reader."""
         if level >= MAX_LEVELS:
             return
         root, function = site.root, hole.function
         if isinstance(function, s.FuncDecl):
-            missing = try_without(self.asked, root)
+            missing = try_without(self.asked, root, given=self._held_by(site, missing))
             reader = _Reader(function.name, root.package, template, missing, level + 1, root, origin=origin)
             self._add(reader)
             return
         above = parents(root.node)
         missing = try_without(self.asked, root, function)
         self._value(root, function, above, template, missing, level, origin)
+
+    @staticmethod
+    def _held_by(site: Use, missing: Missing) -> dict[str, Value]:
+        """The parameter that the read goes through, and the function of the system that it holds."""
+        fun = site.call.fun
+        name = fun.name if isinstance(fun, s.Ident) else None
+        if (
+            missing not in (_FOUND, _DIRECT)
+            or name is None
+            or all(param.name != name for param in getattr(site.root.node, "params", ()))
+        ):
+            return {}
+        return {name: (Extern("os", "LookupEnv" if missing is _FOUND else "Getenv"),)}
 
     def _add(self, reader: _Reader) -> None:
         holder = id(reader.declared.node) if reader.declared is not None else reader.package.path
@@ -355,7 +370,9 @@ class _Finder:
     def _surroundings_of(self, root: Declaration) -> Surroundings:
         known = self._surroundings.get(id(root.node))
         if known is None:
-            known = self._surroundings[id(root.node)] = Surroundings(self.texts, root, self.fields)
+            known = self._surroundings[id(root.node)] = Surroundings(
+                self.texts, root, self.fields, self.asked
+            )
         return known
 
     def _outcome(self, site: Use, missing: Missing) -> Outcome:

@@ -7,7 +7,7 @@ ordinary code the statements around it are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from zuno_audit.facts.go.bindings import FunctionNode, called_name, calls_in, pa
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.library import MODELS
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.static_types import called
 from zuno_audit.facts.go.values import (
     FALSE,
     TRUE,
@@ -91,11 +92,20 @@ _EMPTY_ENVIRONMENT = {
 }
 
 
-def try_without(analysis: Analysis, declared: Declaration, literal: s.FuncLit | None = None) -> Missing:
-    """Evaluates a reading function, or a function literal inside it, in an empty environment."""
+def try_without(
+    analysis: Analysis,
+    declared: Declaration,
+    literal: s.FuncLit | None = None,
+    given: Mapping[str, Value] | None = None,
+) -> Missing:
+    """Evaluates a reading function, or a function literal inside it, in an empty environment.
+
+    `given` are the values of some of its parameters.
+    """
     node = declared.node if literal is None else literal
     assert isinstance(node, s.FuncDecl | s.FuncLit)
     ev, func, state, args, targets = _prepared(analysis, declared, node)
+    args = [(given or {}).get(p.name or "", v) for p, v in zip(node.params, args, strict=True)]
     ev.models = _EMPTY_ENVIRONMENT
     exits = ev.simulate(func, args, state)
     if ev.exhausted:
@@ -203,8 +213,10 @@ FieldTests = Callable[[Declaration, s.Expr, s.Node], "Outcome | None"]
 class Surroundings:
     """Reads the statements around the calls in one declaration."""
 
-    def __init__(self, texts: Texts, root: Declaration, fields: FieldTests) -> None:
-        self.texts, self.root, self.fields = texts, root, fields
+    def __init__(
+        self, texts: Texts, root: Declaration, fields: FieldTests, analysis: Analysis | None = None
+    ) -> None:
+        self.texts, self.root, self.fields, self.analysis = texts, root, fields, analysis
         self.bindings = texts.bindings(root)
         self._parents: dict[int, s.Node] | None = None
 
@@ -273,7 +285,7 @@ class Surroundings:
                 node, parent, reports = parent, self.parent(parent), True
                 break
             if called_name(parent) not in _UNCHANGED and called_name(parent) != "len":
-                return Outcome()
+                return self._handed_on(parent, node) or Outcome()
             node, parent = parent, self.parent(parent)
         if isinstance(parent, s.Binary):
             return self._tested(node, parent)
@@ -288,6 +300,30 @@ class Surroundings:
         if isinstance(parent, s.ValueSpec):
             return self._assigned(node, list(parent.names), parent.values, parent, reports)
         return Outcome()
+
+    def _handed_on(self, call: s.Call, node: s.Node) -> Outcome | None:
+        """`first(os.Getenv("X"), "x")`: what a function of the repository gives when it gets an empty text."""
+        callee = (
+            called(call.fun, self.root, self.texts, self.analysis.types)
+            if self.analysis is not None
+            else None
+        )
+        if self.analysis is None or callee is None or not isinstance(callee.node, s.FuncDecl):
+            return None
+        params = callee.node.params
+        texts: list[Value] = []
+        for arg in call.args:
+            is_read = arg is node or (isinstance(arg, s.Call) and called_name(arg) in ("Getenv", "LookupEnv"))
+            text = "" if is_read else self.text(arg)
+            texts.append((Const(text),) if text is not None else (Unknown("an argument"),))
+        given: dict[str, Value] = {}
+        for index, param in enumerate(params):
+            if param.variadic:
+                given[param.name or ""] = (Seq(tuple(texts[index:])),)
+            elif index < len(texts):
+                given[param.name or ""] = texts[index]
+        missing = try_without(self.analysis, callee, given=given)
+        return Outcome(missing.constant, missing.required)
 
     def _assigned(
         self, node: s.Node, lhs: list[s.Expr], rhs: list[s.Expr], statement: s.Node, reports: bool
@@ -357,7 +393,22 @@ class Surroundings:
                 else:
                     sense = True if is_empty and is_same(switch.tag, target) else None
                 if sense:
-                    return self._when_empty(clause.body, target, function)
+                    return self._when_empty(clause.body, target, function) or self._otherwise(
+                        switch, clause, target
+                    )
+        return None
+
+    def _otherwise(self, switch: s.Switch, empty: s.Clause, target: s.Expr) -> Outcome | None:
+        """What the case of an empty value leaves in the variable that another case overwrites with the value."""
+        for clause in switch.clauses:
+            for assign in (n for stmt in clause.body for n in s.walk(stmt) if clause is not empty):
+                if not isinstance(assign, s.Assign) or len(assign.lhs) != len(assign.rhs):
+                    continue
+                for kept, value in zip(assign.lhs, assign.rhs, strict=True):
+                    if is_same(value, target):
+                        return self._when_empty(empty.body, kept, _NOTHING) or Outcome(
+                            self._value_before(kept, switch.start)
+                        )
         return None
 
     def _when_empty(self, stmts: list[s.Stmt], target: s.Expr, function: FunctionNode) -> Outcome | None:
@@ -400,6 +451,8 @@ class Surroundings:
         if sense is None:
             return None
         body: s.Stmt | None = test.body if sense else test.orelse
+        if body is not None and second is not None and _gives_back(body, second, function):
+            return Outcome(required=YES)
         if body is not None:
             outcome = self._when_empty([body], target, function)
             if outcome is not None:
@@ -463,6 +516,17 @@ class Surroundings:
         if test.op in ("!=", ">"):
             return self._overwritten(statement.body, node) or Outcome()
         return Outcome()
+
+
+_NOTHING = s.FuncLit(0, 0, [], [], s.Block(0, 0, []))
+
+
+def _gives_back(body: s.Stmt, error: s.Expr, function: FunctionNode) -> bool:
+    """True for `return` alone where this error is a named result."""
+    last = function.results[-1] if function.results else None
+    is_error = last is not None and isinstance(last.type, s.Ident) and last.type.name == "error"
+    is_named = is_error and isinstance(error, s.Ident) and last is not None and last.name == error.name
+    return is_named and any(isinstance(n, s.Return) and not n.values for n in s.walk(body))
 
 
 def is_same(a: s.Expr, b: s.Expr) -> bool:

@@ -55,7 +55,7 @@ class _Viper(Struct):
     automatic: bool = False
     unmarshals: bool = False
     replacements: list[tuple[str, str]] = field(default_factory=list)
-    keys: dict[str, tuple[Use, str]] = field(default_factory=dict)
+    keys: dict[str, list[tuple[Use, str]]] = field(default_factory=dict)  # where each is asked for
     bound: list[tuple[Use, list[str]]] = field(default_factory=list)
     defaults: dict[str, str | None] = field(default_factory=dict)
 
@@ -157,12 +157,16 @@ class _Flags:
                     name, site.root, site.call, state.defaults.get(key.lower()), NO, "viper.BindEnv"
                 )
         if state.automatic:
-            for key, (site, how) in state.keys.items():
-                default, required = state.defaults.get(key), NO
-                if default is None:
-                    around = Surroundings(self.texts, site.root, self.fields).outcome(site.call, Missing())
-                    default, required = around.default, around.required
-                yield self._read(state.variable(key), site.root, site.call, default, required, f"viper.{how}")
+            for key, places in state.keys.items():
+                for site, how in places:
+                    default, required = state.defaults.get(key), NO
+                    if default is None:
+                        around = Surroundings(self.texts, site.root, self.fields).outcome(
+                            site.call, Missing()
+                        )
+                        default, required = around.default, around.required
+                    name = state.variable(key)
+                    yield self._read(name, site.root, site.call, default, required, f"viper.{how}")
 
     def _is_viper(self, call: s.Call, root: Declaration) -> bool:
         """A call of the package, or a method of something that is not a package (an instance, likely)."""
@@ -187,10 +191,10 @@ class _Flags:
         elif name == "SetDefault" and len(args) == 2:
             for key in self._texts_of(args[0], root):
                 state.defaults[key.lower()] = self._literal_text(args[1], root)
-                state.keys.setdefault(key.lower(), (Use(root, call), name))
+                state.keys.setdefault(key.lower(), []).append((Use(root, call), name))
         elif (name.startswith("Get") or name in ("IsSet", "UnmarshalKey", "InConfig")) and args:
             for key in self._texts_of(args[0], root):
-                state.keys.setdefault(key.lower(), (Use(root, call), name))
+                state.keys.setdefault(key.lower(), []).append((Use(root, call), name))
 
     # ---------------------------------------------------------------- command lines
 

@@ -30,6 +30,7 @@ _OTHER = (
     *(b"%+v", b"%#v", b"crypto/hmac", b"NewCipher", b"SetBasicAuth", b"HexToECDSA", b"CookieStore"),
     *(b"securecookie", b"PlainAuth"),
 )
+_VIPER_DEFAULT = "viper.SetDefault"  # the default of all reads through viper stands there
 _LOGIN = re.compile(rb"://[^\s/\"`]*:[^\s/\"`]*@")
 # a function without one of these gives nothing away
 _SHOWS = (
@@ -62,9 +63,12 @@ def secret_leak_table(store: FactStore) -> Table:
         for kind, what, where, text in finder.leaks(path):
             if text not in defaults or "default" not in what.lower():  # reported where it takes the place
                 found.setdefault((where, kind), what)
+    by_viper = {read.name for read in reads if read.mechanism == _VIPER_DEFAULT}
     for read in reads:
+        elsewhere = read.name in by_viper and read.mechanism != _VIPER_DEFAULT
         if (
             read.default
+            and not (elsewhere and read.mechanism.startswith("viper."))
             and is_weak(read.name, read.default)
             and store.repository.kind(read.location.path) is FileKind.CODE
             and not (_is_compared(asked, read.default, code) and read.name in store.get(refused_defaults))

@@ -90,6 +90,11 @@ CONSTANTS: dict[tuple[str, str], tuple[Any, str, str]] = {
     ("net/http", "MethodGet"): ("GET", "", ""),
     ("net/http", "MethodPost"): ("POST", "", ""),
     **{(CODES, name): (number, CODES, "Code") for number, name in enumerate(CODE_NAMES)},
+    **{
+        (path, name): (number, path, "State")
+        for path in ("github.com/sony/gobreaker", "github.com/sony/gobreaker/v2")
+        for number, name in enumerate(("StateClosed", "StateHalfOpen", "StateOpen"))
+    },
 }
 
 # Types from elsewhere whose zero value is a number.
@@ -143,6 +148,11 @@ _NEVER_NIL = frozenset(
         ("context", "Background"),
         ("context", "TODO"),
     }
+)
+
+# What grpc calls the functions that make its options.
+_OPTION = re.compile(
+    r"^(?:With|Chain|Max|Keepalive|Initial)|Interceptor$|Handler$|Creds$|Timeout$|Size$|Codec$|Option$"
 )
 
 # pkg/errors, cockroachdb/errors, xerrors, eris and their like
@@ -206,6 +216,10 @@ def is_nil(v: Extern) -> bool | None:
         code = v.args[0] if v.args else ()
         if code and all(isinstance(c, Const) and c.value != 0 for c in code):
             return False
+    if v.recv is None and v.index == 0 and _OPTION.search(v.name) and v.path == "google.golang.org/grpc":
+        return False
+    if v.recv is None and v.index == 0 and v.name.endswith(("ServerInterceptor", "ClientInterceptor")):
+        return False
     if v.path == "text":
         return False
     return None
@@ -685,6 +699,23 @@ def _insert(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Sit
     return [append(ev, [args[0], *args[2:]], False, state, site)] if len(args) > 2 else None
 
 
+def _delete_func(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """slices.DeleteFunc: the elements that its function does not want away."""
+    whole = ev.force(args[0]) if len(args) == 2 else ()
+    if len(whole) != 1 or not isinstance(whole[0], Seq) or whole[0].open:
+        return None
+    kept: list[Value] = []
+    for item in whole[0].items:
+        wanted_away = ev.truth(ev.call_value(args[1], [item], state, site)[0])
+        if wanted_away is None:
+            return None
+        if not wanted_away:
+            kept.append(item)
+    return [(Seq(tuple(kept)),)]
+
+
 def _func_value(
     ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
 ) -> Iterable[Value] | None:
@@ -806,6 +837,7 @@ def _models() -> dict[tuple[str, str], Model]:
         models[path, "Concat"] = _concat
         models[path, "Clone"] = models[path, "Clip"] = models[path, "Grow"] = _first
         models[path, "Insert"] = _insert
+        models[path, "DeleteFunc"] = _delete_func
     return models
 
 

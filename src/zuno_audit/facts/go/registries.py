@@ -230,7 +230,9 @@ class RegistryFlow:
         if name[:1].isupper():
             paths += self.asked.search.files_with(type_.package.path.encode(), name.encode())
         for path in dict.fromkeys(paths):
-            for root in self.collectors.roots(path, name.encode()):
+            named = [*self.collectors.roots(path, name.encode())]
+            named += self.collectors.roots(path, type_.name.encode())  # literals without names of fields
+            for root in {id(root.node): root for root in named}.values():
                 for node in s.walk(root.node):
                     if isinstance(node, s.CompositeLit) and self._is(node, type_, root):
                         yield from ((value, root) for value in self._elements(node, type_, name))
@@ -342,7 +344,10 @@ class RegistryFlow:
         )
 
     def _remembered(self, key: object, find: Callable[[], frozenset[Wrap]]) -> frozenset[Wrap]:
-        """What was found before; inside a cycle nothing, and then only the outermost answer is kept."""
+        """What was found before; inside a cycle nothing, and then only the outermost answer is kept.
+
+        What goes round a cycle is wrapped once more on its way, so it is asked for twice.
+        """
         known = self._wrapped.get(key)
         if known is not None:
             return known
@@ -351,6 +356,9 @@ class RegistryFlow:
             return frozenset()
         self._open.add(key)
         found = find()
+        if self._is_cyclic and len(self._open) == 1 and found:
+            self._wrapped[key] = found
+            found = find()
         self._open.discard(key)
         if not self._open or not self._is_cyclic:
             self._wrapped[key] = found
@@ -373,8 +381,7 @@ class RegistryFlow:
             prefixes: list[str | None] = [""]
             keys: tuple[str, ...] | None = ()
             if name.endswith("Prefix"):
-                found = self.texts.constants(call.args[0], root)
-                prefixes = [None] if not found else [*found]
+                prefixes = self._prefixes(call.args[0], root, frame, depth)
             else:
                 keys = self._keys(call.args[0], root)
             return frozenset(_wrapped(prefix, keys, wrap) for prefix in prefixes for wrap in inner)
@@ -384,6 +391,44 @@ class RegistryFlow:
         entered = _Frame(call, root, frame)
         returned = [r.values[0] for r in _returns(callee.node) if r.values]
         return _union(self._wraps(value, callee, entered, depth + 1) for value in returned)
+
+    def _prefixes(
+        self, expr: s.Expr, root: Declaration, frame: _Frame | None, depth: int
+    ) -> list[str | None]:
+        """The texts that an expression can be; a parameter is what the callers give."""
+        found = self.texts.constants(expr, root)
+        if found or depth > MAX_WRAP_DEPTH:
+            return [*found] if found else [None]
+        match expr:
+            case s.Binary(op="+", x=x, y=y):
+                before = self._prefixes(x, root, frame, depth + 1)
+                behind = self._prefixes(y, root, frame, depth + 1)
+                return [None if a is None or b is None else a + b for a in before for b in behind]
+            case s.Ident(name=name):
+                variable = self.texts.bindings(root).variable(name, expr.start)
+                sources = variable.sources if variable is not None else []
+                if len(sources) == 1 and sources[0].kind == "param" and sources[0].function is root.node:
+                    given = self._given(sources[0].index, root, frame)
+                    texts = [x for arg in given for x in self._prefixes(*arg, depth + 1)]
+                    return [*dict.fromkeys(texts)] or [None]
+        return [None]
+
+    def _given(
+        self, index: int, root: Declaration, frame: _Frame | None
+    ) -> list[tuple[s.Expr, Declaration, _Frame | None]]:
+        """What is given for a parameter: by the call through which the function was entered, else by all that run."""
+        from zuno_audit.facts.go.collectors import callers_of
+
+        if frame is not None:
+            args = frame.call.args
+            return [(args[index], frame.root, frame.outer)] if index < len(args) else []
+        return [
+            (site.call.args[index], site.root, None)
+            for site in callers_of(self.asked, root)[:MAX_CALLERS]
+            if isinstance(site.call, s.Call)
+            and index < len(site.call.args)
+            and self.reachable.can_run(site.root.file.path, site.call.start) != NO
+        ]
 
     def _keys(self, expr: s.Expr, root: Declaration) -> tuple[str, ...] | None:
         literal = self.texts.literal(expr, root)
@@ -398,25 +443,15 @@ class RegistryFlow:
         if source.kind == "param" and source.function is root.node:
             if frame is None:
                 return self._wraps_of_parameter(source.index, root, depth)
-            args = frame.call.args
-            if source.index >= len(args):
-                return _UNKNOWN
-            return self._wraps(args[source.index], frame.root, frame.outer, depth)
+            given = self._given(source.index, root, frame)
+            return self._wraps(*given[0], depth) if given else _UNKNOWN
         if source.kind in ("value", "result") and source.index == 0 and source.expr is not None:
             return self._wraps(source.expr, root, frame, depth)
         return _UNKNOWN if source.kind != "zero" else frozenset()
 
     def _wraps_of_parameter(self, index: int, root: Declaration, depth: int) -> frozenset[Wrap]:
-        from zuno_audit.facts.go.collectors import callers_of
-
         def find() -> frozenset[Wrap]:
-            return _union(
-                self._wraps(site.call.args[index], site.root, None, depth + 1)
-                for site in callers_of(self.asked, root)[:MAX_CALLERS]
-                if isinstance(site.call, s.Call)
-                and index < len(site.call.args)
-                and self.reachable.can_run(site.root.file.path, site.call.start) != NO
-            )
+            return _union(self._wraps(*given, depth + 1) for given in self._given(index, root, None))
 
         return self._remembered((id(root.node), index), find)
 
