@@ -16,12 +16,14 @@ Sites = tuple[tuple[Site, str], ...]
 
 class Outcome(msgspec.Struct):
     """One call of the function under trial. `invoked` is True, False or None (some paths); `without_error` means
-    that the caller sees success, whichever way the function ends.
+    that the caller sees success, whichever way the function ends. `lost` says why no result can come
+    back, whichever way, and is empty where one may.
     """
 
     invoked: bool | None
     refused_with_error: bool | None
     without_error: bool
+    lost: str
     comparisons: list[Comparison]
     memory: State
 

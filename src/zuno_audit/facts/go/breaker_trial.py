@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from zuno_audit.facts.go import breaker_library, library
+from zuno_audit.facts.go import breaker_library, library, lock_library
 from zuno_audit.facts.go import breaker_readings as readings
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
@@ -86,7 +86,7 @@ class Trial:
         behind: Sequence[Func] = (),
     ) -> None:
         self.ev = ev.derive(lazy=False, limits=_LIMITS)
-        self.ev.models = {**self.ev.models, **breaker_library.MODELS}
+        self.ev.models = {**self.ev.models, **breaker_library.MODELS, **lock_library.MODELS}
         if wire:
             self.ev.models[lib.GRPC, ".Invoke"] = self._wire
             self.ev.models[lib.GRPC, ".NewStream"] = self._wire
@@ -107,7 +107,9 @@ class Trial:
         self.invoker = Opaque("invoker", on_call=self._invoke)
         for one in reversed(behind):
             self.invoker = Opaque("invoker", on_call=_calling(one, kind, self.invoker))
-        self.bodies: dict[int, Func] = {id(func.node): func}
+        self.bodies: dict[int, Func] = {}
+        self.has_goroutines = False
+        self._ran(func, [], self.memory, Site(func.file, func.node.start, func.node.end))
         self.harmless: set[bytes] = set()  # names of functions that were called of libraries without breakers
         self.asks_an_input = False  # a method of something that a caller gives was called
 
@@ -116,7 +118,10 @@ class Trial:
         return Extern(library.STATUS, "Error", ((Const(code),), (Const("failed"),)), site=None)
 
     def _ran(self, func: Func, args: list[Value], state: State, site: Site) -> None:
-        self.bodies[id(func.node)] = func
+        if id(func.node) not in self.bodies:
+            self.bodies[id(func.node)] = func
+            self.has_goroutines |= any(isinstance(node, s.Go) for node in s.nodes_of(func.node))
+            self.ev.is_alone &= not self.has_goroutines
 
     def _left(self, ev: Evaluator, call: Extern, state: State) -> None:
         if call.path.startswith(_NO_BREAKERS):
@@ -152,6 +157,8 @@ class Trial:
         outer, ev.comparisons = ev.comparisons, []
         frame, depth, ev.frame, ev.depth = ev.frame, ev.depth, None, 0
         ev.step_limit = min(ev.limits.steps, ev.steps + _FIRST_CALL)
+        ev.is_alone = self.nested is None and not self.has_goroutines
+        ev.uncaught = []
         try:
             breaker_library.run_timers(ev, state)
             exits = ev.simulate(self.func, self.arguments(self.invoker), state)
@@ -164,7 +171,16 @@ class Trial:
         invoked = True if all(f is TRUE for f in flags) else False if all(f is FALSE for f in flags) else None
         nil = {self.ev.is_nil(v) for results in exits if results for v in self.ev.force(results[-1])}
         with_error = True if nil == {False} else False if True in nil else None
-        return Outcome(invoked, with_error, nil == {True}, comparisons, state)
+        return Outcome(invoked, with_error, nil == {True}, self._lost(exits, nil), comparisons, state)
+
+    def _lost(self, exits: list[list[Value]], error: set[bool | None]) -> str:
+        """Why no result of a call can come back; empty where one may."""
+        if not exits and not self.ev.exhausted:
+            return "it panics" if self.ev.uncaught else "it waits for good, for a lock perhaps"
+        if self.kind == "stream" and self.succeed and error == {True}:
+            if {self.ev.is_nil(v) for results in exits for v in self.ev.force(results[0])} == {True}:
+                return "its stream is gone"
+        return ""
 
     # ------------------------------------------------------------ the verdict
 
@@ -195,6 +211,9 @@ class Trial:
         probes, probes_known, probe_sites = self._half_open(refused.memory, duration)
         if self._never_closes(refused.memory, duration, probes or MAX_PROBES):
             return Guard("no", "once open it never closes again, however many calls succeed", proof)
+        if self._stays_open(refused.memory, duration, probes or MAX_PROBES):
+            because = "a call that fails while it tries shuts it for good: it never lets one through again"
+            return Guard("no", because, proof)
         return Guard(
             "yes",
             f"calls are refused after {limit if limit_known else 'some'} failures",
@@ -243,6 +262,8 @@ class Trial:
             outcome = self.call(memory)
             if self.ev.exhausted:
                 return Guard("unknown", "it does more work than is followed", broken=True)
+            if outcome.lost:
+                return Guard("no", f"a call that fails never comes back: {outcome.lost}")
             if outcome.invoked is None:
                 return self._on_some_paths(i, memory, outcome)
             if outcome.invoked is False:
@@ -325,6 +346,10 @@ class Trial:
                 found = Guard("no", "calls that succeed are refused as well: it limits calls, not failures")
             elif outcome.invoked is None:
                 found = Guard("unknown", "whether calls that succeed go through cannot be followed")
+            elif outcome.lost:
+                found = Guard("no", f"a call that succeeds never comes back: {outcome.lost}")
+            elif outcome.refused_with_error:
+                found = Guard("no", "a call that succeeds comes back with an error")
             if found is not None or (i and readings.unchanged(memory, outcome.memory)):
                 break
             if i and decisive and seen[-1] == seen[-2]:
@@ -410,6 +435,24 @@ class Trial:
             memory = outcome.memory
         self.succeed, self.ev.clock, self.ev.exhausted = False, opened, False
         return not closes
+
+    def _stays_open(self, memory: State, timeout: int, probes: int) -> bool:
+        """True when calls that fail while it tries make it refuse all others, however long it waits."""
+        opened = self.ev.clock or START
+        wait = timeout + max(timeout // 50, 1) + SECOND
+        self.ev.clock = opened + wait
+        for _ in range(min(probes, MAX_PROBES) + 2):
+            outcome = self.call(memory)
+            if outcome.invoked is not True:
+                break
+            memory = outcome.memory
+        stays = outcome.invoked is False and not self.ev.exhausted
+        shut = self.ev.clock
+        for later in (wait, 3600 * SECOND, LONGEST_TIMEOUT) if stays else ():
+            self.ev.clock = shut + later
+            stays = stays and self.call(memory).invoked is False and not self.ev.exhausted
+        self.ev.clock, self.ev.exhausted = opened, False
+        return stays
 
     def _half_open(self, memory: State, timeout: int) -> tuple[int | None, bool, Sites]:
         """How many calls are let through at once while the breaker tries: calls are nested in each other."""

@@ -88,6 +88,7 @@ class Core:
         self.goroutines_finish = False  # a simulation waits for the goroutines that it starts
         # goroutines that nobody waits for: what they call, for a simulation that runs them when all else is done
         self.left_running: list[tuple[Value, list[Value], bool, Frame, Site]] | None = None
+        self.is_alone = False  # a simulation in which nobody else can release a lock
         self.assume = False  # stand-ins for numbers that come from outside
         self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
@@ -163,6 +164,8 @@ class Core:
         def eval(self, expr: s.Expr, scope: Scope, state: State) -> Value: ...
 
         def narrow(self, cond: s.Expr, holds: bool, scope: Scope, state: State) -> bool: ...
+
+        def raise_panic(self, value: Value, state: State) -> None: ...
 
         def run(
             self,

@@ -60,6 +60,8 @@ class Selectors(Packages):
         out: Value = ()
         for v in owner:
             out = union(out, self._select_one(v, name, state, site, expr, scope))
+        if not out and name == "Error" and owner:  # of a nil error, an interface: other receivers may be nil
+            self.raise_panic((Unknown("Error of a nil error", site),), state)
         return out or (Unknown(f"selector {name} of nil", site),)
 
     def _select_one(
