@@ -13,10 +13,11 @@ from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.deployed import deployments, environments
+from zuno_audit.facts.go.analysis import analysis
 from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
-from zuno_audit.facts.go.late import has_returned
+from zuno_audit.facts.go.late import has_returned, is_late
 from zuno_audit.facts.go.origins import At
 from zuno_audit.facts.go.settings import settings
 from zuno_audit.facts.go.switches import switches
@@ -97,6 +98,7 @@ def _rows(
     is_out = is_dead(route.call, route.root, store.get(settings))
     reached = set() if is_out else code.mains_reaching(file, route.call.start)
     found = serving.servings(route) if reached else []
+    is_over = bool(found) and is_late(store.get(analysis), route.root, route.call)
     kind = handlers.kind(route.handler)
     for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
         mine = [
@@ -104,7 +106,7 @@ def _rows(
             for s in found
             if binary in code.mains_reaching(s.root.file, s.node.start) and not _is_over(route, s)
         ]
-        path, mine, is_lost = _visible(route, mine)
+        path, mine, is_lost = _visible(route, [] if is_over else mine)
         fields = LazyFields(
             {
                 "route": Answer(path or None, proof=(here,)),
@@ -112,7 +114,12 @@ def _rows(
                 "kind": Answer(kind, proof=(here,)),
                 "binary": Answer(binary),
                 "served": _served(
-                    route, binary, binary in reached, mine, is_lost or serving.is_left_unserved(route), here
+                    route,
+                    binary,
+                    binary in reached,
+                    mine,
+                    is_over or is_lost or serving.is_left_unserved(route),
+                    here,
                 ),
                 "conditional": _conditional(file, route),
             },
@@ -175,7 +182,7 @@ def _served(
         return Answer(UNKNOWN, "the router it is added to cannot be followed to a server", (here,))
     if not servings:
         name = "http.DefaultServeMux" if route.mux is None else "the router it is added to"
-        return Answer(NO, f"{name} is not served by a server that starts", (here,))
+        return Answer(NO, f"{name} is not served by a server that starts when it is added", (here,))
     places = tuple(s.root.file.location(s.node.start, s.node.end, "is served here") for s in servings[:2])
     return Answer(YES, "its router is served", (here, *places))
 

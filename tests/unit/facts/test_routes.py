@@ -605,3 +605,20 @@ def test_a_server_that_a_setting_starts(tmp_path: Path) -> None:
     )
     (row,) = routes(tmp_path, main)
     assert values(row, "served", "on") == ("yes", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("main", "answer"),
+    [
+        ("run(); http.Handle(ROUTE)", "no"),
+        ("http.Handle(ROUTE); run()", "yes"),
+        ("go run(); http.Handle(ROUTE); select {}", "yes"),
+        ("go run(); select {}; http.Handle(ROUTE)", "no"),
+        ("if err := run(); err != nil { panic(err) }; add()", "no"),
+    ],
+)
+def test_a_route_that_is_added_when_the_server_has_stopped(tmp_path: Path, main: str, answer: str) -> None:
+    route = '"/metrics", promhttp.Handler()'
+    add = "func add() { http.Handle(ROUTE) }" if "add()" in main else ""
+    text = f'func run() error {{ return http.ListenAndServe(":80", nil) }}\n\nfunc main() {{ {main} }}\n\n{add}\n'
+    assert served(tmp_path, text.replace("ROUTE", route)) == answer

@@ -72,6 +72,8 @@ class Analysis:
         self._injection: Injection | None = None
         self._texts: Texts | None = None
         self._made_in: dict[tuple[int, Targets], set[int]] = {}  # offsets of the constructions in a function
+        self.blockers: dict[int, bool] = {}  # what `late` knows of functions, by the ids of their nodes
+        self.blocker_names: frozenset[str] | None = None
         self.models: Mapping[tuple[str, str], Model] | None = None  # of libraries, instead of the usual ones
 
     def with_models(self, models: Mapping[tuple[str, str], Model]) -> Analysis:

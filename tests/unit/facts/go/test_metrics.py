@@ -12,7 +12,11 @@ from zuno_audit.facts.go.metrics import metric_table
 from zuno_audit.model.entity import Entity
 
 _IMPORTS = {
+    "context": "context",
+    "errors": "errors",
+    "grpc": "google.golang.org/grpc",
     "os": "os",
+    "signal": "os/signal",
     "http": "net/http",
     "net": "net",
     "prometheus": "github.com/prometheus/client_golang/prometheus",
@@ -308,8 +312,8 @@ class TestServed:
             ("New(own); Serve(other())", "no"),
             ("New(other()); Serve(prometheus.Gatherers{prometheus.DefaultGatherer, other()})", "yes"),
             ("a := app{reg: own}; New(a.reg); Serve(own)", "yes"),
-            ("a := app{reg: own}; a.serve(); New(a.reg)", "yes"),
-            ("a := app{reg: own}; a.serve(); New(prometheus.DefaultRegisterer)", "no"),
+            ("a := app{reg: own}; go a.serve(); New(a.reg)", "yes"),
+            ("a := app{reg: own}; go a.serve(); New(prometheus.DefaultRegisterer)", "no"),
             ("r := own; if port != nil { r = other() }; New(r); Serve(own)", "unknown"),
             ("r := own; if port != nil { r = other() }; New(r); SERVE", "no"),
             ("New(prometheus.WrapRegistererWith(nil, own)); Serve(own)", "yes"),
@@ -618,6 +622,84 @@ def test_what_is_registered_when_the_server_has_stopped(tmp_path: Path, body: st
     {methods if "set()" in body else ""}
     """
     assert told(rows(tmp_path, text), "registered") == [(registered,)]
+
+
+@pytest.mark.parametrize(
+    ("wait", "body", "registered"),
+    [
+        pytest.param(f"func wait() {{ {_SERVE} }}", "wait(); set()", "no", id="a wrapper of a server"),
+        pytest.param(
+            f"func wait() {{ go {_SERVE} }}", "wait(); set(); select {}", "yes", id="one that starts it"
+        ),
+        pytest.param(
+            f"func wait() error {{ return inner() }}\nfunc inner() error {{ return {_SERVE} }}",
+            "if err := wait(); err != nil { panic(err) }; set()",
+            "no",
+            id="a wrapper of a wrapper",
+        ),
+        pytest.param("func wait() { select {} }", "wait(); set()", "no", id="what never returns"),
+        pytest.param("func wait() {}", "select {}; set()", "no", id="behind a select of nothing"),
+        pytest.param(
+            "func wait(ctx context.Context) { <-ctx.Done() }",
+            "wait(context.Background()); set()",
+            "no",
+            id="a context",
+        ),
+        pytest.param(
+            "func wait(ctx context.Context) {\n"
+            "ctx, cancel := context.WithTimeout(ctx, 3); defer cancel()\n<-ctx.Done() }",
+            "wait(context.Background()); set()",
+            "yes",
+            id="a context with a deadline",
+        ),
+        pytest.param(
+            "func wait() { c := make(chan os.Signal, 1); signal.Notify(c, os.Interrupt); s := <-c; _ = s }",
+            "wait(); set()",
+            "no",
+            id="a signal",
+        ),
+        pytest.param(
+            "func wait(ctx context.Context, errs chan error) error {\n"
+            "select { case <-ctx.Done(): return nil\ncase err := <-errs: return err } }",
+            "wait(context.Background(), make(chan error)); set()",
+            "no",
+            id="a context or an error",
+        ),
+        pytest.param(
+            "func wait(ctx context.Context, ready chan bool) {\n"
+            "select { case <-ctx.Done():\ncase <-ready: } }",
+            "wait(context.Background(), make(chan bool)); set()",
+            "yes",
+            id="a context or something else",
+        ),
+        pytest.param(
+            f"func wait(on bool) {{ if !on {{ return }}\n{_SERVE} }}",
+            "wait(len(os.Args) > 1); set()",
+            "yes",
+            id="a wrapper that may not serve",
+        ),
+        pytest.param(
+            "type app struct{ srv *grpc.Server }\nfunc (a *app) Run(l net.Listener) error {\n"
+            'if l == nil { return errors.New("no listener") }\nreturn a.srv.Serve(l) }\nfunc wait() {}',
+            "a := &app{grpc.NewServer()}; a.Run(nil); set()",
+            "no",
+            id="a method around a gRPC server",
+        ),
+        pytest.param(
+            f"func wait() {{ {_SERVE} }}", "go wait(); set(); select {}", "yes", id="a wrapper beside it"
+        ),
+        pytest.param(f"func wait() {{ {_SERVE} }}", "defer wait(); set()", "yes", id="a wrapper at the end"),
+    ],
+)
+def test_functions_of_the_repository_serve_until_the_end_as_well(
+    tmp_path: Path, wait: str, body: str, registered: str
+) -> None:
+    text = f"""
+    var x = prometheus.NewCounter({OPTS})
+    func set() {{ prometheus.MustRegister(x) }}
+    func main() {{ {body} }}
+    """
+    assert told(rows(tmp_path, dedent(text) + wait + "\n"), "registered") == [(registered,)]
 
 
 def test_promauto_behind_the_server_registers_nothing(tmp_path: Path) -> None:
