@@ -152,8 +152,8 @@ def _length(ev: Evaluator, value: Value, state: State) -> Value:
             v = loaded[0] if len(loaded) == 1 else v
         if isinstance(v, Seq) and not v.open:
             out = union(out, (Const(len(v.items)),))
-        elif isinstance(v, Const) and isinstance(v.value, str):
-            out = union(out, (Const(len(v.value.encode())),))
+        elif isinstance(v, Const) and isinstance(v.value, str | bytes):
+            out = union(out, (Const(len(v.value.encode() if isinstance(v.value, str) else v.value)),))
         elif isinstance(v, Nil):
             out = union(out, (Const(0),))
         elif isinstance(v, Map):

@@ -764,6 +764,8 @@ def _pure_models() -> dict[tuple[str, str], Model]:
         ("strings", "TrimLeft", 2, lambda t, cut: t.lstrip(cut) if cut else t, "text"),
         ("strings", "TrimRight", 2, lambda t, cut: t.rstrip(cut) if cut else t, "text"),
         ("strings", "Trim", 2, lambda t, cut: t.strip(cut) if cut else t, "text"),
+        ("unicode/utf8", "RuneCountInString", 1, len, "int"),
+        ("unicode/utf8", "RuneCount", 1, len, "int"),
         ("strconv", "Itoa", 1, str, "text"),
         ("math", "Ceil", 1, math.ceil, "float"),
         ("math", "Floor", 1, math.floor, "float"),

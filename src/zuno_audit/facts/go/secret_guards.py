@@ -7,21 +7,24 @@ and the other does not, behind the point where they part, is what a refusal keep
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.env import can_run, env_reads
-from zuno_audit.facts.go.evaluate import Evaluator, Limits
+from zuno_audit.facts.go.env_defaults import refuses
+from zuno_audit.facts.go.evaluate import Evaluator, Limits, Scope
 from zuno_audit.facts.go.library import MODELS, Model
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.values import (
     FALSE,
+    NIL,
     TRUE,
     Const,
     Extern,
@@ -42,6 +45,7 @@ from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.facts.env_read import EnvRead
+    from zuno_audit.languages.go.parse import GoFile
 
 _SECRET = re.compile(
     r"(?:^|_)(?:(?:JWT|REFRESH|ACCESS|SESSION|SIGNING|ENCRYPTION|COOKIE|TOKEN|AUTH|APP|HMAC|CSRF|HASH|MASTER)"
@@ -49,12 +53,13 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(r"^(?:AWS|GCP|AZURE|GOOGLE|GITHUB|STRIPE|S3|MINIO|TWILIO)_", re.IGNORECASE)
-FILLING = "k"  # what the values that are tried are made of
+FILLING = "a"  # what the values that are tried are made of: a letter, a hexadecimal digit and a base64 one
 LONG = 128
-LENGTHS = (31, 15, 7, 1)  # tried in this order until one is accepted; 31: a byte less than a 256-bit key
+LENGTHS = (31, 15, 7, 1)  # tried in this order until one is refused; 31: a byte less than a 256-bit key
 MAX_ROWS = 24
 _SERVES = frozenset(("ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS"))
 _STEPS = 40_000
+_VALIDATES = re.compile(r"Valid|^Struct|^Check|^Verify")
 _SERVED = ("secret", "served")  # the memory cell in which a run notes that it has served
 
 
@@ -67,6 +72,8 @@ def secret_guard_table(store: FactStore) -> Table:
     """
     groups = _groups(store, _is_secret)
     trials = _trials(store, groups)
+    for trial in trials.values():
+        trial.asks_libraries = True
     rows = [_row(trials[binary], name, binary, reads) for (name, binary), reads in groups.items()]
     return Table("secret_guard", tuple(rows), tuple(store.get(analysis).search.files_with(b"package")))
 
@@ -166,6 +173,17 @@ def _accepts(length: int, missing: str) -> str:
     return f"a value of {length} characters is not refused" if length else "no length is refused"
 
 
+def _value_on(file: GoFile, start: int) -> s.ValueSpec | None:
+    """The declaration of a variable of the package on the line that starts here."""
+    end = file.data.find(b"\n", start)
+    specs = (spec for spec in file.specs() if isinstance(spec, s.ValueSpec) and not spec.is_const)
+    return next((spec for spec in specs if spec.start < end and start <= spec.end), None)
+
+
+def _calls_something(expr: s.Expr) -> bool:
+    return any(isinstance(node, s.Call) for node in s.walk(expr))
+
+
 class _Planted(Const):
     """The value of the variable."""
 
@@ -178,6 +196,41 @@ class _Tracking(Evaluator):
     """
 
     names: frozenset[str] = frozenset()
+    doubtful = False  # what a library says of the value decides whether the program goes on
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.libraries: set[Site] = set()  # calls of libraries that are handed the value
+        self._conditions: list[tuple[Site, s.Expr]] = []
+
+    def _if(self, stmt: s.If, scope: Scope, state: State) -> State | None:
+        if not self.libraries and stmt.init is None and not _calls_something(stmt.cond):
+            return super()._if(stmt, scope, state)
+        if not refuses(stmt.body):
+            return super()._if(stmt, scope, state)
+        self._conditions.append((self._site(stmt.cond, scope), stmt.cond))
+        try:
+            return super()._if(stmt, scope, state)
+        finally:
+            self._conditions.pop()
+
+    def eval(self, expr: s.Expr, scope: Scope, state: State) -> Value:
+        value = super().eval(expr, scope, state)
+        if self._conditions and self.libraries and not self.doubtful:
+            where, condition = self._conditions[-1]
+            if condition.start <= expr.start and expr.end <= condition.end and scope.frame.file is where.file:
+                self.doubtful = any(isinstance(v, Extern) and v.site in self.libraries for v in value)
+        return value
+
+    def judges(self, call: Extern, state: State) -> bool:
+        """Whether a library is handed the value itself, or is asked to validate something that has it."""
+        for v in (v for value in call.args or () for v in value):
+            if isinstance(v, Const):
+                if isinstance(v.value, str) and v.value and not v.value.strip(FILLING):
+                    return True
+            elif _VALIDATES.search(call.name) and self._is_carrier(v, state, 0):
+                return True
+        return False
 
     def _may_postpone(self, func: Func, args: list[Value], state: State) -> bool:
         carried = [*args, func.receiver] if func.receiver is not None else args
@@ -216,6 +269,7 @@ class _Course(msgspec.Struct, frozen=True):
     ends: dict[tuple[str, int], bool]
     asked: frozenset[str]
     is_complete: bool
+    is_doubtful: bool
 
 
 class _Trial:
@@ -225,6 +279,7 @@ class _Trial:
         self.asked = asked
         self.names: list[str] = []
         self.reads: list[EnvRead] = []
+        self.asks_libraries = False  # a check that a library makes leaves it open whether the program refuses
         package = asked.program.package_in(binary)
         self.main: Declaration | None = package.declaration("main") if package is not None else None
         self.start = None
@@ -250,7 +305,9 @@ class _Trial:
             if answer == UNKNOWN:
                 return None
             if answer == YES:
-                return length + 1
+                whole = FILLING * (length // 4 * 4)  # the text of a decoder has so many characters
+                if not whole or self._refuses(frozenset({name}), whole) == YES:
+                    return length + 1
         return 0
 
     @property
@@ -271,6 +328,9 @@ class _Trial:
         reached = set(course.sites)
         parting = next((i for i, site in enumerate(long.sites) if site not in reached), None)
         if parting is None:
+            if long.is_doubtful and self.asks_libraries:
+                self.why = "what a library says of the value decides"
+                return UNKNOWN
             return NO
         ends = [late for site, late in course.ends.items() if site not in long.ends]
         if ends and all(ends):
@@ -300,22 +360,25 @@ class _Trial:
     @cached_property
     def _followed(self) -> set[int]:
         """The functions between main and the reads: they are never put off."""
-        found: set[int] = set()
+        return set(self._between)
+
+    @cached_property
+    def _between(self) -> dict[int, Declaration]:
+        """The declarations between the start of the program and the reads, by the ids of their nodes."""
+        found: dict[int, Declaration] = {}
         todo = []
         for path, line in sorted({(r.location.path, r.location.line) for r in self.reads}):
             package, file = self.asked.program.package_of(path), self.asked.program.file(path)
             if package is not None and file is not None:
-                around = (file.function_at(match.end()) for match in _lines(file.data, line))
-                todo += [Declaration(package, file, node) for node in around if node is not None]
+                for match in _lines(file.data, line):
+                    around = file.function_at(match.end()) or _value_on(file, match.end())
+                    todo += [Declaration(package, file, around)] if around is not None else []
         while todo and len(found) < 200:
             declared = todo.pop()
             if id(declared.node) not in found:
-                found.add(id(declared.node))
-                todo += [
-                    site.root
-                    for site in self.asked.search.callers(declared)[:20]
-                    if isinstance(site.root.node, s.FuncDecl)
-                ]
+                found[id(declared.node)] = declared
+                if isinstance(declared.node, s.FuncDecl):
+                    todo += [site.root for site in self.asked.search.callers(declared)[:20]]
         return found
 
     def _run(self, names: frozenset[str], value: str | None) -> _Course:
@@ -326,12 +389,14 @@ class _Trial:
 
     def _start(self, names: frozenset[str], value: str | None) -> _Course:
         assert self.main is not None
-        ev = _Tracking(self.asked.program, self.asked.types, self.asked.effects, limits=Limits(steps=_STEPS))
+        ev = tracking = _Tracking(
+            self.asked.program, self.asked.types, self.asked.effects, limits=Limits(steps=_STEPS)
+        )
         ev.names = frozenset([*self.names, *(read.default for read in self.reads if read.default)])
         ev.eager.update(self._followed)
         values = {name: value if name in names else FILLING * LONG for name in self.names}
         asked: set[str] = set()
-        ev.models = {**MODELS, **_environment(values, asked)}
+        ev.models = {**MODELS, **_DECODERS, **_environment(values, asked)}
         sites: dict[tuple[str, int], None] = {}
         serving: set[tuple[str, int]] = set()
         ends: dict[tuple[str, int], bool] = {}
@@ -340,6 +405,8 @@ class _Trial:
             if call.site is not None and not state.dead:
                 site = (call.site.file.path, call.site.start)
                 sites.setdefault(site)
+                if tracking.judges(call, state):
+                    tracking.libraries.add(call.site)
                 if call.name in _SERVES and not self._is_inside(site, b"go ", s.Go):
                     serving.add(site)
                     state.cells[_SERVED] = (TRUE,)
@@ -351,13 +418,58 @@ class _Trial:
                 ends[site] = ends.get(site, True) and served
 
         ev.on_extern, ev.on_exit = watch, end
-        memory = State()
+        memory: State | None = State()
+        assert memory is not None
         memory.cells[_SERVED] = (FALSE,)
         node = self.main.node
         assert isinstance(node, s.FuncDecl)
-        if ev.run(Func(node, self.main.file, self.main.package), state=memory) is not None:
+        for func in (*self._initial, Func(node, self.main.file, self.main.package)):
+            memory = ev.run(func, state=memory) if memory is not None else None
+        if memory is not None:
             sites[self.main.file.path, node.end] = None  # it comes to its end
-        return _Course(tuple(sites), frozenset(serving), ends, frozenset(asked), not ev.exhausted)
+        return _Course(
+            tuple(sites), frozenset(serving), ends, frozenset(asked), not ev.exhausted, ev.doubtful
+        )
+
+    @cached_property
+    def _initial(self) -> list[Func]:
+        """What runs before main and leads to the reads: functions called init, and initial values of variables."""
+        found: list[Func] = []
+        for declared in self._between.values():
+            node = declared.node
+            if isinstance(node, s.ValueSpec):
+                body = s.Block(node.start, node.end, [s.ExprStmt(v.start, v.end, v) for v in node.values])
+                node = s.FuncDecl(node.start, node.end, "init", None, [], [], [], None)
+                node._body, node.has_body = body, True
+                found.insert(0, Func(node, declared.file, declared.package))
+            elif isinstance(node, s.FuncDecl) and node.name == "init" and node.receiver is None:
+                found.append(Func(node, declared.file, declared.package))
+        return found
+
+
+def _decoded(decode: Callable[[str], bytes]) -> Model:
+    """DecodeString of packages base64 and hex: the bytes, or an error."""
+
+    def model(
+        ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        given = ev.force(args[0]) if args else ()
+        if len(given) != 1 or not isinstance(given[0], Const) or not isinstance(given[0].value, str):
+            return None
+        try:
+            return [(Const(decode(given[0].value), None, site),), NIL]
+        except ValueError:
+            return [NIL, (Extern("errors", "New", ((Const("illegal data"),),), site=site),)]
+
+    return model
+
+
+def _base64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_DECODERS = {("encoding/hex", "DecodeString"): _decoded(bytes.fromhex)}
+_DECODERS["encoding/base64", ".DecodeString"] = _decoded(_base64)
 
 
 def _environment(values: dict[str, str | None], asked: set[str]) -> dict[tuple[str, str], Model]:

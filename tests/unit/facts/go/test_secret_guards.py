@@ -13,11 +13,15 @@ from zuno_audit.model.entity import Entity
 MAIN = """package main
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"os"
+	"regexp"
+	"unicode/utf8"
 )
 
 type config struct{ secret, port string }
@@ -28,6 +32,10 @@ var _ = errors.New
 var _ = fmt.Sprint
 var _ = os.Exit
 var _ = log.Print
+var _ = base64.StdEncoding
+var _ = hex.Dump
+var _ = regexp.MustCompile
+var _ = utf8.RuneLen
 """
 SERVE = '\thttp.Handle("/", http.NotFoundHandler())\n\tlog.Fatal(http.ListenAndServe(":80", nil))\n'
 GET = """
@@ -157,6 +165,67 @@ def main(body: str) -> str:
             id="only in one mode",
         ),
         pytest.param(
+            'var secret = must("JWT_SECRET")\nfunc must(key string) string {\n\ts := os.Getenv(key)\n'
+            '\tif len(s) < 32 {\n\t\tlog.Fatal("short")\n\t}\n\treturn s\n}\n'
+            + main("http.Handle(secret, nil)"),
+            "yes",
+            32,
+            id="the initial value of a variable",
+        ),
+        pytest.param(
+            'func init() {\n\tfor _, name := range []string{"JWT_SECRET"} {\n\t\tif len(os.Getenv(name)) < 32 {\n'
+            '\t\t\tlog.Fatal("short")\n\t\t}\n\t}\n}\n'
+            + main('s := os.Getenv("JWT_SECRET"); http.Handle(s, nil)'),
+            "yes",
+            32,
+            id="a check in init",
+        ),
+        pytest.param(
+            main(
+                's := os.Getenv("JWT_SECRET"); if utf8.RuneCountInString(s) < 32 { log.Fatal("short") };'
+                " http.Handle(s, nil)"
+            ),
+            "yes",
+            32,
+            id="a count of runes",
+        ),
+        pytest.param(
+            main(
+                'raw, err := base64.StdEncoding.DecodeString(os.Getenv("JWT_SECRET"));'
+                ' if err != nil || len(raw) < 32 { log.Fatal("short") }; http.Handle(string(raw), nil)'
+            ),
+            "yes",
+            32,
+            id="base64 of 32 bytes",
+        ),
+        pytest.param(
+            main(
+                'raw, err := hex.DecodeString(os.Getenv("JWT_SECRET"));'
+                ' if err != nil || len(raw) < 8 { log.Fatal("short") }; http.Handle(string(raw), nil)'
+            ),
+            "yes",
+            16,
+            id="hexadecimal digits of 8 bytes",
+        ),
+        pytest.param(
+            main(
+                's := os.Getenv("JWT_SECRET"); if !regexp.MustCompile("^[0-9a-f]{64}$").MatchString(s)'
+                ' { log.Fatal("short") }; http.Handle(s, nil)'
+            ),
+            "unknown",
+            None,
+            id="a library decides",
+        ),
+        pytest.param(
+            main(
+                's := os.Getenv("JWT_SECRET"); if !regexp.MustCompile("^[0-9a-f]{64}$").MatchString(s)'
+                ' { log.Print("short") }; http.Handle(s, nil)'
+            ),
+            "no",
+            0,
+            id="a library is asked and the program goes on",
+        ),
+        pytest.param(
             "type signer struct{ key []byte }\n"
             "func newSigner(secret string) (*signer, error) {\n"
             '\tif len(secret) < 32 {\n\t\treturn nil, errors.New("short")\n\t}\n'
@@ -171,7 +240,7 @@ def main(body: str) -> str:
         ),
     ],
 )
-def test_refusal(tmp_path: Path, code: str, refused: str, length: int) -> None:
+def test_refusal(tmp_path: Path, code: str, refused: str, length: int | None) -> None:
     assert told(guards(tmp_path, code)) == [("JWT_SECRET", "no", refused, length)]
 
 
