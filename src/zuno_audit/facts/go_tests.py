@@ -182,7 +182,7 @@ class TestCode:
 
     def outline(self, path: str) -> GoOutline | None:
         """The outline of a Go file, made once; None when it cannot be read or is huge."""
-        return self.compile.outline(path)
+        return self.compile.sources.outline(path)
 
     def body(self, file: GoOutline, function: GoFunction) -> Body:
         """The body of a function, looked at once."""
