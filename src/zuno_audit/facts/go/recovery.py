@@ -16,6 +16,7 @@ from zuno_audit.facts.go import library
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.live_memory import reachable
+from zuno_audit.facts.go.panic_logs import ZEROLOG, captures_stack, carries_stack, is_written
 from zuno_audit.facts.go.shape import shape
 from zuno_audit.facts.go.values import (
     FALSE,
@@ -24,17 +25,12 @@ from zuno_audit.facts.go.values import (
     Extern,
     Func,
     Input,
-    Lazy,
-    Map,
-    MapData,
     Nil,
     Opaque,
-    Pointer,
     Rest,
     Seq,
     Site,
     State,
-    Struct,
     Unknown,
     Val,
     Value,
@@ -48,8 +44,8 @@ if TYPE_CHECKING:
 
 HANDLED = ("recovery", "handled")  # memory cells of a simulation
 LOGGED = ("recovery", "logged")
+UNSURE = Const("unsure")  # logged, if the level of the logger allows
 INTERNAL = 13  # google.golang.org/grpc/codes
-ZEROLOG = ("github.com/rs/zerolog", "github.com/rs/zerolog/log")
 _SENDS = frozenset({"Msg", "Msgf", "Send", "MsgFunc"})
 _PRINTS = frozenset(
     {
@@ -370,6 +366,7 @@ class _Simulation:
         self.leaves: list[tuple[list[Value], State]] = []
         self.sends: list[Extern] = []
         self.thrown_away: list[Extern] = []  # those whose logger writes nothing
+        self.stacks: list[Extern] = []  # calls that take the stack of the panic
         self.prints: list[Extern] = []
         self.recover_sites: list[Site] = []
         self.handled = False
@@ -402,10 +399,14 @@ class _Simulation:
             return
         if call.path in ZEROLOG and call.name in _SENDS:
             self.sends.append(call)
-            if _is_thrown_away(ev, call):
+            written = is_written(ev, call)
+            if written is False:
                 self.thrown_away.append(call)
-            elif _mentions_stack(ev, call, state):
-                state.cells[LOGGED] = (TRUE,)
+            elif carries_stack(ev, call, state, self.stacks):
+                logged = TRUE if written else UNSURE
+                state.cells[LOGGED] = tuple(v if v is TRUE else logged for v in state.cells[LOGGED])
+        elif captures_stack(call):
+            self.stacks.append(call)
         elif call.name in _PRINTS:
             self.prints.append(call)
 
@@ -513,10 +514,12 @@ class _Simulation:
         sends = tuple((v.site, "zerolog event") for v in self.sends if v.site is not None)
         if all(v is TRUE for v in logged):
             return "yes", "the panic is logged through zerolog with the stack", sends
+        if UNSURE in logged and FALSE not in logged:
+            return "unknown", "the level below which the zerolog logger writes nothing is not known", sends
         if any(v is TRUE for v in logged):
             return "no", "only some paths log the stack through zerolog", sends
         if self.thrown_away:
-            return "no", "the zerolog logger writes nothing", sends
+            return "no", "the zerolog logger does not write the event", sends
         if self.sends:
             return "no", "the zerolog event has no stack", sends
         prints = tuple((v.site, f"{v.name} is not zerolog") for v in self.prints if v.site is not None)
@@ -633,56 +636,3 @@ def _flat(ev: Evaluator, v: Extern) -> list[Value]:
         else:
             out.append(value)
     return out
-
-
-def _is_thrown_away(ev: Evaluator, call: Extern) -> bool:
-    """True when the logger of a zerolog event is zerolog.Nop(), writes to io.Discard or is disabled."""
-    current: Val | None = call
-    for _ in range(64):
-        if not isinstance(current, Extern):
-            return False
-        if current.path in ZEROLOG and current.args is not None:
-            given = ev.force(current.args[0]) if current.args else ()
-            one = given[0] if len(given) == 1 and isinstance(given[0], Extern) else None
-            if (current.name == "Nop" and current.recv is None) or (
-                one is not None
-                and current.name in ("New", "Output", "Level")
-                and one.name in ("Discard", "Disabled")
-            ):
-                return True
-            if current.name in ("New", "Output"):
-                return False
-        recv = ev.force(current.recv) if current.recv else ()
-        current = recv[0] if len(recv) == 1 else None
-    return False
-
-
-def _mentions_stack(ev: Evaluator, call: Extern, state: State) -> bool:
-    """True when a zerolog event carries a stack trace: `.Stack()`, or a value made by debug.Stack()."""
-    seen: set[int] = set()
-    pending: list[Val] = [call]
-    for _ in range(2_000):
-        if not pending:
-            return False
-        v = pending.pop()
-        if id(v) in seen:
-            continue
-        seen.add(id(v))
-        if isinstance(v, Extern):
-            if v.name == "Stack" and (v.path in ("runtime/debug", "runtime") or v.path in ZEROLOG):
-                return True
-            for value in (*(v.args or ()), *([v.recv] if v.recv is not None else [])):
-                pending.extend(value)
-        elif isinstance(v, Struct):
-            pending.extend(x for value in v.fields.values() for x in value)
-        elif isinstance(v, Seq):
-            pending.extend(x for value in v.items for x in value)
-        elif isinstance(v, Map):
-            pending.extend(ev.read(v.cell, state))
-        elif isinstance(v, MapData):
-            pending.extend(x for value in v.entries.values() for x in value)
-        elif isinstance(v, Pointer):
-            pending.extend(ev.load(v, state))
-        elif isinstance(v, Lazy):
-            pending.extend(ev.force((v,)))
-    return False

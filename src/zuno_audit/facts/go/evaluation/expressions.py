@@ -297,6 +297,8 @@ class Expressions(Operators):
                     out = union(out, (Const(v.value.encode()[low:high].decode("utf-8", "replace"), v.type),))
                 else:
                     out = union(out, (Unknown("part of a text"),))
+            elif isinstance(v, Extern | Opaque) and high == 0:
+                out = union(out, (Seq(()),))
             elif isinstance(v, Extern | Opaque):
                 out = union(
                     out, (Extern("slice", "slice", ((v,),), recv=(v,), site=self._site(expr, scope)),)
