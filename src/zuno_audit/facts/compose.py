@@ -133,6 +133,9 @@ class Service(Struct, frozen=True):
     restart: str | None = None
     extends: tuple[str, str] | None = None  # file and service
     network_mode: str | None = None
+    aliases: tuple[str, ...] = ()  # further names that it has on its networks
+    replicas: str | None = None  # of `deploy` or `scale`
+    log_driver: str | None = None
 
     def variable(self, name: str) -> EnvEntry | None:
         """What `environment` says of a variable, or None."""
@@ -292,9 +295,10 @@ def _base_of(path: str, bases: Mapping[str, str]) -> str | None:
 
 def _file(document: YamlFile, root: YamlMap, base: str | None) -> ComposeFile:
     services = root.map("services")
+    given = _given_files(document, root)
     return ComposeFile(
         document.path,
-        tuple(_service(document, entry) for entry in (services.entries if services is not None else ())),
+        tuple(_service(document, e, given) for e in (services.entries if services is not None else ())),
         base,
         root.text("name"),
         _keys(root.get("networks")),
@@ -329,7 +333,40 @@ def _includes(root: YamlMap) -> Iterator[str]:
             yield path
 
 
-def _service(document: YamlFile, entry: YamlEntry) -> Service:
+def _given_files(document: YamlFile, root: YamlMap) -> dict[tuple[str, str], str]:
+    """The repository paths of the files behind the top-level `configs` and `secrets`, by kind and name."""
+    found = {}
+    for kind in ("configs", "secrets"):
+        listed = root.map(kind)
+        for entry in listed.entries if listed is not None else ():
+            file = entry.value.text("file") if isinstance(entry.value, YamlMap) else None
+            if file is not None and not file.startswith(("/", "~")):
+                found[kind, entry.key] = _below(document.path, file)
+    return found
+
+
+def _granted(document: YamlFile, body: YamlMap, given: Mapping[tuple[str, str], str]) -> Iterator[Volume]:
+    """The configs and secrets of a service: compose mounts each as a file."""
+    for kind, folder in (("configs", "/"), ("secrets", "/run/secrets/")):
+        for item in items(body.get(kind)):
+            name = item.text("source") if isinstance(item, YamlMap) else scalar_text(item)
+            if name is not None:
+                target = (item.text("target") if isinstance(item, YamlMap) else None) or name
+                path = given.get((kind, name))
+                yield Volume(path, posixpath.join(folder, target), document.at(item), True, path)
+
+
+def _aliases(body: YamlMap) -> Iterator[str]:
+    networks = body.get("networks")
+    for entry in networks.entries if isinstance(networks, YamlMap) else ():
+        if isinstance(entry.value, YamlMap):
+            yield from texts(entry.value.get("aliases"))
+    hostname = body.text("hostname")
+    if hostname is not None:
+        yield hostname
+
+
+def _service(document: YamlFile, entry: YamlEntry, given: Mapping[tuple[str, str], str]) -> Service:
     where = document.at(entry)
     body = entry.value
     if not isinstance(body, YamlMap):
@@ -345,7 +382,7 @@ def _service(document: YamlFile, entry: YamlEntry) -> Service:
         tuple(_ports(document, body.get("ports"))),
         texts(body.get("expose")),
         _healthcheck(document, body.entry("healthcheck")),
-        tuple(_volumes(document, body.get("volumes"))),
+        (*_volumes(document, body.get("volumes")), *_granted(document, body, given)),
         _keys(body.get("depends_on")),
         _command(body.get("command")),
         _command(body.get("entrypoint")),
@@ -355,6 +392,9 @@ def _service(document: YamlFile, entry: YamlEntry) -> Service:
         body.text("restart"),
         _extends(document, body),
         body.text("network_mode"),
+        tuple(_aliases(body)),
+        body.text("scale") or body.text("deploy", "replicas"),
+        body.text("logging", "driver"),
     )
 
 
@@ -511,6 +551,9 @@ def merge_services(base: Service, over: Service) -> Service:
         container_name=over.container_name or base.container_name,
         restart=over.restart or base.restart,
         network_mode=over.network_mode or base.network_mode,
+        aliases=_joined(base.aliases, over.aliases),
+        replicas=over.replicas or base.replicas,
+        log_driver=over.log_driver or base.log_driver,
     )
 
 

@@ -13,12 +13,18 @@ from zuno_audit.facts.secret_values import redacted
 from zuno_audit.languages import shell
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Scalar, Table
 
+_IDLE = re.compile(
+    r"(?:(?:/bin/)?(?:ba)?sh -c )?[\"']?(?:(?:/\w+)*/)?(?:sleep \S+|true|false|tail -[fF] /dev/null|echo\b.*)[\"']?"
+)
+
 
 def compose_service(store: FactStore) -> Table:
     """Table `compose_service`: one row per service and file, as written there.
 
     Fields: `name`, `file`, `overlay` yes/no, `image`, `repository` (last segment of the image without tag and
-    digest), `has_build` yes/no, `context` and `dockerfile` (repository paths), `dockerfile_exists` yes/no,
+    digest), `software` (the same of the image that it really runs: where it is built here, of the one that the
+    build stands on), `runs` yes/no (`docker compose up` starts it, and what it starts is what the image is for),
+    `has_build` yes/no, `context` and `dockerfile` (repository paths), `dockerfile_exists` yes/no,
     `target`, `healthcheck` yes/no, `env_names`, `env_references` (variables that the environment takes from
     outside), `env_files`, `ports` (`published:target`, variables replaced from the env template), `published`
     and `container_ports` (numbers as text), `management` (RabbitMQ with its management plugin: by the image, a
@@ -66,6 +72,8 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "image": Answer(service.image),
         "management": _management(store, service),
         "repository": Answer(image_repository(service.image) if service.image else None),
+        "software": _software(store, service),
+        "runs": _runs(service, environment),
         **_build_fields(store, service),
         "healthcheck": _healthcheck(service),
         "env_names": Answer(_env_names(store, service), proof=tuple(e.location for e in service.environment)),
@@ -89,6 +97,33 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "startable": _startable(store, file, service),
     }
     return Entity("compose_service", service.location, fields)
+
+
+def _software(store: FactStore, service: Service) -> Answer:
+    if service.build is None:
+        return Answer(image_repository(service.image) if service.image else None)
+    from zuno_audit.facts.images import image_builds  # Dockerfiles: only where an image is built
+
+    build = next((b for b in store.get(image_builds) if b.service is service), None)
+    final = build.final() if build is not None else None
+    base = build.image_of(final) if build is not None and final is not None else None
+    if base is None:
+        return Answer(UNKNOWN, "what its image stands on is not known", (service.build.location,))
+    return Answer(base.repository)
+
+
+def _runs(service: Service, environment: Mapping[str, str]) -> Answer:
+    wanted = _expanded(service.replicas or "1", environment)
+    if re.fullmatch(r"0+", wanted):
+        return Answer(NO, f"compose starts {wanted} of it", (service.location,))
+    active = environment.get("COMPOSE_PROFILES", "").split(",")
+    if service.profiles and not {*active, "*"} & set(service.profiles) and "*" not in active:
+        names = ", ".join(service.profiles)
+        return Answer(NO, f"it is started for the profile {names} only", (service.location,))
+    words = " ".join(service.entrypoint or service.command)
+    if _IDLE.fullmatch(words):
+        return Answer(NO, f"it runs {words!r} instead of what its image is for", (service.location,))
+    return Answer(YES)
 
 
 def _startable(store: FactStore, file: ComposeFile, service: Service) -> Answer:

@@ -1,6 +1,6 @@
 """Grafana dashboards: what they show, told by titles and queries.
 
-Table `grafana_dashboard`: one row per tracked dashboard JSON.
+Table `grafana_dashboard`: one row per dashboard JSON, or one per topic where only its panels tell what it is about.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _VARIABLE = re.compile(r"\$\{?__\w+\}?|\[\[\w+\]\]")
 
 def grafana_dashboard_table(store: FactStore) -> Table:
     """Table `grafana_dashboard`: title, topics (health, database, breaker, errors), queries (how many),
-    known (the code exports the metrics that its queries ask for), tracked."""
+    known (the code exports the metrics that its queries ask for; of the panels on the topic, where the row is of
+    one), tracked, first (no for the further rows of a dashboard)."""
     repository = store.repository
     rows: list[Entity] = []
     problems: list[Problem] = []
@@ -51,25 +52,44 @@ def grafana_dashboard_table(store: FactStore) -> Table:
         if isinstance(board, dict):
             board = board.get("dashboard", board)
         if isinstance(board, dict) and isinstance(board.get("panels", board.get("rows")), list):
-            rows.append(_row(store, path, board))
+            rows += _rows(store, path, board)
     return Table("grafana_dashboard", tuple(rows), tuple(repository.files), tuple(problems))
 
 
-def _row(store: FactStore, path: str, board: dict[str, Any]) -> Entity:
-    here = at_line(path)
+def _rows(store: FactStore, path: str, board: dict[str, Any]) -> Iterator[Entity]:
     title = board.get("title") if isinstance(board.get("title"), str) else None
     panels = list(_panels(board, 0))[:MAX_PANELS]
-    queries = [q for panel in panels for q in _queries(panel)]
     words = " ".join([title or "", path.rsplit("/", 1)[-1].replace("-", " ").replace("_", " ")])
-    texts = " ".join([words, *(str(p.get("title", "")) for p in panels), *queries])
     main = tuple(t for t, pattern in _TOPICS.items() if pattern.search(words))
-    topics = main or tuple(t for t, pattern in _TOPICS.items() if pattern.search(texts))
+    about = {
+        topic: [p for p in panels if pattern.search(" ".join([str(p.get("title", "")), *_queries(p)]))]
+        for topic, pattern in _TOPICS.items()
+    }
+    groups: list[tuple[tuple[str, ...], list[dict[str, Any]]]] = [(main, panels)]
+    if not main and any(about.values()):
+        groups = [((topic,), mine) for topic, mine in about.items() if mine]
+    for index, (topics, mine) in enumerate(groups):
+        yield _row(store, path, title, topics, mine, is_first=index == 0)
+
+
+def _row(
+    store: FactStore,
+    path: str,
+    title: str | None,
+    topics: tuple[str, ...],
+    panels: list[dict[str, Any]],
+    *,
+    is_first: bool,
+) -> Entity:
+    here = at_line(path)
+    queries = [q for panel in panels for q in _queries(panel)]
     fields = {
         "title": Answer(title),
-        "topics": Answer(tuple(dict.fromkeys((*main, *topics))), proof=(here,)),
+        "topics": Answer(topics, proof=(here,)),
         "queries": Answer(len(queries)),
         "known": _elsewhere(store, panels, here) or _known(store, queries, here),
         "tracked": _tracked(store, path),
+        "first": Answer(YES if is_first else NO),
     }
     return Entity("grafana_dashboard", here, fields)
 

@@ -47,6 +47,7 @@ _SHIPPERS = re.compile(
     r"(?:.*/)?(?:promtail|fluent-bit|fluent-?bit|fluentd?|filebeat|vector|logstash|alloy|loki)[\w.-]*\.(?:ya?ml|conf|toml|alloy|json)"
 )
 _STORE_IMAGES = re.compile(r"grafana/loki|elasticsearch|opensearch(?!-dash)")
+_SHIPPING_DRIVERS = frozenset({"loki", "loki-docker-driver", "fluentd", "gelf"})  # of Docker, to Loki and ELK
 _SHIPPER_IMAGES = re.compile(r"promtail|fluent|filebeat|logstash|vector|grafana/(?:loki|alloy)|elasticsearch")
 
 
@@ -177,8 +178,8 @@ def _is_said(code: GoCode, path: str, offset: int) -> bool:
 
 
 def log_shipper_table(store: FactStore) -> Table:
-    """Table `log_shipper`: name, how (config, compose, or store for what only keeps logs), configured (it gets a
-    configuration that is there; something ships to a store)."""
+    """Table `log_shipper`: name, how (config, compose, driver, or store for what only keeps logs), configured (it
+    gets a configuration that is there; something ships to a store)."""
     rows = []
     services = [service for _, service in store.get(compose_files).services()]
     for path in store.repository.files:
@@ -190,10 +191,14 @@ def log_shipper_table(store: FactStore) -> Table:
         if service.image and _SHIPPER_IMAGES.search(service.image):
             how = "store" if _STORE_IMAGES.search(service.image) else "compose"
             rows.append((service.name, how, service.location, _configured(store, services, service)))
-    ships = not rows or any(how != "store" for _, how, _, _ in rows)
-    ships = ships or bool(
-        store.repository.grep_any(b"loki-docker", b"driver: loki", b"driver: fluentd", b"driver: gelf")
-    )
+    for service in services:
+        driver = (service.log_driver or "").partition(":")[0].rpartition("/")[2]
+        if driver in _SHIPPING_DRIVERS:
+            yes = Answer(
+                YES, f"the log driver {driver} of {service.name} ships its logs", (service.location,)
+            )
+            rows.append((service.name, "driver", service.location, yes))
+    ships = any(how != "store" for _, how, _, _ in rows)
     made = []
     for name, how, place, answer in rows:
         if how == "store":

@@ -67,7 +67,9 @@ _NOT_A_PLAN = re.compile(
     re.IGNORECASE,
 )
 _FIGURE = re.compile(
-    rf"\d+(?:[.,]\d+)?\s*%|{_DURATION}|\b(?:hourly|daily|nightly|weekly|monthly|yearly)\b", re.IGNORECASE
+    rf"\d+(?:[.,]\d+)?\s*%|{_DURATION}|\b(?:hourly|daily|nightly|weekly|monthly|yearly"
+    r"|(?:every|each|per) (?:\w+ )?(?:hour|day|night|week|month|quarter|year))\b",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(r"`[^`\n]{4,}`")  # a command or a file
 _PLACEHOLDER = re.compile(
@@ -78,6 +80,8 @@ _PLACEHOLDER = re.compile(
 )
 _SLOT = re.compile(r"\[[^\]\n]*\](?!\()|<[^<>\n]+>|_{3,}")
 _OBJECTIVE_NAME = re.compile(r"\bR[TP]O\b|objective", re.IGNORECASE)
+_OBJECTIVE_COLUMN = re.compile(r"\bR[TP]O\b|recovery (?:time|point) objective", re.IGNORECASE)
+_VALUE = re.compile(rf"{_DURATION}|\bzero\b|\b0\b", re.IGNORECASE)
 _OBJECTIVE = re.compile(
     r"\b(RTO|RPO|recovery time objectives?|recovery point objectives?)\b(?P<between>[^\n]{0,60}?)"
     rf"(?P<value>{_DURATION}|\bzero\b|\b0\b)",
@@ -270,14 +274,40 @@ def _objectives(document: Document) -> Iterator[Entity]:
         if line.role in ("blank", "comment"):
             continue
         for match in _OBJECTIVE.finditer(plain(line.text)):
-            name = match.group(1).lower()
-            objective = "RPO" if name == "rpo" or "point" in name else "RTO"
             wish = document.is_planning or line.number in plans or "[ ]" in line.text
-            place = at_line(document.path, line.number)
-            because = "it stands in a plan or an open task" if wish else "the document gives it a value"
-            fields = {
-                "objective": Answer(objective),
-                "value": Answer(match.group("value")),
-                "decided": Answer(UNKNOWN if wish else YES, because, (place,)),
-            }
-            yield Entity("recovery_objective", place, fields)
+            yield _given(document, line, match.group(1), match.group("value"), wish=wish)
+        if line.role == "table":
+            for row, name, value in _below(document.markdown.lines, line):
+                wish = document.is_planning or row.number in plans or "[ ]" in row.text
+                yield _given(document, row, name, value, wish=wish)
+
+
+def _given(document: Document, line: Line, name: str, value: str, *, wish: bool) -> Entity:
+    """The row of a statement that gives an objective a value."""
+    objective = "RPO" if name.lower() == "rpo" or "point" in name.lower() else "RTO"
+    place = at_line(document.path, line.number)
+    because = "it stands in a plan or an open task" if wish else "the document gives it a value"
+    fields = {
+        "objective": Answer(objective),
+        "value": Answer(value),
+        "decided": Answer(UNKNOWN if wish else YES, because, (place,)),
+    }
+    return Entity("recovery_objective", place, fields)
+
+
+def _below(lines: list[Line], header: Line) -> Iterator[tuple[Line, str, str]]:
+    """The values in the columns of a table that its header calls an objective: line, objective and value."""
+    if header.number > 1 and lines[header.number - 2].role == "table":
+        return  # a row, not the header
+    names = [_OBJECTIVE_COLUMN.search(cell) for cell in _cells(header.text)]
+    for row in lines[header.number + 1 :]:  # below the row of dashes
+        if row.role != "table":
+            return
+        for name, cell in zip(names, _cells(row.text), strict=False):
+            value = _VALUE.search(cell) if name is not None and not _PLACEHOLDER.search(cell) else None
+            if name is not None and value is not None:
+                yield row, name[0], value[0]
+
+
+def _cells(row: str) -> list[str]:
+    return [plain(cell) for cell in row.strip().strip("|").split("|")]

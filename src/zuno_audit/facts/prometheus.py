@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from zuno_audit.facts.compose import Service, compose_files
+from zuno_audit.facts.go.label_values import label_values
 from zuno_audit.facts.images import image_packages
 from zuno_audit.facts.kubernetes import manifests
-from zuno_audit.languages.promql import MAX_LENGTH, Query, Selector, parse_promql
+from zuno_audit.languages.promql import MAX_LENGTH, Matcher, Query, Selector, parse_promql
 from zuno_audit.languages.yaml import YamlFile, YamlMap, YamlNode, items, read_yaml, texts
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
@@ -31,6 +32,8 @@ _METRIC_NAME = re.compile(r"[a-zA-Z_:][\w:]*")
 _CHANGES_LETTERS = re.compile(rb"\bTo(?:Upper|Lower|Title)\(|\bTitle\(")
 _HISTOGRAM_PART = re.compile(r"_(?:bucket|sum|count)$")
 _ERROR_VALUE = re.compile(r"5|4\.\.|err|fail|internal|unavailable|ok|2\.\.|success", re.IGNORECASE)
+_OTHER_STATE = re.compile(r"half|clos", re.IGNORECASE)
+_OPEN = re.compile(r"(?:^|[|(])open", re.IGNORECASE)
 _STATUS_LABELS = frozenset(
     {"status", "code", "status_code", "grpc_code", "grpc_status", "result", "outcome", "le"}
 )
@@ -179,6 +182,9 @@ def _serves(store: FactStore, target: str, path: str, here: Location, *, is_tls:
     if service is None:
         value = NO if _is_nowhere(store, host, here.path) else UNKNOWN
         return Answer(value, f"{host} is no service of a compose file", (here,))
+    apart = _apart(store, service, here)
+    if apart is not None:
+        return apart
     if service.build is None:
         return Answer(YES, f"{host} runs an image from elsewhere", (service.location,))
     packages = {p for image, p in store.get(image_packages) if image.service.name == service.name}
@@ -189,7 +195,7 @@ def _serves(store: FactStore, target: str, path: str, here: Location, *, is_tls:
         on_port = not isinstance(ports, tuple) or port in ports
         is_served = row.fields["served"].value == row.fields["on"].value == YES
         if row.fields["route"].value == path and is_served and on_port:
-            if is_tls and not store.repository.grep_any(b"ServeTLS(", b"TLSConfig", b"tls.Listen("):
+            if is_tls and row.fields["tls"].value == NO:
                 return Answer(
                     NO, f"{host} serves {path} without TLS, but is asked for by https", (here, row.location)
                 )
@@ -207,12 +213,33 @@ def _is_nowhere(store: FactStore, host: str, path: str) -> bool:
     containers = [s for s in _containers(store) if _inside(s, path)]
     if "." in host or not containers:
         return False
-    name = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])")
     files = [f.path for f in store.get(compose_files).files]
     texts_of = [store.repository.text(p) or "" for p in files]
-    if any(name.search(text) or "external:" in text for text in texts_of):
+    if any(word in text for text in texts_of for word in ("external:", "extra_hosts:", "links:")):
         return False
     return not any(one.name == host for one in store.get(manifests).objects)
+
+
+def _apart(store: FactStore, service: Service, here: Location) -> Answer | None:
+    """No where every Prometheus that gets the configuration is on other networks than a service; None otherwise."""
+    merged = _merged(store, service)
+    inside = [_merged(store, s) for s in _containers(store) if _inside(s, here.path)]
+    if not inside or any(s.network_mode for s in (merged, *inside)):
+        return None
+    own = set(merged.networks or ("default",))
+    if any(own & set(one.networks or ("default",)) for one in inside):
+        return None
+    reason = f"{inside[0].name} and {service.name} have no network in common"
+    return Answer(NO, reason, (here, inside[0].location, service.location))
+
+
+def _merged(store: FactStore, service: Service) -> Service:
+    """The service with what all compose files beside its own say of it."""
+    read = store.get(compose_files)
+    file = read.file(service.path)
+    path = file.base if file is not None and file.base is not None else service.path
+    found = read.merged(path, *read.beside(path))
+    return next((s for s in found if s.name == service.name), service)
 
 
 def _containers(store: FactStore) -> list[Service]:
@@ -246,7 +273,8 @@ def _asked_for(service: Service) -> str | None:
 
 def _service(store: FactStore, host: str) -> Service | None:
     for _, service in store.get(compose_files).services():
-        if host in (service.name, service.container_name) and (service.image or service.build):
+        names = (service.name, service.container_name, *service.aliases)
+        if host in names and (service.image or service.build):
             return service
     return None
 
@@ -403,10 +431,9 @@ def _purpose(query: Query) -> str:
     if "up" in query.metrics:
         return "service-down"
     if "breaker" in names:
-        is_half = any(
-            m.operator == "=" and "half" in m.value.lower() for s in query.selectors for m in s.matchers
-        )
-        return "other" if is_half else "breaker-open"
+        states = [m for s in query.selectors for m in s.matchers if m.operator in ("=", "=~")]
+        is_other = any(_OTHER_STATE.search(m.value) for m in states)
+        return "breaker-open" if not is_other or any(_OPEN.search(m.value) for m in states) else "other"
     is_rate = any(f in query.functions for f in ("rate", "irate", "increase"))
     is_error = any(w in names for w in ("error", "fail", "panic")) or any(
         map(_selects_errors, query.selectors)
@@ -459,6 +486,10 @@ def _series(store: FactStore, selector: Selector, jobs: set[str], here: Location
     if answer.value != YES:
         return answer
     for matcher in selector.matchers:
+        never = _never_set(store, selector.name, matcher)
+        if never:
+            return Answer(NO, never, (here, *answer.proof))
+    for matcher in selector.matchers:
         if (
             matcher.operator == "="
             and matcher.label not in _TARGET_LABELS
@@ -467,6 +498,40 @@ def _series(store: FactStore, selector: Selector, jobs: set[str], here: Location
             reason = f"the code has no value {matcher.value} for {matcher.label}, it says {other}"
             return Answer(NO, reason, (here,))
     return answer
+
+
+def _never_set(store: FactStore, name: str, matcher: Matcher) -> str:
+    """Why no series of a metric can have the label that a matcher asks for; empty where one may."""
+    if matcher.operator not in ("=", "=~") or matcher.label in _TARGET_LABELS or not matcher.value:
+        return ""
+    given: set[str] = set()
+    for row in _named(store, name):
+        own = row.fields["labels"].value
+        if row.fields["registered"].value == NO or not isinstance(own, tuple) or matcher.label not in own:
+            continue
+        values = label_values(store, row.location, matcher.label, own.index(matcher.label))
+        if values is None:
+            return ""
+        given |= values
+    try:
+        fits_one = any(
+            value == matcher.value
+            if matcher.operator == "="
+            else re.fullmatch(matcher.value, value) is not None
+            for value in given
+        )
+    except re.error:
+        return ""
+    if fits_one or not given:
+        return ""
+    said = ", ".join(sorted(given)[:4])
+    return f"the code never gives {matcher.label} the value {matcher.value}, only {said}"
+
+
+def _named(store: FactStore, name: str) -> list[Entity]:
+    """The metrics that a series may be of."""
+    base = _HISTOGRAM_PART.sub("", name)
+    return [r for r in store.table("metric").rows if r.fields["name"].value in (name, base)]
 
 
 def _spelt_otherwise(store: FactStore, value: str) -> str:
@@ -491,7 +556,7 @@ def _spelt_otherwise(store: FactStore, value: str) -> str:
 def exported(store: FactStore, name: str, labels: tuple[str, ...], here: Location) -> Answer:
     """Whether a binary registers a metric of this name with these labels, and serves it."""
     base = _HISTOGRAM_PART.sub("", name)
-    rows = [r for r in store.table("metric").rows if r.fields["name"].value in (name, base)]
+    rows = _named(store, name)
     if not rows:
         computed = [r for r in store.table("metric").rows if r.fields["name"].value is None]
         if any(r.fields["registered"].value != NO for r in computed):

@@ -53,6 +53,7 @@ _PLAYGROUND = ("graphql/playground", "graphiql", "friendsofgo/graphiql")
 _PROMETHEUS_HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional", "InstrumentMetricHandler")
 _ADDRESS = re.compile(r"(?:^|(.*):)(\d{1,5})$")
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d+){3}|\[::1\]")
+_WITHOUT_TLS = frozenset({"ListenAndServe", "Run", "Start", "Listen"})  # Serve takes any listener
 MAX_DEPTH = 2  # helper functions between a library's handler and the route
 # Names of net/http (https://pkg.go.dev/net/http#pkg-constants) that are not an answer of 200.
 _STATUS = {
@@ -70,7 +71,8 @@ def http_route_table(store: FactStore) -> Table:
     Fields: `route` (the path, None if dynamic), `method` (empty: any), `kind` (prometheus, playground or
     other), `binary` (folder of the main package), `served`, `on` (unknown
     where a setting that is off keeps it from being served), `status_ok` (answers 200), `conditional` (only if
-    some setting says so), `ports` (where the program listens), `published` (host ports that lead there).
+    some setting says so), `ports` (where the program listens), `tls` (it speaks TLS there), `published` (host
+    ports that lead there).
     """
     code = store.get(go_code)
     serving = store.get(http_serving)
@@ -126,6 +128,7 @@ def _rows(
             {
                 ("on",): partial(_on, store, route, binary, mine),
                 ("status_ok",): partial(_status, handlers, route),
+                ("tls",): partial(_tls, mine),
                 ("ports", "published"): partial(_addresses, store, binary, mine),
             },
         )
@@ -149,6 +152,14 @@ def _visible(route: Route, servings: list[Serving]) -> tuple[str, list[Serving],
 
 def _status(handlers: _Handlers, route: Route) -> dict[str, Answer]:
     return {"status_ok": handlers.status(route.handler)}
+
+
+def _tls(servings: list[Serving]) -> dict[str, Answer]:
+    """No where every server that serves the route is started in a way that never speaks TLS."""
+    names = {called_name(s.node) for s in servings if isinstance(s.node, Call)}
+    if names and all(name.endswith("TLS") for name in names):
+        return {"tls": Answer(YES)}
+    return {"tls": Answer(NO if names and names <= _WITHOUT_TLS else UNKNOWN)}
 
 
 def _addresses(store: FactStore, binary: str, servings: list[Serving]) -> dict[str, Answer]:

@@ -137,9 +137,12 @@ def _delivered(store: FactStore, binary: str, names: list[str], here: Location) 
     if not runs:
         return Answer(NO, f"no compose service runs {binary}", (here,))
     for run in runs:
-        own = {e.name for e in run.service.environment}
-        if own & set(names):
+        own = {e.name: e for e in run.service.environment if e.name in names}
+        if any(e.value is None or e.value.strip() for e in own.values()):
             return Answer(YES, f"{run.service.name} gets {names[0]}", (here, run.service.location))
+        if set(names) <= own.keys():  # an empty value wins over an env file
+            place = own[names[0]].location
+            return Answer(NO, f"{run.service.name} gets an empty {names[0]}", (here, place))
         if run.service.env_files and any(re.search(r"(?:^|/)\.env", f.path) for f in run.service.env_files):
             return Answer(YES, f"{run.service.name} gets its env file", (here, run.service.location))
     reason = f"{runs[0].service.name} gets neither {names[0]} nor an env file"

@@ -222,7 +222,7 @@ def _run_other(store: FactStore, run: DatabaseRun, database: Server, file: InitF
     if text is None or not file.name.endswith(".sh"):
         _doubt(run, database, f"what {file.name} does is not known", file.location)
         return
-    _run_shell(run, database, file, text)
+    _run_shell(store, run, database, file, text)
 
 
 def _doubt(run: DatabaseRun, database: Server, why: str, location: Location) -> None:
@@ -232,7 +232,7 @@ def _doubt(run: DatabaseRun, database: Server, why: str, location: Location) -> 
         catalog.hidden = True
 
 
-def _run_shell(run: DatabaseRun, database: Server, file: InitFile, text: str) -> None:
+def _run_shell(store: FactStore, run: DatabaseRun, database: Server, file: InitFile, text: str) -> None:
     """A shell script: the SQL that it feeds to psql; every other command leaves a doubt."""
     from zuno_audit.languages.shell_run import UNKNOWN, run_shell
     from zuno_audit.model.location import at_line
@@ -252,20 +252,28 @@ def _run_shell(run: DatabaseRun, database: Server, file: InitFile, text: str) ->
         if posixpath.basename(words[0]) != "psql" or any(UNKNOWN in w for w in (*words, command.text)):
             _doubt(run, database, f"what {words[0][:40]} does in {file.path} is not known", where)
             continue
-        if not _psql(run, database, file.path, words, command.text, where):
+        if not _psql(store, run, database, file.path, words, command.text, where):
             return
 
 
 def _psql(
-    run: DatabaseRun, database: Server, path: str, words: tuple[str, ...], text: str, where: Location
+    store: FactStore,
+    run: DatabaseRun,
+    database: Server,
+    path: str,
+    words: tuple[str, ...],
+    text: str,
+    where: Location,
 ) -> bool:
     from zuno_audit.facts.postgres.catalog import DatabaseError
     from zuno_audit.facts.postgres.scripts import run_psql
     from zuno_audit.languages.sql.statements import parse_script
 
     options = psql_options(words)
-    if options.get("file") is not None:
-        _doubt(run, database, f"what psql -f {options['file']} reads is not known", where)
+    given = options.get("file")
+    source = _outside(run.service, given) if given is not None and run.service is not None else None
+    if given is not None and (source is None or store.repository.read(source) is None):
+        _doubt(run, database, f"what psql -f {given} reads is not known", where)
         return True
     main = database.database
     stop = "ON_ERROR_STOP" in " ".join(words)
@@ -274,16 +282,31 @@ def _psql(
     except DatabaseError as error:
         run.stopped = (f"{path}:{where.line} fails: {error.message}", where)
         return False
-    outcome = run_psql(database, path, parse_script(options.get("command") or text), stop=stop)
+    if source is not None:
+        path = source
+        outcome = run_psql(database, path, store.get(sql_files).file(path).pieces, stop=stop)
+    else:
+        outcome = run_psql(database, path, parse_script(options.get("command") or text), stop=stop)
     database.connect(main)
     known = run.outcomes.setdefault(path, outcome)
     known.refused.update(outcome.refused)
     for doubt in outcome.doubts:
         run.doubts.append((doubt.message, where))
     if outcome.failure is not None:
+        if source is not None:
+            where = place(store, path, outcome.failure.offset)
         run.stopped = (f"{path}:{where.line} fails: {outcome.failure.message}", where)
         return False
     return True
+
+
+def _outside(server: PostgresService, path: str) -> str | None:
+    """Where a file of the container is in the repository, by its mounts; None when nothing mounts it."""
+    for volume in server.service.volumes:
+        target = volume.target.rstrip("/")
+        if volume.path is not None and (path == target or path.startswith(target + "/")):
+            return posixpath.normpath(posixpath.join(volume.path, path[len(target) :].lstrip("/")))
+    return None
 
 
 def psql_options(words: tuple[str, ...]) -> dict[str, str]:

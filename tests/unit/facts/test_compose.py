@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from trees import column, store_of, values
 
 from zuno_audit.facts.compose import compose_files
@@ -70,6 +71,38 @@ def test_a_disabled_health_check_is_none(tmp_path: Path) -> None:
     disabled = "  a: {image: x, healthcheck: {disable: true}}\n"
     off = f"services:\n{disabled}  b: {{image: x, healthcheck: {{test: NONE}}}}\n"
     assert column(compose_service(store_of(tmp_path, {"compose.yml": off})), "healthcheck") == ["no", "no"]
+
+
+@pytest.mark.parametrize(
+    ("service", "runs"),
+    [
+        ("image: 'redis:7'", "yes"),
+        ("image: 'redis:7', scale: 0", "no"),
+        ("image: 'redis:7', deploy: {replicas: 0}", "no"),
+        ("image: 'redis:7', deploy: {replicas: 2}", "yes"),
+        ("image: 'redis:7', profiles: [tools]", "no"),
+        ("image: 'redis:7', entrypoint: [sleep, infinity]", "no"),
+        ("image: 'redis:7', command: 'sh -c \"tail -f /dev/null\"'", "no"),
+        ("image: 'redis:7', command: [redis-server, --appendonly, 'yes']", "yes"),
+    ],
+)
+def test_a_service_that_compose_does_not_start(tmp_path: Path, service: str, runs: str) -> None:
+    files = {"compose.yml": f"services:\n  a: {{{service}}}\n"}
+    assert column(compose_service(store_of(tmp_path, files)), "runs") == [runs]
+
+
+def test_an_active_profile_starts_its_services(tmp_path: Path) -> None:
+    text = "services:\n  a: {image: x, profiles: [tools]}\n"
+    files = {"compose.yml": text, ".env.example": "COMPOSE_PROFILES=dev,tools\n"}
+    assert column(compose_service(store_of(tmp_path, files)), "runs") == ["yes"]
+
+
+def test_a_built_image_is_what_it_stands_on(tmp_path: Path) -> None:
+    text = (
+        "services:\n  db: {image: 'shop-db:latest', build: ./db}\n  c: {image: 'docker.io/bitnami/redis:7'}\n"
+    )
+    files = {"compose.yml": text, "db/Dockerfile": "FROM postgres:15-alpine\nCOPY up.sql /\n"}
+    assert column(compose_service(store_of(tmp_path, files)), "software") == ["postgres", "redis"]
 
 
 def test_overlays_are_laid_over_the_base_of_their_folder(tmp_path: Path) -> None:

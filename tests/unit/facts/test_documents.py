@@ -79,6 +79,11 @@ def test_untracked_documents_are_not_there(tmp_path: Path) -> None:
     [
         ("RTO: 4 hours, RPO: 15 minutes", [("RTO", "4 hours", "yes"), ("RPO", "15 minutes", "yes")]),
         ("| Recovery time objective | **1 h** |", [("RTO", "1 h", "yes")]),
+        (
+            "| Store | RTO | RPO |\n|---|---|---|\n| Redis | 1 h | TBD |",
+            [("RTO", "1 h", "yes")],
+        ),
+        ("| Store | RTO |\n|---|---|\n| Redis | TBD |", []),
         ("- [ ] RTO < 4 hours", [("RTO", "4 hours", "unknown")]),
         ("Recovery objectives (RTO and RPO) validated", []),
         ("the PORTO of 3 days", []),

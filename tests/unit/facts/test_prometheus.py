@@ -373,7 +373,12 @@ def rules(*texts: str) -> str:
     [
         (["alert: A, expr: 'breaker_state{state=\"open\"} == 1'"], "breaker-open", "yes"),
         (["alert: A, expr: 'breaker_state{state=\"OPEN\"} == 1'"], "breaker-open", "no"),
-        (["alert: A, expr: 'breaker_state{state=\"half-open\"} == 1'"], "other", "yes"),
+        (["alert: A, expr: 'breaker_state{state=\"half-open\"} == 1'"], "other", "no"),
+        (["alert: A, expr: 'breaker_state{state=\"opened\"} == 1'"], "breaker-open", "no"),
+        (["alert: A, expr: 'breaker_state{state=~\"open|half-open\"} == 1'"], "breaker-open", "yes"),
+        (["alert: A, expr: 'breaker_state{state=~\"(shut|half-open)\"} == 1'"], "other", "no"),
+        (["alert: A, expr: 'breaker_state{state=\"closed\"} == 0'"], "other", "no"),
+        (["alert: A, expr: 'breaker_state{state!=\"closed\"} == 1'"], "breaker-open", "yes"),
         (
             ["record: 'a:open', expr: 'sum(breaker_state{state=\"open\"})'", "alert: A, expr: 'a:open > 0'"],
             "breaker-open",
@@ -403,6 +408,94 @@ def test_alerts_on_what_is_recorded_and_on_states(
     }
     (row,) = alert_rule_table(store_of(tmp_path, tree)).rows
     assert values(row, "purpose", "known", "valid") == (purpose, known, "yes")
+
+
+@pytest.mark.parametrize(
+    ("use", "known"),
+    [
+        ('states.WithLabelValues("closed").Set(1)', "no"),
+        ('states.With(prometheus.Labels{"state": "closed"}).Set(1)', "no"),
+        ('states.With(prometheus.Labels{"state": "open"}).Set(1)', "yes"),
+        ("states.WithLabelValues(http.MethodGet[:2]).Set(1)", "yes"),
+        ('states.WithLabelValues("closed").Set(1)\n\tkeep(states)', "yes"),
+        ('states.DeleteLabelValues("open")\n\tstates.WithLabelValues("closed").Set(1)', "no"),
+    ],
+)
+def test_an_alert_on_a_value_that_no_code_sets_never_fires(tmp_path: Path, use: str, known: str) -> None:
+    main = STATES.replace('states.WithLabelValues("open").Set(1)', use)
+    tree = {
+        **TREE,
+        "main.go": main + "\nfunc keep(all *prometheus.GaugeVec) {}\n",
+        "prom/prometheus.yml": "rule_files: [rules.yml]\n" + config("['app:8081']"),
+        "prom/rules.yml": rules("alert: A, expr: 'breaker_state{state=\"open\"} == 1'"),
+    }
+    (row,) = alert_rule_table(store_of(tmp_path, tree)).rows
+    assert row.get("known").value == known
+
+
+@pytest.mark.parametrize(
+    ("app", "prometheus", "serve"),
+    [
+        ("networks: [a]", "networks: [a, b]", "yes"),
+        ("networks: [a]", "networks: [b]", "no"),
+        ("networks: [a]", "", "no"),
+        ("networks: {a: {aliases: [web]}}", "networks: [a]", "yes"),
+    ],
+)
+def test_prometheus_reaches_what_shares_a_network(
+    tmp_path: Path, app: str, prometheus: str, serve: str
+) -> None:
+    compose = TREE["docker-compose.yml"].replace("app: {build: .}", f"app:\n    build: .\n    {app}")
+    target = "web:8081" if "web" in app else "app:8081"
+    tree = {**TREE, "docker-compose.yml": f"{compose}    {prometheus}\n"}
+    (row,) = scrape_job_table(
+        store_of(tmp_path, {**tree, "prom/prometheus.yml": config(f"['{target}']")})
+    ).rows
+    assert row.get("serve").value == serve
+
+
+def test_a_name_in_a_comment_is_no_container(tmp_path: Path) -> None:
+    tree = {**TREE, "docker-compose.yml": TREE["docker-compose.yml"] + "# the gateway comes later\n"}
+    (row,) = scrape_job_table(
+        store_of(tmp_path, {**tree, "prom/prometheus.yml": config("['gateway:8081']")})
+    ).rows
+    assert row.get("serve").value == "no"
+
+
+def test_https_needs_a_server_that_speaks_it(tmp_path: Path) -> None:
+    grpc = 'package main\n\nimport "crypto/tls"\n\nvar TLSConfig = &tls.Config{}\n'
+    text = config("['app:8081']", "    scheme: https\n")
+    plain, secure = tmp_path / "plain", tmp_path / "secure"
+    (row,) = scrape_job_table(store_of(plain, {**TREE, "tls.go": grpc, "prom/prometheus.yml": text})).rows
+    assert row.get("serve").value == "no"
+    main = MAIN.replace('ListenAndServe(":8081", nil)', 'ListenAndServeTLS(":8081", "a.crt", "a.key", nil)')
+    (row,) = scrape_job_table(store_of(secure, {**TREE, "main.go": main, "prom/prometheus.yml": text})).rows
+    assert row.get("serve").value == "yes"
+
+
+def test_compose_configs_are_mounted(tmp_path: Path) -> None:
+    compose = TREE["docker-compose.yml"].replace(
+        "volumes: ['./prom:/etc/prometheus']",
+        "configs: [{source: prom, target: /etc/prometheus/prometheus.yml}]",
+    )
+    compose += "configs:\n  prom: {file: ./prom/prometheus.yml}\n"
+    files = {**TREE, "docker-compose.yml": compose, "prom/prometheus.yml": config("['app:8081']")}
+    (row,) = scrape_job_table(store_of(tmp_path, files)).rows
+    assert row.get("delivered").value == "yes"
+
+
+def test_the_panels_of_a_dashboard_answer_for_their_topics(tmp_path: Path) -> None:
+    panels = [
+        {"title": "Database", "targets": [{"expr": "rate(nowhere_queries_total[5m])"}]},
+        {"title": "Service health", "targets": [{"expr": "up"}]},
+    ]
+    text = json.dumps({"title": "Overview", "panels": panels})
+    rows = grafana_dashboard_table(store_of(tmp_path, {**TREE, "d/x.json": text})).rows
+    assert {row.get("topics").value: row.get("known").value for row in rows} == {
+        ("health",): "yes",
+        ("database",): "no",
+    }
+    assert [row.get("first").value for row in rows] == ["yes", "no"]
 
 
 @pytest.mark.parametrize(

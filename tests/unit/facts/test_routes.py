@@ -274,6 +274,8 @@ func main() {
         ("    environment: [SENTRY_DSN]\n", ("yes", "yes", "yes")),
         ("    environment: {SENTRY_ENVIRONMENT: x}\n", ("yes", "yes", "no")),
         ("    env_file: [.env]\n", ("yes", "yes", "yes")),
+        ("    environment: [SENTRY_DSN=]\n", ("yes", "yes", "no")),
+        ("    env_file: [.env]\n    environment: {SENTRY_DSN: ''}\n", ("yes", "yes", "no")),
     ],
 )
 def test_the_dsn_has_to_reach_the_container(tmp_path: Path, compose: str, expected: tuple[str, ...]) -> None:
@@ -429,6 +431,15 @@ def test_a_shipper_has_a_configuration_and_a_store_a_shipper(
     tree = {"docker-compose.yml": f"services:\n  {services}\n", **files}
     rows = log_shipper_table(store_of(tmp_path, tree)).rows
     assert [row.get("configured").value for row in rows] == configured
+
+
+@pytest.mark.parametrize(
+    ("driver", "count"),
+    [("loki", 1), ("grafana/loki-docker-driver:3.1", 1), ("fluentd", 1), ("json-file", 0), ("local", 0)],
+)
+def test_a_log_driver_ships(tmp_path: Path, driver: str, count: int) -> None:
+    compose = f"services:\n  app: {{image: app, logging: {{driver: '{driver}'}}}}\n"
+    assert len(log_shipper_table(store_of(tmp_path, {"docker-compose.yml": compose})).rows) == count
 
 
 def test_log_shippers(tmp_path: Path) -> None:

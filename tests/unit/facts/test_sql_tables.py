@@ -102,6 +102,22 @@ def test_a_shell_script_feeds_psql(tmp_path: Path) -> None:
     assert created(store)["two"] == "yes"
 
 
+@pytest.mark.parametrize(
+    ("file", "mount", "expected"),
+    [
+        ("/sql/up.sql", "./sql:/sql:ro", "yes"),
+        ("/sql/up.sql", "./sql/up.sql:/sql/up.sql", "yes"),
+        ("/sql/up.sql", "./other:/sql", "unknown"),
+        ("/elsewhere/up.sql", "./sql:/sql", "unknown"),
+    ],
+)
+def test_a_shell_script_runs_a_mounted_file(tmp_path: Path, file: str, mount: str, expected: str) -> None:
+    mounted = COMPOSE.replace("./a/up.sql", "./a/up.sh").replace("01-a.sql", "01-a.sh") + f"      - {mount}\n"
+    script = f'#!/bin/bash\npsql -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" -f {file}\n'
+    files = {"docker-compose.yml": mounted, "a/up.sh": script, "sql/up.sql": A}
+    assert created(repository(tmp_path, files))["two"] == expected
+
+
 def test_an_unknown_command_leaves_doubt(tmp_path: Path) -> None:
     mounted = COMPOSE.replace("./a/up.sql", "./a/up.sh").replace("01-a.sql", "01-a.sh")
     store = repository(tmp_path, {"docker-compose.yml": mounted, "a/up.sh": "#!/bin/sh\n/opt/magic --now\n"})

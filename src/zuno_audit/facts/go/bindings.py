@@ -233,3 +233,26 @@ def element(literal: s.CompositeLit, name: str) -> s.Expr | None:
 def mentions_error(condition: s.Expr) -> bool:
     """True for a condition that looks at an error value."""
     return any(isinstance(n, s.Ident) and n.name.lower().endswith("err") for n in s.walk(condition))
+
+
+def bound_name(node: s.Node, call: s.Call) -> str:
+    """The variable or field that a construction is bound to where it stands; empty when it is used otherwise."""
+    for inner in s.walk(node):
+        if isinstance(inner, s.CompositeLit):
+            pairs = list(inner.elements)
+        elif isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
+            pairs = list(zip(inner.lhs, inner.rhs, strict=True))
+        elif isinstance(inner, s.ValueSpec) and len(inner.names) == len(inner.values):
+            pairs = list(zip(inner.names, inner.values, strict=True))
+        else:
+            continue
+        for target, value in pairs:
+            if value is call:
+                return (
+                    target.name
+                    if isinstance(target, s.Ident)
+                    else target.sel
+                    if isinstance(target, s.Selector)
+                    else ""
+                )
+    return ""

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
-from zuno_audit.facts.go.bindings import called_name
+from zuno_audit.facts.go.bindings import bound_name, called_name
 from zuno_audit.facts.go.collectors import (
     TOO_LATE,
     UNREGISTERED,
@@ -84,29 +84,6 @@ def _is_bare(call: s.Call) -> bool:
     """True for a metric with no options at all: a stand-in that nobody is to see."""
     options = call.args[0] if call.args else None
     return isinstance(options, s.CompositeLit) and not options.elements
-
-
-def _bound_name(node: s.Node, call: s.Call) -> str:
-    """The variable or field that a construction is bound to where it stands; empty when it is used otherwise."""
-    for inner in s.walk(node):
-        if isinstance(inner, s.CompositeLit):
-            pairs = list(inner.elements)
-        elif isinstance(inner, s.Assign) and len(inner.lhs) == len(inner.rhs):
-            pairs = list(zip(inner.lhs, inner.rhs, strict=True))
-        elif isinstance(inner, s.ValueSpec) and len(inner.names) == len(inner.values):
-            pairs = list(zip(inner.names, inner.values, strict=True))
-        else:
-            continue
-        for target, value in pairs:
-            if value is call:
-                return (
-                    target.name
-                    if isinstance(target, s.Ident)
-                    else target.sel
-                    if isinstance(target, s.Selector)
-                    else ""
-                )
-    return ""
 
 
 class _NeedsCallerError(Exception):
@@ -308,7 +285,7 @@ class _Finder:
         `no` is certain: the name that the vector is bound to is only registered, or asked for a series by code
         that never runs.
         """
-        name = _bound_name(root.node, call)
+        name = bound_name(root.node, call)
         here = (root.file.location(call.start, call.end),)
         if not name:
             return Answer(UNKNOWN, "what it is bound to is not known", here)
