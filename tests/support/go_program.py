@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.trees import store_of
+from trees import store_of
+
 from zuno_audit.facts.base import FactStore
 
 GO_MOD = "module example.com/x\n\ngo 1.22\n"

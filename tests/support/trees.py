@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zuno_audit.facts.base import FactStore
 from zuno_audit.model.entity import Entity, Table
@@ -33,6 +34,6 @@ def values(row: Entity, *names: str) -> tuple[object, ...]:
     return tuple(row.get(name).value for name in names)
 
 
-def column(table: Table, name: str) -> list[object]:
+def column(table: Table, name: str) -> list[Any]:
     """One field of all rows."""
     return [row.get(name).value for row in table.rows]

@@ -31,6 +31,6 @@ def width() -> int:
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
     try:  # what shutil.get_terminal_size does, without the compressors that come with it
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or WIDTH  # type: ignore[union-attr]
+        return (os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 0) or WIDTH
     except (AttributeError, ValueError, OSError):
         return WIDTH

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct
 
@@ -281,14 +282,14 @@ def _run(planned: Planned, words: list[str], root: Path, target: Path, seconds: 
 
 
 def _wait(
-    planned: Planned, words: list[str], root: Path, output: object, errors: object, seconds: float
+    planned: Planned, words: list[str], root: Path, output: IO[bytes], errors: IO[bytes], seconds: float
 ) -> int:
     environment = {**os.environ, "PATH": os.pathsep.join(_search_path(root.resolve()))}
     process = subprocess.Popen(
         [planned.program, *words[1:]],
         cwd=root / planned.command.folder,
         stdin=subprocess.DEVNULL,
-        stdout=output,  # type: ignore[call-overload]
+        stdout=output,
         stderr=errors,
         env=environment,
         start_new_session=True,

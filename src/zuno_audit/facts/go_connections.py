@@ -107,11 +107,13 @@ class Receivers:
     def method_calls(self, body: Body) -> Iterator[tuple[int, Type, str]]:
         """(offset, type from elsewhere, method) of every living call of such a type's method in a body."""
         root = self._declaration(body)
-        for node in s.walk(root.node) if root is not None else ():
+        if root is None:
+            return
+        for node in s.walk(root.node):
             if isinstance(node, s.Call) and isinstance(node.fun, s.Selector):
                 at = self._offset(body, node.fun.end - 1)
                 if body.start <= at <= body.end and body.is_live(at):
-                    for type_ in self._owners(node.fun.x, node.fun.sel, root, 0):  # type: ignore[arg-type]
+                    for type_ in self._owners(node.fun.x, node.fun.sel, root, 0):
                         yield at, type_, node.fun.sel
 
     def _declaration(self, body: Body) -> Declaration | None:

@@ -198,8 +198,9 @@ class TestCode:
             package = self.packages.by_directory.get(directory)
             for head in package.files if package is not None else ():
                 file = self.outline(head.path)
-                for function in file.functions if file is not None else ():
-                    found.setdefault(function.name, []).append((file, function))  # type: ignore[arg-type]
+                if file is not None:
+                    for function in file.functions:
+                        found.setdefault(function.name, []).append((file, function))
             self._package_functions[directory] = found
         return self._package_functions[directory]
 

@@ -76,13 +76,13 @@ def _answered(store: FactStore, service: Service, image: ImageBuild | None, foun
         return Answer(
             NO, "its health check asks for HTTP, which its program does not serve", (check.location,)
         )
-    ports = [row.fields["ports"].value for row in served]
-    if not served or not all(isinstance(known, tuple) for known in ports):
+    ports = [known for row in served if isinstance(known := row.fields["ports"].value, tuple)]
+    if not served or len(ports) < len(served):
         return found
     port, path = url.group(1) or "80", (url.group(2) or "/").rstrip("/") or "/"
-    here = [row for row in served if port in row.fields["ports"].value]  # type: ignore[operator]
+    here = [row for row, known in zip(served, ports, strict=True) if port in known]
     if not here:
-        listening = ", ".join(sorted({p for known in ports for p in known}))  # type: ignore[misc, union-attr]
+        listening = ", ".join(sorted({str(p) for known in ports for p in known}))
         reason = f"its health check asks port {port}, but it serves HTTP on {listening}"
         return Answer(NO, reason, (check.location,))
     paths = [str(row.fields["route"].value or "") for row in here]

@@ -261,7 +261,7 @@ class _Finder:
                 groups[rank].append((package, file, function.start))
         for group in groups:
             declared = (Declaration(p, f, node) for p, f, at in group if (node := f.function_at(at)))
-            likely = (d for d in declared if _may_refresh(d.node))  # type: ignore[arg-type]
+            likely = (d for d in declared if isinstance(d.node, s.FuncDecl) and _may_refresh(d.node))
             yield sorted(islice(likely, MAX_CANDIDATES), key=lambda d: d.node.start - d.node.end)
 
     def can_run(self, declared: Declaration) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 
 from zuno_audit.cli.project import schema_text

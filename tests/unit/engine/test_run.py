@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,9 +53,9 @@ def count_files(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
     )
 
 
-def rule(name: str, **more: object) -> Rule:
+def rule(name: str, **more: Any) -> Rule:
     info = RuleInfo(name, "t", Level.WARNING, "high", "w", "f")
-    return Rule(info=info, kind="presence", quantifier="for_each", **more)  # type: ignore[arg-type]
+    return Rule(info=info, kind="presence", quantifier="for_each", **more)
 
 
 LIDS = rule(

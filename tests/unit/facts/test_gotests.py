@@ -97,8 +97,8 @@ def test_documents_may_stand_in_files_of_the_package_and_be_embedded(tmp_path: P
             "func TestA(t *testing.T) {\n\tif len(mint) > len(buy) {\n\t\tt.Fatal()\n\t}\n}\n"
         ),
     }
-    (row,) = go_test(store_of(tmp_path, files)).rows
-    assert set(row.get("mutations").value) == {"mint token", "buy token"}
+    (mutations,) = column(go_test(store_of(tmp_path, files)), "mutations")
+    assert set(mutations) == {"mint token", "buy token"}
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_every_rule_that_comes_along_is_valid(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_schema_describes_the_same_keys() -> None:
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
 
     from zuno_audit.rules.document import parse_document
 

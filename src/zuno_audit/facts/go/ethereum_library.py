@@ -176,8 +176,7 @@ class World:
     def _event_value(self, ev: Evaluator, event: AbiEvent, known: bool) -> Struct:
         self.signatures[event.topic] = event.name
         argument = ev.types.extern(ABI, "Argument")
-        hidden: Value = (Opaque("event", on_call=None),)
-        hidden[0].label = (event, known)  # type: ignore[attr-defined]
+        hidden: Value = (_HiddenEvent(event, known),)
         items = tuple(
             (
                 Struct(
@@ -726,6 +725,16 @@ def _field(value: Value | Val, name: str) -> Value:
     return ()
 
 
+class _HiddenEvent(Opaque):
+    """The event that a value of the abi package stands for, and whether its ABI is known."""
+
+    __slots__ = ("event", "is_known")
+
+    def __init__(self, event: AbiEvent, is_known: bool) -> None:
+        super().__init__("event")
+        self.event, self.is_known = event, is_known
+
+
 def _hidden(value: Value) -> tuple[AbiEvent, bool] | None:
     """The event that an `abi.Event` or `abi.Argument` stands for."""
     inputs = _field(value, "Inputs")
@@ -735,8 +744,8 @@ def _hidden(value: Value) -> tuple[AbiEvent, bool] | None:
             return (AbiEvent(str(names[0].value), ()), True) if names else None
         return _hidden(inputs[0].items[0])
     for v in _field(value, "(event)"):
-        if isinstance(v, Opaque) and isinstance(v.label, tuple):
-            return v.label
+        if isinstance(v, _HiddenEvent):
+            return v.event, v.is_known
     return None
 
 

@@ -247,7 +247,7 @@ class RecoveryQuestion:
         library = "kratos" if v.path.startswith(lib.KRATOS) else "go-grpc-middleware"
         sites = _sites(v, f"recovers ({library})")
         handlers = [
-            o
+            o.args[0]
             for value in _flat(ev, v)
             for o in ev.force(value)
             if isinstance(o, Extern) and o.name in lib.RECOVERY_HANDLERS and o.args
@@ -266,7 +266,7 @@ class RecoveryQuestion:
                 log_because="no recovery handler is given, so nothing is logged",
                 log_sites=sites,
             )
-        outcomes = [self._recovery_handler(ev, f, state) for f in ev.force(handlers[-1].args[0])]  # type: ignore[index]
+        outcomes = [self._recovery_handler(ev, f, state) for f in ev.force(handlers[-1])]
         found = all_of(outcomes)
         return Recovery(
             found.recovers,

@@ -238,8 +238,9 @@ class RegistryFlow:
                         yield from ((value, root) for value in self._elements(node, type_, name))
                     elif isinstance(node, s.Assign) and len(node.lhs) == len(node.rhs):
                         for target, value in zip(node.lhs, node.rhs, strict=True):
-                            is_it = isinstance(target, s.Selector) and target.sel == name
-                            if is_it and self._is(target.x, type_, root):  # type: ignore[attr-defined]
+                            if not isinstance(target, s.Selector) or target.sel != name:
+                                continue
+                            if self._is(target.x, type_, root):
                                 yield value, root
 
     def _elements(self, literal: s.CompositeLit, type_: Type, name: str) -> Iterator[s.Expr]:

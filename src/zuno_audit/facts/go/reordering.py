@@ -47,11 +47,13 @@ def _compact(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     if len(held) != 1 or not isinstance(held[0], Seq) or held[0].open:
         return None
     kept: list[Value] = []
+    last: Const | None = None
     for item in held[0].items:
         if len(item) != 1 or not isinstance(item[0], Const):
             return None
-        if not kept or kept[-1][0].value != item[0].value:  # type: ignore[attr-defined]
+        if last is None or last.value != item[0].value:
             kept.append(item)
+            last = item[0]
     return [(Seq(tuple(kept), False, held[0].type, site),)]
 
 

@@ -26,6 +26,8 @@ from zuno_audit.source.classify import FileKind
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.go.evaluate import Evaluator
+    from zuno_audit.facts.go.values import State
 
 LEFT_OUT = (FileKind.TEST, FileKind.VENDORED)
 _KRATOS = tuple(root + "/transport/grpc" for root in lib.KRATOS)
@@ -307,12 +309,12 @@ class _Question:
         texts = [read(path) or b"" for path in construction.root.package.files]
         return any(word in text for text in texts for word in words)
 
-    def _path(self, ev: object, one: Installed, kind: str, state: object) -> Recovery:
+    def _path(self, ev: Evaluator, one: Installed, kind: str, state: State) -> Recovery:
         if one.conflict is not None:
             site = one.conflict.site
             sites: tuple[tuple[Site, str], ...] = ((site, "second use"),) if site is not None else ()
             return Recovery("no", f"grpc panics: the {kind} interceptor is set twice", sites)
-        found = self.recovery.any_of(ev, one.interceptors, kind, state)  # type: ignore[arg-type]
+        found = self.recovery.any_of(ev, one.interceptors, kind, state)
         if found.recovers == "yes" and one.depends_on_caller:
             return replace(found, depends_on_caller=True)
         if found.recovers == "yes" or not one.open:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_trial import Trial
@@ -277,7 +277,7 @@ class StubWrappers:
         return (Opaque("argument", type_ if type_ is not None and type_.kind == "extern" else None),)
 
 
-class _ForeignStub(dict):  # type: ignore[type-arg]
+class _ForeignStub(dict[Any, Any]):
     """The models of a trial, in which every method of a stub from elsewhere reaches the far side."""
 
     def __init__(self, trial: Trial, path: str) -> None:

@@ -393,7 +393,7 @@ class DeployedClients:
         for world in self._environments.of(path):
             if id(world) not in self._connections:
                 made = self._of(world)[0]
-                self._connections[id(world)] = made.connections.table(lambda made=made: made.uses)  # type: ignore[misc]
+                self._connections[id(world)] = _connection_table(made)
             found.append(self._connections[id(world)])
         return found
 
@@ -402,6 +402,10 @@ class DeployedClients:
             made = Stubs(world, Connections(world))
             self._stubs[id(world)] = made, made.table()
         return self._stubs[id(world)]
+
+
+def _connection_table(made: Stubs) -> Table:
+    return made.connections.table(lambda: made.uses)
 
 
 def _connections_of(ev: Evaluator, call: Extern) -> tuple[Val, ...]:

@@ -9,6 +9,7 @@ from zuno_audit.facts.go.field_writes import FieldWrites
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
+    from zuno_audit.facts.go.evaluation.records import Scope
     from zuno_audit.facts.go.program import Declaration, Package, Program
     from zuno_audit.languages.go.parse import GoFile
 
@@ -134,7 +135,7 @@ class Types:
         return self._intern(("extern", path, name), "extern", path=path, name=name)
 
     def resolve(
-        self, expr: s.Expr | None, file: GoFile, package: Package, local: object = None
+        self, expr: s.Expr | None, file: GoFile, package: Package, local: Scope | None = None
     ) -> Type | None:
         """The type that an expression denotes, or None when it is not known (a type parameter, say).
 
@@ -149,7 +150,9 @@ class Types:
             self._resolved[id(expr)] = (expr, found)
         return found
 
-    def _resolve(self, expr: s.Expr | None, file: GoFile, package: Package, local: object) -> Type | None:
+    def _resolve(
+        self, expr: s.Expr | None, file: GoFile, package: Package, local: Scope | None
+    ) -> Type | None:
         match expr:
             case s.Ident(name=name):
                 return self._resolve_name(name, file, package, local)
@@ -185,12 +188,12 @@ class Types:
                 )
         return None
 
-    def _resolve_name(self, name: str, file: GoFile, package: Package, local: object) -> Type | None:
+    def _resolve_name(self, name: str, file: GoFile, package: Package, local: Scope | None) -> Type | None:
         if local is not None:
-            found = local.type_named(name)  # type: ignore[attr-defined]
+            found = local.type_named(name)
             if found is not None:
                 self._is_local = True
-                return found  # type: ignore[no-any-return]
+                return found
         declared = package.declaration(name)
         if declared is not None and isinstance(declared.node, s.TypeSpec):
             return self._declared(declared)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from go_program import analyse, go_file
 
-from tests.support.go_program import analyse, go_file
 from zuno_audit.facts.go.clients import table
 
 MAIN = """

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from go_program import analyse, go_file
 
-from tests.support.go_program import analyse, go_file
 from zuno_audit.facts.go.clients import table
 
 # A working breaker and its interceptors, as a package of the program.

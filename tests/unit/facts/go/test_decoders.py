@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from trees import store_of, values
 
-from tests.support.trees import store_of, values
 from zuno_audit.facts.go import abi_definitions, decoders, package_uses
 from zuno_audit.model.entity import Entity, Table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from go_program import analyse, go_file
 
-from tests.support.go_program import analyse, go_file
 from zuno_audit.facts.go.analysis import analysis
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.values import Const, Func, Input, Nil, Seq, State, Unknown, Val

@@ -16,8 +16,8 @@ import re
 from pathlib import Path
 
 import pytest
+from go_program import analyse
 
-from tests.support.go_program import analyse
 from zuno_audit.facts.go import clients, servers
 from zuno_audit.model.entity import Entity
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shapes import shapes
+from trees import write_tree
 
-from tests.support.shapes import shapes
-from tests.support.trees import write_tree
 from zuno_audit import inventory
 
 SHAPES = shapes(Path(__file__).parent / "shapes" / "metrics.txtar")

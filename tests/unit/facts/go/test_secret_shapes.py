@@ -13,9 +13,9 @@ import re
 from pathlib import Path
 
 import pytest
+from shapes import shapes
+from trees import write_tree
 
-from tests.support.shapes import shapes
-from tests.support.trees import write_tree
 from zuno_audit import inventory
 
 SHAPES = shapes(Path(__file__).parent / "shapes" / "secrets.txtar")

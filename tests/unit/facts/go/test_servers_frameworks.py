@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from go_program import analyse
 
-from tests.support.go_program import analyse
 from zuno_audit.facts.go import servers
 from zuno_audit.model.entity import Entity
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from go_program import analyse, go_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.go_program import analyse, go_file
 from tests.unit.facts.go.test_servers_options import SAFETY
 from zuno_audit.facts.go import servers
 
