@@ -46,6 +46,9 @@ def check(store: FactStore, arguments: Mapping[str, str]) -> RuleRun:
             f"{broken[0].path}:{broken[0].error_line}: syntax error.", scope_size=len(looked)
         )
     if not found:
+        expected = code.program.file(path)
+        if expected is not None and expected.error_line:
+            return could_not_run(f"{path}:{expected.error_line}: syntax error.", scope_size=1)
         message = f"No struct {name} is declared."
         return ran(message, 1, findings=[violation(message, at_line(path))])
     return _judge(code, found[0], name, arguments["fields"], path)

@@ -185,7 +185,14 @@ class Trial:
     # ------------------------------------------------------------ the verdict
 
     def verdict(self) -> Guard:
-        """What the function does when calls fail."""
+        """What the function does when calls fail; unknown where code that it ran does not parse."""
+        found = self._verdict()
+        broken = next((f.file.path for f in self.bodies.values() if f.file.error_line), None)
+        if broken is None:
+            return found
+        return Guard("unknown", f"{broken} does not parse", found.sites, broken=True)
+
+    def _verdict(self) -> Guard:
         sites = sites_of(self.func)
         failing = self._fail()
         if isinstance(failing, Guard):
@@ -268,7 +275,7 @@ class Trial:
                 return self._on_some_paths(i, memory, outcome)
             if outcome.invoked is False:
                 if previous is None:
-                    return self._never(outcome)
+                    return _NEVER
                 return max(i, self.invocations) + (skipped or 0), previous, before or previous, outcome
             if outcome.invoked and outcome.without_error:
                 return _SWALLOWED
@@ -326,11 +333,6 @@ class Trial:
     def _is_suspicious(self, func: Func) -> bool:
         found = _SUSPICIOUS.finditer(func.file.data, func.node.start, func.node.end)
         return any(match.group(1) is None or match.group(1) not in self.harmless for match in found)
-
-    def _never(self, outcome: Outcome) -> Guard:
-        if self.func.file.error_line:
-            return Guard("unknown", f"{self.func.file.path} does not parse", broken=True)
-        return _NEVER
 
     def _refuses_success(self, failures: int, decisive: set[Site]) -> Guard | None:
         """Calls that succeed must go through, however many there are: a limiter or a quota refuses them too."""

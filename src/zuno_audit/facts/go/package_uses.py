@@ -11,7 +11,7 @@ from zuno_audit.facts.go.ethereum_library import ABI
 from zuno_audit.facts.go.program import Declaration, Package
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location
 from zuno_audit.source.repository import CODE_ONLY
 
@@ -54,6 +54,8 @@ def _row(asked: Analysis, file: GoFile, spec: s.ImportSpec) -> Entity:
 
 
 def _used(asked: Analysis, file: GoFile, spec: s.ImportSpec, place: Location) -> Answer:
+    if file.error_line:
+        return Answer(UNKNOWN, f"{file.path} does not parse (line {file.error_line})", (place,), failed=True)
     if spec.name == "_":
         return Answer(NO, "the blank import gives no name to what it imports", (place,))
     if spec.name == ".":

@@ -279,21 +279,27 @@ class Stubs:
     def _configured(
         self, construction: Construction, guards: ConnectionGuards, fields: dict[str, Answer]
     ) -> None:
-        """Without a working breaker the settings are those that its configuration would have given it."""
+        """Without a working breaker the settings are those that its configuration would have given it.
+
+        Where code of the breaker does not parse, what it makes of them is not known.
+        """
         fields["has_settings"] = Answer("yes")
         if "yes" in (guards.unary.guarded, guards.stream.guarded):
             return
         call = construction.call
+        is_broken = guards.unary.broken or guards.stream.broken
         settings = None
         if call is not None and call.state is not None:
             settings = self._settings_near(construction.evaluator, call)
         if settings is None:
             undecided = "unknown" in (guards.unary.guarded, guards.stream.guarded)
-            fields["has_settings"] = Answer("unknown" if undecided else "no", "no breaker is configured")
+            has = "unknown" if undecided else "no"
+            fields["has_settings"] = Answer(has, "no breaker is configured", (), is_broken)
             return
         for field, (value, site) in settings.items():
             proof = (self.analysis.location(site, "configured here"),) if site is not None else ()
-            fields[field] = Answer(value, "as configured; the breaker itself does not work", proof)
+            because = "as configured; the breaker itself does not work"
+            fields[field] = Answer(None if is_broken else value, because, proof, is_broken)
 
     def _settings_near(self, ev: Evaluator, call: Extern) -> Settings | None:
         """The one configuration in reach of the connection, else the one that is in memory at all."""

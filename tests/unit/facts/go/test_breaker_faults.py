@@ -178,3 +178,20 @@ def test_a_probe_that_fails_must_not_shut_it_for_good(tmp_path: Path, old: str) 
     found = guards(tmp_path, old, new)
     assert [cell.value for cell in found] == ["no", "no"]
     assert "shuts it for good" in found[0].because
+
+
+def test_a_breaker_in_a_file_that_does_not_parse_is_not_known_for_any_client(tmp_path: Path) -> None:
+    broken, main = BREAKER.split("    func unary(", 1)
+    main = "    func unary(" + main.replace("func main() {", "func one(b *Breaker) {").replace(
+        "b := newBreaker()", ""
+    )
+    main += main[main.index("    func one(") :].replace("one(", "two(")
+    main += "    func main() {\n one(newBreaker())\n two(newBreaker())\n }\n"
+    files = {
+        "main.go": go_file(main),
+        "breaker.go": go_file(broken.replace("return b.open\n", "return b.open (\n")),
+    }
+    rows = [row for row in table(analyse(tmp_path, files)).rows if row.get("via").value is None]
+    assert len(rows) == 2
+    answers = [row.get(name) for row in rows for name in ("unary_breaker", "stream_breaker")]
+    assert [(cell.value, cell.failed) for cell in answers] == [("unknown", True)] * 4
