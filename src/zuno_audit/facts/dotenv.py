@@ -101,8 +101,8 @@ def _harmless(file: DotenvFile) -> dict[str, str]:
 def env_file(store: FactStore) -> Table:
     """Table `env_file`: one row per env file.
 
-    Fields: `file`, `template` yes/no, `tracked` yes/no, `names` (all assigned), `empty_names` (those without
-    a value).
+    Fields: `file`, `template` yes/no, `tracked` yes/no, `for_tests` yes/no (it lies in a folder of tests), `names`
+    (all assigned), `empty_names` (those without a value).
     """
     files = store.get(env_files)
     rows = tuple(_row(store, file) for file in files)
@@ -117,6 +117,7 @@ def _row(store: FactStore, file: DotenvFile) -> Entity:
         "file": Answer(file.path),
         "template": Answer(YES if is_template(file.path) else NO),
         "tracked": Answer(YES if store.repository.is_tracked(file.path) else NO),
+        "for_tests": Answer(YES if kind_by_path(file.path) is FileKind.TEST else NO),
         "names": Answer(tuple(values), proof=tuple(a.location for a in file.assignments)),
         "empty_names": Answer(tuple(name for name, value in values.items() if not value)),
     }

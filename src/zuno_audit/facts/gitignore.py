@@ -37,7 +37,14 @@ def env_protection(store: FactStore) -> Table:
     rows = tuple(_protection(store, path, wanted, matches[path]) for path, wanted in expected.items())
     ignore_files = tuple(p for p in store.repository.files if posixpath.basename(p) == ".gitignore")
     read = store.get(compose_files)
-    return Table("env_protection", rows, (*ignore_files, *read.paths), read.problems)
+    problems = tuple(p for p in read.problems if _may_name_env_files(store, p.path))
+    return Table("env_protection", rows, (*ignore_files, *read.paths), problems)
+
+
+def _may_name_env_files(store: FactStore, path: str) -> bool:
+    """Whether a compose file that does not parse may say `env_file`: a name with an escape may be that, too."""
+    data = store.repository.read(path)
+    return data is None or b"env_file" in data or b"\\" in data
 
 
 def _expected(store: FactStore) -> Iterator[tuple[str, Location | None]]:

@@ -25,7 +25,7 @@ _SECRET_WORDS = frozenset(
     {"secret", "secrets", "password", "passwd", "passphrase", "passwort", "pwd", "token", "credential"}
     | {"credentials", "mnemonic", "apikey", "privatekey", "secretkey", "accesskey", "pass", "requirepass"}
 )
-_KEY_KINDS = frozenset(
+KEY_KINDS = frozenset(
     {
         "api",
         "private",
@@ -161,7 +161,7 @@ def names_a_secret(name: str) -> bool:
     parts = words(name)
     if not parts or parts[-1] in _ABOUT:
         return False
-    if any(b in ("key", "keys") and a in _KEY_KINDS for a, b in pairwise(parts)):
+    if any(b in ("key", "keys") and a in KEY_KINDS for a, b in pairwise(parts)):
         return True
     found = _SECRET_WORDS.intersection(parts)
     return bool(found) and not (found <= TOKEN and is_other_token(parts))
@@ -184,6 +184,8 @@ def real_kind(value: str) -> str | None:
     """RANDOM or PASSWORD for a value that looks real, None for placeholders, defaults and anything else."""
     text = value.strip()
     if not MIN_PASSWORD_LENGTH <= len(text) <= MAX_LENGTH or _NOT_A_VALUE.search(text):
+        return None
+    if _is_public(text) or _is_sequence(text):
         return None
     if _is_random(text):
         return RANDOM
@@ -210,11 +212,14 @@ def _is_random(text: str) -> bool:
     """A long run of letters and digits without a pattern, alone or between separators."""
     if _UUID.fullmatch(text):
         return entropy(text) >= MIN_RANDOM_ENTROPY
-    if hashlib.sha256(text.lower().removeprefix("0x").encode()).hexdigest() in _PUBLIC_TEST_KEYS:
-        return False
     if any(word in text.lower() for word in ("example", "placeholder", "changeme", "replace")):
         return False
     return any(_is_random_run(part) for part in _SEPARATORS.split(text)) or _is_random_url_safe(text)
+
+
+def _is_public(text: str) -> bool:
+    """Whether this is the private key of an account that everybody has."""
+    return hashlib.sha256(text.lower().removeprefix("0x").encode()).hexdigest() in _PUBLIC_TEST_KEYS
 
 
 def _is_random_run(run: str) -> bool:

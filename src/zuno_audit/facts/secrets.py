@@ -19,7 +19,7 @@ from msgspec import Struct
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.dotenv import is_env_file, is_template
 from zuno_audit.facts.kubernetes import manifests
-from zuno_audit.facts.secret_values import is_placeholder, names_a_secret, real_kind
+from zuno_audit.facts.secret_values import KEY_KINDS, is_placeholder, names_a_secret, real_kind
 from zuno_audit.languages.yaml import scalar_text
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, Span, at_line
@@ -98,8 +98,8 @@ _PEM = re.compile(
     rb"(?:[\s\"'+`\\]|\\n|\\r|[A-Za-z-]+:[^\n]*\n)*([A-Za-z0-9+/=]{40,})"
 )
 _NAME_ANCHORS = (
-    *(b"secret", b"passw", b"requirepass", b"token", b"_key", b"-key", b"apikey", b"privatekey"),
-    *(b"jwtkey", b"mnemonic", b"credential"),
+    *(b"secret", b"passw", b"requirepass", b"token", b"_key", b"-key"),
+    *(b"mnemonic", b"credential", *(f"{kind}key".encode() for kind in sorted(KEY_KINDS))),
 )
 _NEWLINE = re.compile(rb"\n")
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"

@@ -92,3 +92,18 @@ def test_which_tracked_files_are_env_files(tmp_path: Path) -> None:
         (".env.test", "yes"),
         ("a/.env", "no"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("compose", "matters"),
+    [
+        ("services:\n  a: [\n", False),
+        ("services:\n  a:\n    env_file: secrets.env\n  b: [\n", True),
+        ('services:\n  a:\n    "env\\u005ffile": secrets.env\n  b: [\n', True),
+    ],
+)
+def test_a_compose_file_that_does_not_parse_matters_where_it_may_name_env_files(
+    tmp_path: Path, compose: str, matters: bool
+) -> None:
+    table = env_protection(store_of(tmp_path, {".gitignore": ".env\n", "compose.yml": compose}))
+    assert bool(table.problems) is matters

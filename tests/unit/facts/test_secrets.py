@@ -14,6 +14,7 @@ from trees import column, store_of, values
 from zuno_audit.facts.secret_values import names_a_secret, real_kind
 from zuno_audit.facts.secrets import secret_in_file
 
+PUBLIC = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"  # of every local chain
 HEX = "9f86d081884c7d65" + "9a2feaa0c55ad015" + "a3bf4f1b2b0b822c" + "d15d6c15b0f00a08"
 BASE64 = "k7Qx2vN9" + "pL4sT8wZ" + "1yB6mC3r" + "F5hJ0dGa"
 PASSWORD = "Vx7#" + "kQ2!mZp"
@@ -76,6 +77,8 @@ def found(tmp_path: Path, path: str, text: str) -> list[object]:
         (".env.example", f"SENTRY_DSN=https://{HEX[:32]}@o4501.ingest.sentry.io/450\n"),
         ("tests/e2e/.env", f"JWT_SECRET={HEX}\n"),
         ("a.p12", "x"),
+        ("main.go", f'package a\n\nconst signingKey = "{HEX}"\n'),
+        (".env.example", f"jwtEncryptionKey={HEX}\n"),
     ],
 )
 def test_real_secrets_count(tmp_path: Path, path: str, text: str) -> None:
@@ -94,6 +97,8 @@ def test_real_secrets_count(tmp_path: Path, path: str, text: str) -> None:
         (".env.example", "JWT_SECRET=test_jwt_secret_for_qa_only_min_32_chars\n"),
         (
             ".env.example",
+            "LONG_SECRET=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
+            f"ANVIL_PRIVATE_KEY=0x{PUBLIC}\n"
             "SECRET=0123456789abcdef0123456789abcdef\nKEY_SECRET=deadbeefdeadbeefdeadbeefdeadbeef\n",
         ),
         (".env.example", "ETH_RPC=https://sepolia.infura.io/v3/your-infura-key\nDSN_TOKEN=changeme-1234\n"),
