@@ -318,10 +318,15 @@ class _Scan:
             path = self.effects.program.imported(self.file).get(alias) if alias else None
             if path is not None:
                 return self._package_call_changes(path, fun.sel, call)
-            return self._method_changes(fun, call)
+            return self._method_changes(fun, call) or (fun.sel == "Do" and self._runs_a_writer(call))
         return not isinstance(
             fun, s.FuncLit | s.ArrayType | s.MapType | s.FuncType | s.Star | s.InterfaceType
         )
+
+    def _runs_a_writer(self, call: s.Call) -> bool:
+        """True for `once.Do(f)` where the function by that name changes something."""
+        named = [a.name for a in call.args if isinstance(a, s.Ident) and a.name not in self.locals]
+        return any(self._named_call_changes(name, call) for name in named if name != "nil")
 
     def _named_call_changes(self, name: str, call: s.Call) -> bool:
         if name in self.locals:

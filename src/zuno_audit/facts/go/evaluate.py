@@ -24,6 +24,7 @@ from zuno_audit.facts.go.evaluation.records import (
     Scope,
     WorkLimitError,
 )
+from zuno_audit.facts.go.own_variables import start_of_program
 from zuno_audit.facts.go.types import Types
 from zuno_audit.facts.go.values import (
     Extern,
@@ -204,6 +205,7 @@ class Evaluator(Loops):
             receiver: Value = (Input(f"receiver of {node.name}", type_, key, site),)
             func = Func(node, func.file, func.package, func.scope, receiver, func.site)
         memory = State() if state is None else state.fork()
+        start_of_program(self, func, memory)
         self.until = (id(node), until) if until is not None else None
         self.eager.add(id(node))
         try:

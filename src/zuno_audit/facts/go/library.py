@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.go import iterators, sync_library
+from zuno_audit.facts.go.own_variables import start_from_initial_values
 from zuno_audit.facts.go.values import (
     FALSE,
     NIL,
@@ -280,6 +281,9 @@ def _once(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site)
     before = ev.truth(peek(ev, done, state, FALSE))
     if before is not True:
         ev.store(done.cell, done.path, (TRUE,), state)
+        for function in ev.force(args[0]):
+            if isinstance(function, Func):  # nothing that only it writes has been written before
+                start_from_initial_values(ev, function, state)
         ev.call_value(args[0], [], state, site)
     return [(Unknown("no value"),)]
 

@@ -38,6 +38,25 @@ def start_from_initial_values(ev: Evaluator, func: Func, memory: State) -> None:
                 memory.cells[cell] = ev.initial_value(declared, name)
 
 
+def start_of_program(ev: Evaluator, func: Func, memory: State) -> None:
+    """Puts the initial values of the variables that `main` itself writes, and nobody else, into `memory`: nothing has
+    run before it.
+    """
+    package: Package = func.package
+    if package.name != "main" or not isinstance(func.node, s.FuncDecl) or func.node.name != "main":
+        return
+    literals = [n for n in s.nodes_of(func.node) if isinstance(n, s.FuncLit)]
+    in_literals = {x.name for n in literals for x in s.nodes_of(n) if isinstance(x, s.Ident)}
+    own: list[Place] = [(func.file, func.node)]
+    for name in sorted(_written(own[0]) - in_literals):
+        declared = package.declaration(name)
+        cell = ("global", package.path, name)
+        if declared is None or not isinstance(declared.node, s.ValueSpec) or cell in memory.cells:
+            continue
+        if not declared.node.is_const and not _is_written_elsewhere(package, name, own):
+            memory.cells[cell] = ev.initial_value(declared, name)
+
+
 def _reachable(func: Func) -> list[Place]:
     """A function and the functions of its package that it names, and those that they name."""
     package: Package = func.package

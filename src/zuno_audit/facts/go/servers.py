@@ -55,12 +55,15 @@ def table(store: FactStore) -> Table:
 
 
 class _Judgement(Struct, frozen=True):
+    """`shared`: a variable of the package may have been given its value by then, which the callers tell."""
+
     unary: Recovery
     stream: Recovery
+    shared: bool = False
 
     @property
     def depends_on_caller(self) -> bool:
-        return self.unary.depends_on_caller or self.stream.depends_on_caller
+        return self.shared or self.unary.depends_on_caller or self.stream.depends_on_caller
 
 
 class _Question:
@@ -136,7 +139,13 @@ class _Question:
             own = _Judgement(open_, open_)
         below: list[tuple[Construction, _Judgement]] = []
         if own.depends_on_caller:
-            own, below = self.perspectives.of(construction, own, frozenset([(path, name)]))
+            seen_alone = replace(own, shared=False)
+            own, below = self.perspectives.of(construction, seen_alone, frozenset([(path, name)]))
+            answers = {_told(j) for _, j in below}
+            if not seen_alone.depends_on_caller and (
+                "unknown" in sum(answers, ()) or answers == {_told(own)}
+            ):
+                own, below = seen_alone, []
             below = [(seen, self._unless_absent(seen, judgement)) for seen, judgement in below]
         if below:
             own = _Judgement(_agreed([j.unary for _, j in below]), _agreed([j.stream for _, j in below]))
@@ -160,7 +169,8 @@ class _Question:
             return judgement
         none = Recovery("no", "nothing in the repository recovers from panics of handlers")
         pair = (judgement.unary, judgement.stream)
-        return _Judgement(*(none if found.recovers == "unknown" else found for found in pair))
+        unary, stream = (none if found.recovers == "unknown" else found for found in pair)
+        return _Judgement(unary, stream)
 
     def _unless_set_elsewhere(
         self, judgement: _Judgement, helper: Declaration, seen: list[Construction]
@@ -174,7 +184,7 @@ class _Question:
                 because = "a field that it reads is set elsewhere as well"
                 found = Recovery("unknown", because, ((place, "set here"),))
             pair.append(found)
-        return _Judgement(*pair)
+        return _Judgement(pair[0], pair[1])
 
     def _users(self, root: Declaration) -> tuple[str, ...]:
         """The files whose code leads to a function, by the names of the calls, nearest first."""
@@ -278,7 +288,8 @@ class _Question:
             because = construction.failed or "the code around it is not reached by what is followed"
             unknown = Recovery("unknown", because, broken=bool(construction.failed))
             return _Judgement(unknown, unknown)
-        return _Judgement(self._kind(construction, "unary"), self._kind(construction, "stream"))
+        unary, stream = self._kind(construction, "unary"), self._kind(construction, "stream")
+        return _Judgement(unary, stream, construction.evaluator.sees_shared and (unary.mixed or stream.mixed))
 
     def _kind(self, construction: Construction, kind: str) -> Recovery:
         ev = construction.evaluator
@@ -336,6 +347,10 @@ class _Question:
 
 def _together(judgements: list[_Judgement]) -> _Judgement:
     return _Judgement(all_of([j.unary for j in judgements]), all_of([j.stream for j in judgements]))
+
+
+def _told(judgement: _Judgement) -> tuple[str, str]:
+    return judgement.unary.recovers, judgement.stream.recovers
 
 
 def _takes_options(construction: Construction) -> bool:

@@ -92,6 +92,7 @@ class Core:
         self.assume = False  # stand-ins for numbers that come from outside
         self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
+        self.sees_shared = False  # a variable of a package was read that functions assign, run before or not
         self._assumptions: dict[Any, Assumed] = {}
         self._cells = itertools.count(1)
         self.uncaught: list[tuple[Value, State]] = []  # panics that left the outermost function

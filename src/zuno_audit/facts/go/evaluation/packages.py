@@ -124,6 +124,7 @@ class Packages(Memory):
             return value
         for assigned in self.effects.assignments_to_global(package, name):
             given = self._assigned_value(assigned, cell, value)
+            self.sees_shared |= not _in_init(*assigned)
             value = given if _in_init(*assigned) else merge(value, given)
         for part in sorted(self.effects.parts_set(package, name)):
             value = tuple(self._loosened(v, part) for v in self.force(value))
