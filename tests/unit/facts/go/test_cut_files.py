@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.go_program import store_of
+from go_program import store_of
+
 from zuno_audit.checks import go_struct
 from zuno_audit.facts.go import package_uses, servers
 from zuno_audit.model.rule_run import Outcome
