@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from go_program import store_of
+from trees import store_of
 
 from zuno_audit.checks import go_struct
 from zuno_audit.facts.go import package_uses, servers
