@@ -193,12 +193,13 @@ def _of_parts(parts: tuple[Verdict, ...]) -> list[Check]:
     if status is Status.NOT_APPLICABLE:
         return [Check(CHECKLIST, status, f"None of the {len(parts)} sub-items applies.")]
     applicable = [part for part in parts if part.status is not Status.NOT_APPLICABLE]
-    named = ", ".join(part.control.id for part in applicable if part.status is status)
+    named = [part.control.id for part in applicable if part.status is status]
+    count = f"{len(named)} of {len(applicable)} {'sub-item' if len(applicable) == 1 else 'sub-items'}"
     if status is Status.PASS:
-        reason = f"{len(applicable)} of {len(applicable)} sub-items hold: {named}."
+        said = "holds" if len(named) == 1 else "hold"
     else:
-        reason = f"Of {len(applicable)} sub-items these have the status {status.value}: {named}."
-    return [Check(CHECKLIST, status, reason)]
+        said = f"{'has' if len(named) == 1 else 'have'} the status {status.value}"
+    return [Check(CHECKLIST, status, f"{count} {said}: {', '.join(named)}.")]
 
 
 def attribute(verdicts: Iterable[Verdict]) -> dict[CheckRef, tuple[str, ...]]:

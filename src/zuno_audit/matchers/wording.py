@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from zuno_audit.matchers.template import neutral
@@ -16,11 +17,16 @@ _SPELT = {
     "k8s": "Kubernetes",
     "db": "database",
     "go": "Go",
+    "env": "environment",
+    "var": "variable",
 }
+_ROW_OF = {"service_health": "service", "service_log": "service"}  # what the rows of a table are about
+_FOLDER = re.compile(r"(?<![^\s,])([^\s,*]+), \1/\*\*")
 
 
 def noun(name: str) -> str:
     """A table or field name as words: `query:go/print_call` gives `print call`, `grpc_server` gives `gRPC server`."""
+    name = _ROW_OF.get(name, name)
     words = neutral(name.rpartition("/")[2].replace("_", " ")).split(" ")
     return " ".join(_SPELT.get(word, word) for word in words)
 
@@ -36,8 +42,11 @@ def counted(name: str, count: int) -> str:
 
 
 def sentence(text: str) -> str:
-    """Text that starts with a capital where it starts with a plain word, and ends with a full stop."""
-    text = text.strip()
+    """Text that starts with a capital where it starts with a plain word, and ends with a full stop.
+
+    A folder and all below it, `a, a/**`, is called by its name.
+    """
+    text = _FOLDER.sub(r"\1", text.strip())
     first = text.split(" ", 1)[0]
     if first.isalpha() and first.islower():
         text = text[:1].upper() + text[1:]

@@ -36,6 +36,7 @@ from zuno_audit.report.wrap import LINK, Line, Segment, cells, coloured, plain, 
 MIN_WIDTH = 40
 MAX_WIDTH = 120  # longer lines are hard to read
 MAX_FINDINGS = 100  # shown with their source unless -v asks for all
+MAX_PLACES = 2  # that prove an item, unless -v asks for all
 COMPRESSED_RUN = 3  # so many items in a row that only a person decides are listed without reasons
 
 STYLES = {
@@ -72,6 +73,9 @@ class _Page(Struct, frozen=True):
         if not self.quiet:
             yield self.heading()
         yield from self.notice()
+        if self.result.nothing_to_audit:  # that no rule was run needs not be said of every item
+            yield self.last_lines(decision)
+            return
         for phase in phases(self.result):
             yield from self.phase(phase)
         if not self.quiet:
@@ -161,10 +165,11 @@ class _Page(Struct, frozen=True):
         word: Segment = (WORDS[verdict.status], STYLES[verdict.status])
         if not checks:
             yield [pad, word]
-        for number, check in enumerate(checks):
-            text = [pad, word, *_after_status(check)]
-            links = self.places_inline(verdict) if number == len(checks) - 1 else []
-            yield from wrap([*text, *links], self.width, indent + 2)
+        for _, alike in groupby(checks, key=lambda check: check.reason):
+            first, *more = alike
+            times: Segment = (f" ({len(more) + 1} times)" if more else "", "dim")
+            yield from wrap([pad, word, *_after_status(first), times], self.width, indent + 2)
+        yield from self.proof(verdict, indent)
 
     def all_checks(self, verdict: Verdict, indent: int) -> Iterator[Line]:
         for check in verdict.checks:
@@ -178,13 +183,18 @@ class _Page(Struct, frozen=True):
             note = f" {visible(place.note)}" if place.note else ""
             yield from wrap([(" " * indent, ""), self.link(place), (note, "dim")], self.width, indent + 2)
 
-    def places_inline(self, verdict: Verdict) -> list[Segment]:
+    def proof(self, verdict: Verdict, indent: int) -> Iterator[Line]:
+        """The first places that prove a verdict: on a line of their own, or on one each."""
         places = proof(verdict, limit=1000)
-        shown = places[:2]
-        out = [part for place in shown for part in ((" ", ""), self.link(place))]
-        if len(places) > len(shown):
-            out.append((f" (+{len(places) - len(shown)})", "dim"))
-        return out
+        links = [self.link(place) for place in places[:MAX_PLACES]]
+        rest = [(f" (+{len(places) - len(links)})", "dim")] if len(places) > len(links) else []
+        joined = [part for link in links for part in ((", ", ""), link)][1:]
+        if indent + sum(cells(text) for text, _ in joined + rest) <= self.width:
+            lines = [joined + rest] if joined else []
+        else:
+            lines = [[link] for link in links[:-1]] + [links[-1:] + rest]
+        for line in lines:
+            yield from wrap([(" " * indent, ""), *line], self.width, indent + 2)
 
     def link(self, place: Location) -> Segment:
         """`path:line`, or the path alone for what is not there."""

@@ -147,7 +147,7 @@ def test_parts_that_do_not_apply_do_not_count() -> None:
         b=run(outcome=Outcome.NOT_APPLICABLE),
     )
     assert found["1.1.1"].status is Status.PASS
-    assert found["1.1.1"].checks[-1].reason == "1 of 1 sub-items hold: 1.1.1.1."
+    assert found["1.1.1"].checks[-1].reason == "1 of 1 sub-item holds: 1.1.1.1."
 
 
 def test_condition_decides_whether_an_item_applies() -> None:

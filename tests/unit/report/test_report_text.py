@@ -20,7 +20,8 @@ def lines(**options: object) -> list[str]:
 def test_every_item_has_mark_word_reason_and_place() -> None:
     page = lines()
     at = page.index("  ✓ 1.1.1    The constant Größe is defined")
-    assert page[at + 1].strip() == "pass: 1 of 1 constants is defined. shared/größe.go:3"
+    assert page[at + 1].strip() == "pass: 1 of 1 constants is defined."
+    assert page[at + 2].strip() == "shared/größe.go:3"
     text = "\n".join(page)
     for words in ("✗ 1.3.1.2", "FAIL: 0 of 1 servers", "! 1.3.2", "ERROR: broken.go", "? 6.1.1"):
         assert words in text
@@ -128,3 +129,14 @@ def test_an_empty_folder_is_called_that() -> None:
     text = " ".join(render("text", replace(sample(), nothing_to_audit=True)).split())
     assert "no go.mod and no Go file" in text
     assert "NO-GO: there is nothing here that could be audited." in text
+    assert "ERROR" not in text and "1.3.2" not in text, "the items have nothing to say"
+
+
+def test_a_reason_that_several_checks_share_is_given_once() -> None:
+    result = sample()
+    first = result.verdicts[0]
+    checks = tuple(replace(first.checks[0], evidence=(at_line("shared/größe.go", n),)) for n in (3, 4, 5))
+    text = render("text", replace(result, verdicts=(replace(first, checks=checks),)))
+    assert text.count("1 of 1 constants is defined.") == 1
+    assert "1 of 1 constants is defined. (3 times)" in text
+    assert "shared/größe.go:3, shared/größe.go:4 (+1)" in text
