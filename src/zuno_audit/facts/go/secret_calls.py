@@ -18,6 +18,7 @@ from zuno_audit.facts.go.showing import (
     JSON,
     LOG_FIELDS,
     LOG_PACKAGES,
+    PRINTED,
     RAW,
     TEXT,
     YAML,
@@ -73,6 +74,7 @@ class SecretCalls:
         for where, name in reads.items():
             self._reads.setdefault((where.path, where.line), []).append((where, name))
         self._returns: dict[int, list[s.Return]] = {}
+        self._ways: dict[str, str] = {}
         self._context: dict[str, list[tuple[s.Expr, Declaration]]] | None = None
 
     def result(self, call: s.Call, index: int, at: At, how: str) -> str | None:
@@ -101,6 +103,25 @@ class SecretCalls:
         if callee is None or not isinstance(node, s.FuncDecl) or not node.has_body:
             return None
         return callee if is_go_tool_file(callee.file.path) else None
+
+    def way_of_fields(self, path: str, is_default: bool = False) -> str:
+        """How a logging library shows fields that have no say in it, by the handlers that the program makes.
+
+        The handlers of slog and logrus that nobody replaces, and their handlers for text, leave them to fmt; other
+        handlers are taken for encoders. `is_default`: the logger of the package is used.
+        """
+        others = {"log/slog": b"slog.New", "github.com/sirupsen/logrus": b"Formatter"}.get(path)
+        if others is None:
+            return FIELD
+        key = path + (" default" if is_default else "")
+        if key not in self._ways:
+            files = self.flow.asked.search.own_files_with
+            printed = bool(files(b"slog.NewTextHandler(") if path == "log/slog" else files(b"TextFormatter{"))
+            printed = printed or not files(others)
+            if path == "log/slog" and is_default:
+                printed = printed or not files(b"slog.SetDefault(")
+            self._ways[key] = PRINTED if printed else FIELD
+        return self._ways[key]
 
     def path_of(self, fun: s.Expr, root: Declaration) -> str:
         """The import path of the package whose function is called; empty for methods and own functions."""
@@ -153,7 +174,7 @@ class SecretCalls:
 
     def _of_library(self, call: s.Call, name: str, path: str, at: At, how: str) -> str | None:
         if path and LOG_PACKAGES.match(path) and name in LOG_FIELDS:
-            return self.flow.in_pairs(call, at, 0, FIELD)
+            return self.flow.in_pairs(call, at, 0, self.way_of_fields(path))
         if name in FORMATS:
             return self.flow.formatted(call, at)
         if name == "Parse" and path in _PARSERS:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.go.bindings import Source, Variable, called_name
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_names import is_secret_name
-from zuno_audit.facts.go.showing import FIELD, JSON, RAW, SYNTAX, TEXT, YAML, At, Given
+from zuno_audit.facts.go.showing import FIELD, JSON, PRINTED, RAW, SYNTAX, TEXT, YAML, At, Given
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _HIDING = {
     SYNTAX: ("Format", "GoString"),
     JSON: ("MarshalJSON", "MarshalText"),
     YAML: ("MarshalYAML", "MarshalText"),
+    PRINTED: ("LogValue", "MarshalText", "Error", "String", "Format"),
     FIELD: (
         "LogValue",
         "MarshalLogObject",
@@ -115,6 +116,7 @@ class SecretFields:
         """`Type.Field` when showing a struct gives away a field of it."""
         base = self.struct_type(type_)
         assert base is not None
+        how = TEXT if how == PRINTED else how
         for field, inner, label in self.holding(base, how):
             if self._holds(expr, at, field, inner, how, 0):
                 return label

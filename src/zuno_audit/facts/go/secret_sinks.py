@@ -188,8 +188,8 @@ class Sinks:
         if not LOG_PACKAGES.match(path):
             return None
         if name in _FIELD_NAMES:
-            return Sink(LOGGED, how=FIELD)
-        return _log_call(name, path) if name in _LOG_NAMES else None
+            return Sink(LOGGED, how=self.flow.calls.way_of_fields(path))
+        return self._log_call(name, path, is_default=True) if name in _LOG_NAMES else None
 
     def _written_to(self, call: s.Call, root: Declaration) -> Sink | None:
         """Fprint and io.WriteString: to the terminal, or as an answer to a request."""
@@ -222,8 +222,16 @@ class Sinks:
         if name in _LOG_NAMES and self._is_logger(fun.x, root) and not self._does_nothing(call, root):
             type_ = self.flow.type_of(fun.x, root)
             base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
-            return _log_call(name, base.path if base is not None and base.kind == "extern" else "")
+            if base is None:
+                return self._log_call(name, self._only_library(root))
+            return self._log_call(name, base.path if base.kind == "extern" else "")
         return None
+
+    def _only_library(self, root: Declaration) -> str:
+        """The logging library that a file imports, when there is one: a logger of no known type is its own."""
+        imported = self.flow.asked.program.imported(root.file).values()
+        found = {path for path in imported if path != "fmt" and LOG_PACKAGES.match(path)}
+        return found.pop() if len(found) == 1 else ""
 
     def _does_nothing(self, call: s.Call, root: Declaration) -> bool:
         """True for a method of the repository with an empty body."""
@@ -257,19 +265,20 @@ class Sinks:
         name = last_name(expr)
         return base is None and _LOGGER.search(name) is not None and not name.lower().startswith(_NO_LOGGER)
 
+    def _log_call(self, name: str, path: str, is_default: bool = False) -> Sink:
+        """Structured loggers ask values how they want to be shown; those with formats and the standard library's
+        old one leave it to fmt. `is_default`: a function of the package, not a method of a logger.
+        """
+        is_structured = path not in ("log", "fmt", "") and not name.endswith(("f", "ln"))
+        if not is_structured and not name.endswith("w"):
+            return Sink(LOGGED, how=TEXT)
+        return Sink(LOGGED, how=self.flow.calls.way_of_fields(path, is_default))
+
     @staticmethod
     def _is_extern_logger(type_: Type) -> bool:
         if LOG_PACKAGES.match(type_.path) is not None:
             return True
         return "log" in type_.name.lower() or (type_.path.endswith("/cobra") and type_.name == "Command")
-
-
-def _log_call(name: str, path: str) -> Sink:
-    """Structured loggers ask values how they want to be shown; those with formats and the standard library's
-    old one leave it to fmt.
-    """
-    is_structured = path not in ("log", "fmt", "") and not name.endswith(("f", "ln"))
-    return Sink(LOGGED, how=FIELD if is_structured or name.endswith("w") else TEXT)
 
 
 def _is_string(param: s.Param) -> bool:

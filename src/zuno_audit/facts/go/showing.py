@@ -15,7 +15,8 @@ TEXT = "text"  # by fmt: %v, %s, %+v
 SYNTAX = "syntax"  # by fmt: %#v
 JSON = "json"  # by encoding/json
 YAML = "yaml"  # by gopkg.in/yaml and its like
-FIELD = "field"  # as a field of a structured log
+FIELD = "field"  # as a field of a structured log, by encoding/json where the value has no say
+PRINTED = "printed"  # as a field of a log whose handler leaves it to fmt then: %+v
 
 LOG_PACKAGES = re.compile(
     r"^(?:log|log/slog|fmt|k8s\.io/klog(?:/v2)?|github\.com/golang/glog|github\.com/sirupsen/logrus|"
