@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from zuno_audit.facts.compose import Service, compose_files
-from zuno_audit.facts.go.label_values import label_values
+from zuno_audit.facts.go.label_values import DIGITS, label_values
 from zuno_audit.facts.images import image_packages
 from zuno_audit.facts.kubernetes import manifests
 from zuno_audit.languages.promql import MAX_LENGTH, Matcher, Query, Selector, parse_promql
@@ -96,7 +96,8 @@ def _file(document: YamlFile, root: YamlNode) -> PrometheusFile | None:
     if not isinstance(root, YamlMap):
         return None
     jobs = tuple(j for j in items(root.get("scrape_configs")) if isinstance(j, YamlMap))
-    groups = root.get("groups") or root.get("spec", "groups")
+    is_resource = root.text("kind") == "PrometheusRule"  # of the operator; a rule file has no `spec`
+    groups = root.get("spec", "groups") if is_resource else root.get("groups")
     rules = [r for g in items(groups) if isinstance(g, YamlMap) for r in items(g.get("rules"))]
     alerts, records = (
         tuple(r for r in rules if isinstance(r, YamlMap) and r.text(key)) for key in ("alert", "record")
@@ -319,6 +320,17 @@ _KEEPS_SIDES = frozenset(  # functions after which more still is more
 )
 
 
+_WITHIN = _KEEPS_SIDES - {
+    "sum",
+    "rate",
+    "irate",
+    "increase",
+}  # functions whose result lies between their values
+_RATES = frozenset({"rate", "irate", "increase"})
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+_TOO_LONG = 30 * 86400  # seconds that a `for` may take
+
+
 def alert_rule_table(store: FactStore) -> Table:
     """Table `alert_rule`: name, purpose (error-rate, breaker-open, service-down, other), valid (parses and
     compares), known (the code exports its metrics and labels), loaded (a configuration names the file)."""
@@ -332,7 +344,7 @@ def alert_rule_table(store: FactStore) -> Table:
             fields = {
                 "name": Answer(alert.text("alert")),
                 "purpose": Answer(_purpose(query), proof=(here,)),
-                "valid": _accepted(file, here) or _valid(query, here),
+                "valid": _accepted(file, here) or _too_late(store, alert, query, here) or _valid(query, here),
                 "known": _known(store, query, here),
                 "loaded": _loaded(store, read, file, here),
                 "metrics": Answer(query.metrics),
@@ -398,9 +410,59 @@ def _valid(query: Query, here: Location) -> Answer:
         return Answer(
             NO, "its expression compares nothing, so it fires as soon as the series exists", (here,)
         )
+    if _cannot_hold(query):
+        return Answer(NO, "its expression never holds: what it compares is between 0 and 1", (here,))
     if _is_backwards(query):
         return Answer(NO, "its expression holds as long as all is well", (here,))
     return Answer(YES, "its expression parses", (here,))
+
+
+def _too_late(store: FactStore, alert: YamlMap, query: Query, here: Location) -> Answer | None:
+    """No where the alert waits for longer than anybody does, or looks back for less than two samples."""
+    waits = alert.text("for")
+    if waits is not None and _seconds(waits) > _TOO_LONG:
+        return Answer(NO, f"it fires when its expression has held for {waits}", (here,))
+    if not _RATES & set(query.functions):
+        return None
+    intervals = []
+    for file in store.get(prometheus_files).files:
+        root = next((d for d in file.document.documents if isinstance(d, YamlMap)), None)
+        shared = (root.text("global", "scrape_interval") if root is not None else None) or "1m"
+        intervals += [job.text("scrape_interval") or shared for job in file.jobs]
+    if not intervals or not all(map(_DURATION.fullmatch, intervals)):
+        return None
+    shortest = min(intervals, key=_seconds)
+    for selector in query.selectors:
+        if _DURATION.fullmatch(selector.range) and _seconds(selector.range) < _seconds(shortest):
+            reason = f"[{selector.range}] never holds two samples: targets are scraped every {shortest}"
+            return Answer(NO, f"its expression never holds: {reason}", (here,))
+    return None
+
+
+def _seconds(duration: str) -> float:
+    return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdwy])", duration))
+
+
+def _cannot_hold(query: Query) -> bool:
+    """True when a value between 0 and 1 is compared with a number outside: `up`, or a part divided by the whole."""
+    comparisons = [(o, n) for o, n in query.operators if o in _HOLDS]
+    others = [o for o, _ in query.operators if o not in _HOLDS]
+    if len(comparisons) != 1 or comparisons[0][1] is None:
+        return False
+    is_up = not others and len(query.selectors) == 1 and query.selectors[0].name == "up"
+    if not (is_up and set(query.functions) <= _WITHIN) and not (others == ["/"] and _is_part(query)):
+        return False
+    operator, limit = comparisons[0][0], comparisons[0][1]
+    return not any(_HOLDS[operator](value, limit) for value in (0.0, min(max(limit, 0.0), 1.0), 1.0))
+
+
+def _is_part(query: Query) -> bool:
+    """True for the sum of some series over the sum of all of them."""
+    if len(query.selectors) != 2 or not set(query.functions) <= {"sum", *_RATES}:
+        return False
+    part, whole = query.selectors
+    same = (part.name, part.range) == (whole.name, whole.range)
+    return same and set(whole.matchers) < set(part.matchers) and query.functions.count("sum") == 2
 
 
 def _is_backwards(query: Query) -> bool:
@@ -513,18 +575,16 @@ def _never_set(store: FactStore, name: str, matcher: Matcher) -> str:
         if values is None:
             return ""
         given |= values
+    wanted = matcher.value.replace("\\\\", "\\")  # as PromQL reads a string
+    pattern = re.escape(wanted) if matcher.operator == "=" else wanted
     try:
-        fits_one = any(
-            value == matcher.value
-            if matcher.operator == "="
-            else re.fullmatch(matcher.value, value) is not None
-            for value in given
-        )
+        possible = [t for v in given for t in (map(str, range(1000)) if v == DIGITS else [v])]
+        fits_one = any(re.fullmatch(pattern, text) for text in possible)
     except re.error:
         return ""
     if fits_one or not given:
         return ""
-    said = ", ".join(sorted(given)[:4])
+    said = ", ".join("numbers" if v == DIGITS else v for v in sorted(given)[:4])
     return f"the code never gives {matcher.label} the value {matcher.value}, only {said}"
 
 

@@ -77,7 +77,11 @@ class Selector(Struct, frozen=True):
 
     name: str
     matchers: tuple[Matcher, ...] = ()
-    has_range: bool = False
+    range: str = ""  # the duration in brackets
+
+    @property
+    def has_range(self) -> bool:
+        return bool(self.range)
 
 
 class Query(Struct):
@@ -277,9 +281,9 @@ class _Parser:
         exact = next((m.value for m in matchers if m.label == "__name__" and m.operator == "="), "")
         if not name and not matchers:
             raise _SyntaxError("a selector needs a name or a matcher")
-        has_range = self.range()
+        length = self.range()
         self.query.selectors.append(
-            Selector(name or exact, tuple(m for m in matchers if m.label != "__name__"), has_range)
+            Selector(name or exact, tuple(m for m in matchers if m.label != "__name__"), length)
         )
 
     def matcher(self, label: str) -> Matcher:
@@ -299,17 +303,19 @@ class _Parser:
                 raise _SyntaxError(f"{value} is not a regular expression") from None
         return Matcher(label, operator, text)
 
-    def range(self) -> bool:
+    def range(self) -> str:
+        """The duration of a range; empty where none stands next."""
         if self.peek()[1] != "[":
-            return False
+            return ""
         self.at += 1
+        found = self.peek()[1]
         self.length()
         if self.peek()[1] == ":":
             self.at += 1
             if self.peek()[1] != "]":
                 self.length()
         self.take("]")
-        return True
+        return found
 
     def length(self) -> None:
         kind, text = self.peek()

@@ -410,6 +410,15 @@ def test_alerts_on_what_is_recorded_and_on_states(
     assert values(row, "purpose", "known", "valid") == (purpose, known, "yes")
 
 
+HELPERS = """
+func keep(all *prometheus.GaugeVec) {}
+
+func hand(how func(string)) { how(strconv.Quote("x")) }
+
+func set(state string) { states.WithLabelValues(state).Set(1) }
+"""
+
+
 @pytest.mark.parametrize(
     ("use", "known"),
     [
@@ -418,6 +427,10 @@ def test_alerts_on_what_is_recorded_and_on_states(
         ('states.With(prometheus.Labels{"state": "open"}).Set(1)', "yes"),
         ("states.WithLabelValues(http.MethodGet[:2]).Set(1)", "yes"),
         ('states.WithLabelValues("closed").Set(1)\n\tkeep(states)', "yes"),
+        ('set("closed")', "no"),
+        ('set("closed")\n\tset("open")', "yes"),
+        ('set("closed")\n\thand(set)', "yes"),
+        ("states.WithLabelValues(strconv.Itoa(1)).Set(1)", "no"),
         ('states.DeleteLabelValues("open")\n\tstates.WithLabelValues("closed").Set(1)', "no"),
     ],
 )
@@ -425,12 +438,43 @@ def test_an_alert_on_a_value_that_no_code_sets_never_fires(tmp_path: Path, use: 
     main = STATES.replace('states.WithLabelValues("open").Set(1)', use)
     tree = {
         **TREE,
-        "main.go": main + "\nfunc keep(all *prometheus.GaugeVec) {}\n",
+        "main.go": main.replace('"net/http"', '"net/http"\n\t"strconv"') + HELPERS,
         "prom/prometheus.yml": "rule_files: [rules.yml]\n" + config("['app:8081']"),
         "prom/rules.yml": rules("alert: A, expr: 'breaker_state{state=\"open\"} == 1'"),
     }
     (row,) = alert_rule_table(store_of(tmp_path, tree)).rows
     assert row.get("known").value == known
+
+
+@pytest.mark.parametrize(
+    ("fields", "valid"),
+    [
+        ("expr: up == 2", "no"),
+        ("expr: up < 0", "no"),
+        ("expr: up < 1", "yes"),
+        ("expr: avg(up) < 0.5", "yes"),
+        ("expr: 'avg_over_time(up[5m]) > 1'", "no"),
+        ("expr: sum(up) < 2", "yes"),
+        ("expr: 'sum(rate(hits{status=~\"5..\"}[5m])) / sum(rate(hits[5m])) > 5'", "no"),
+        ("expr: 'sum(rate(hits{status=~\"5..\"}[5m])) / sum(rate(hits[5m])) > 0.05'", "yes"),
+        ("expr: 'sum(rate(hits[5m])) / sum(rate(seen[5m])) > 5'", "yes"),
+        ("expr: 'rate(hits{status=\"500\"}[1s]) > 0'", "no"),
+        ("expr: 'rate(hits{status=\"500\"}[30s]) > 0'", "yes"),
+        ("expr: up == 0, for: 100y", "no"),
+    ],
+)
+def test_an_expression_that_never_holds(tmp_path: Path, fields: str, valid: str) -> None:
+    prometheus = "global: {scrape_interval: 15s}\nrule_files: [rules.yml]\n" + config("['app:8081']")
+    tree = {**TREE, "prom/prometheus.yml": prometheus, "prom/rules.yml": rules(f"alert: A, {fields}")}
+    (row,) = alert_rule_table(store_of(tmp_path, tree)).rows
+    assert row.get("valid").value == valid
+
+
+def test_a_rule_file_has_no_spec(tmp_path: Path) -> None:
+    spec = "spec:\n  " + rules("alert: A, expr: up == 0").replace("\n", "\n  ")
+    kind = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n"
+    assert alert_rule_table(store_of(tmp_path / "a", {**TREE, "r.yml": spec})).rows == ()
+    assert len(alert_rule_table(store_of(tmp_path / "b", {**TREE, "r.yml": kind + spec})).rows) == 1
 
 
 @pytest.mark.parametrize(
