@@ -26,7 +26,7 @@ from zuno_audit.languages.script import (
     places,
     resolve,
 )
-from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
@@ -238,6 +238,10 @@ def builds(store: FactStore, folder: str, here: Location) -> Answer:
     missing = missing_import(store, packages, folder)
     if missing is not None:
         return Answer(NO, missing.note, (here, missing))
+    malformed = _malformed(store, folder)
+    if malformed is not None:
+        reason = f"{malformed.path}:{malformed.line} could not be read: {malformed.message}"
+        return Answer(UNKNOWN, reason, (here, at_line(malformed.path, malformed.line)), failed=True)
     unprovided = _unprovided_import(store, packages, folder)
     if unprovided is not None:
         reason = f"{unprovided.path}:{unprovided.line} imports {unprovided.note}"
@@ -247,6 +251,15 @@ def builds(store: FactStore, folder: str, here: Location) -> Answer:
         reason = f"{fault.path}:{fault.line} does not compile: {fault.why}"
         return Answer(NO, reason, (here, at_line(fault.path, fault.line, fault.why)))
     return Answer(YES, f"{folder or '.'} is a main package", (here, first))
+
+
+def _malformed(store: FactStore, main: str) -> Problem | None:
+    """What is wrong with the text of the go.mod or go.sum that a main package is built with."""
+    around = [
+        u for u in store.get(module_uses) if f"{main}/".startswith(f"{u.module.directory}/".lstrip("/"))
+    ]
+    use = max(around, key=lambda u: len(u.module.directory), default=None)
+    return next(iter(use.module.problems), use.sums.refused) if use is not None else None
 
 
 def _unprovided_import(store: FactStore, packages: GoPackages, main: str) -> Location | None:

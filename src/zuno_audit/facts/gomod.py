@@ -27,27 +27,34 @@ if TYPE_CHECKING:
 
 
 class GoSum(Struct, frozen=True):
-    """The entries of a go.sum: (module, version) of contents and of go.mod files."""
+    """The entries of a go.sum: (module, version) of contents and of go.mod files.
+
+    `refused` is the line for which the go command refuses the whole file: one without exactly three words
+    (cmd/go/internal/modfetch, readGoSum).
+    """
 
     contents: frozenset[tuple[str, str]] = frozenset()
     mods: frozenset[tuple[str, str]] = frozenset()
     problems: tuple[Problem, ...] = ()
+    refused: Problem | None = None
 
 
 def read_go_sum(path: str, text: str) -> GoSum:
     """A go.sum file as data. Blank lines are fine; anything else that is no entry is a problem."""
     contents, mods, problems = set(), set(), []
+    refused: Problem | None = None
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words:
             continue
         if len(words) != 3 or not re.fullmatch(r"h1:[A-Za-z0-9+/]{43}=", words[2]):
             problems.append(Problem(path, number, "not a go.sum entry"))
+            refused = refused or (problems[-1] if len(words) != 3 else None)
         elif words[1].endswith("/go.mod"):
             mods.add((words[0], words[1].removesuffix("/go.mod")))
         else:
             contents.add((words[0], words[1]))
-    return GoSum(frozenset(contents), frozenset(mods), tuple(problems))
+    return GoSum(frozenset(contents), frozenset(mods), tuple(problems), refused)
 
 
 class ModuleUse(Struct, frozen=True):
@@ -252,6 +259,9 @@ def _in_sum(store: FactStore, use: ModuleUse, requirement: Requirement, *, built
     sum_path = join(use.module.directory, "go.sum")
     if not use.has_sum:
         return Answer(NO, f"{sum_path} is missing", here)
+    if (refused := use.sums.refused) is not None:
+        because = f"line {refused.line} of {refused.path} is no entry, and the go command refuses the file"
+        return Answer(UNKNOWN, because, (at_line(refused.path, refused.line),), failed=True)
     entry = (module, version)
     if entry not in use.sums.mods and entry not in use.sums.contents:
         return Answer(NO, f"{sum_path} has no entry for {module} {version}", here)

@@ -100,6 +100,12 @@ def test_every_hash_of_a_requirement_has_to_be_in_go_sum(tmp_path: Path, gone: s
     assert go_requirement_table(store).rows[0].get("in_sum").value == expected
 
 
+def test_a_go_sum_that_the_go_command_refuses_vouches_for_nothing(tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"go.mod": MOD, "go.sum": SUM + "<<<<<<< ours\n", "a.go": CODE})
+    in_sum = go_requirement_table(store).rows[0].get("in_sum")
+    assert (in_sum.value, in_sum.failed) == ("unknown", True)
+
+
 @pytest.mark.parametrize(("folder", "expected"), [("./local", "yes"), ("./other", "no"), ("../local", "no")])
 def test_a_module_replaced_by_a_folder_needs_that_folder_and_no_hash(
     tmp_path: Path, folder: str, expected: str

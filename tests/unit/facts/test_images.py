@@ -56,6 +56,16 @@ def test_a_build_that_fits_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [("go__mod", "module example.com/app\n\ngo 1.25.1\n>>>>>>> theirs\n"), ("go__sum", "<<<<<<< ours\n")],
+)
+def test_a_module_that_the_go_command_refuses_builds_nothing(tmp_path: Path, name: str, text: str) -> None:
+    files = {**TREE, "Dockerfile": DOCKERFILE, name.replace("__", "."): text}
+    (row,) = image_build_table(store_of(tmp_path, files)).rows
+    assert (row.get("buildable").value, row.get("buildable").failed) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         ("1.25-alpine", "1.24-alpine", "no"),
