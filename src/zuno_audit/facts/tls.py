@@ -466,6 +466,8 @@ def _server(ways: Ways, here: Location) -> Answer:
         return Answer(NO, "it serves TLS, but does not demand and verify a client certificate", (here,))
     if any("cas" not in w for w in on):
         return Answer(NO, "it demands a client certificate, but has no ClientCAs to verify it with", (here,))
+    if any("tls" in w and not w & {"demand", "?", "insecure"} for w in ways):
+        return Answer(UNKNOWN, "a setting decides whether it demands a client certificate", (here,))
     return Answer(YES, "it demands and verifies a client certificate on every way", (here,))
 
 

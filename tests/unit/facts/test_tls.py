@@ -141,6 +141,13 @@ def test_a_switch_may_turn_tls_off(tmp_path: Path) -> None:
     assert transport(tmp_path, OPTIONS % "log.Fatal(err)")[0] == "yes"
 
 
+def test_a_switch_may_turn_only_the_demand_off(tmp_path: Path) -> None:
+    demand = "\tcfg.ClientAuth = tls.RequireAndVerifyClientCert\n\tcfg.ClientCAs = x509.NewCertPool()\n"
+    head = HEAD.replace(demand, f'\tif ca := os.Getenv("CA"); ca != "" {{\n{demand}\t}}\n')
+    value, because = transport(tmp_path, GOOD, head)
+    assert (value, because) == ("unknown", "a setting decides whether it demands a client certificate")
+
+
 def test_a_silent_fall_back_to_plaintext_is_none(tmp_path: Path) -> None:
     value, because = transport(tmp_path, OPTIONS % 'log.Printf("going on without TLS: %v", err)')
     assert value == "no"
