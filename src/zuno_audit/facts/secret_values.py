@@ -63,6 +63,7 @@ _ABOUT = frozenset(
     | {"count", "limit", "hash", "standard", "symbol", "decimals", "ref", "algorithm", "issuer", "policy"}
     | {"enabled", "required", "number", "balance", "prefix", "suffix", "format", "field", "column", "label"}
     | {"env", "var", "lifetime", "rotation", "cookie", "audience", "public", "min", "max", "bytes", "digest"}
+    | {"language", "lang", "sock", "socket"}
 )
 
 _LONG_PLACEHOLDERS = (

@@ -340,6 +340,7 @@ class Analysis:
             return None
         receiver = node.receiver.name
         names = {x.sel for x in s.nodes_of(node) if isinstance(x, s.Selector) and root_name(x) == receiver}
+        names = _fields_given(seen[0].site, node.receiver) or names
         called = set().union(*(c.evaluator.called for c in seen), {id(node)})
         pattern = re.compile(rb"\.(?:" + b"|".join(n.encode() for n in sorted(names)) + rb")\s*=[^=]")
         for file in helper.package.parsed() if names else ():
@@ -391,15 +392,20 @@ class _Run:
     def evaluate(self) -> None:
         node = self.root.node
         func_file, package = self.root.file, self.root.package
+        end: State | None = None
         if isinstance(node, s.FuncDecl):
             func = Func(node, func_file, package)
-            self.evaluator.run(func, until=self.until)
+            end = self.evaluator.run(func, until=self.until)
             if self.until is not None and self.literals and self._missing():
-                self.evaluator.run(func)  # a literal may be called further down
+                end = self.evaluator.run(func)  # a literal may be called further down
         elif isinstance(node, s.ValueSpec):
             for name in node.names:
                 self.evaluator.read(("global", package.path, name.name), State())
         self._run_literals()
+        if end is not None and self.literals and self._missing():
+            # it may call what its variables get only after it was made
+            self.literals = [(func, end) for func, _ in reversed(self.literals)]
+            self._run_literals()
 
     def hand_over(self, helper: Declaration) -> None:
         """Evaluates the root, then `helper` as it was named there."""
@@ -530,6 +536,26 @@ class _Run:
         if self.evaluator.exhausted:
             return "the function around it is larger than is followed"
         return ""
+
+
+def _fields_given(made: Site, receiver: s.Param) -> set[str]:
+    """The fields of a receiver of the same type that make up all arguments of a construction; empty for others."""
+    around = made.file.function_at(made.start)
+    owner = around.receiver if around is not None else None
+    if around is None or owner is None or _type_name(owner) != _type_name(receiver):
+        return set()
+    call = next((n for n in s.nodes_of(around) if isinstance(n, s.Call) and n.start == made.start), None)
+    inner = [n for arg in call.args for n in s.walk(arg)] if call is not None else []
+    if not all(n.name == owner.name for n in inner if isinstance(n, s.Ident)):
+        return set()
+    if any(not isinstance(n, s.Ident | s.Selector) for n in inner):
+        return set()
+    return {n.sel for n in inner if isinstance(n, s.Selector)}
+
+
+def _type_name(param: s.Param) -> str:
+    type_ = param.type.x if isinstance(param.type, s.Star) else param.type
+    return type_.name if isinstance(type_, s.Ident) else ""
 
 
 def _with_results(results: list[Value], state: State) -> State:

@@ -593,11 +593,23 @@ def _comparison(op: str, x: s.Expr, y: s.Expr, target: s.Expr, second: s.Expr | 
 
 
 def refuses(body: s.Stmt) -> bool:
-    """True when a block ends the process, panics, or returns an error."""
+    """True when a block ends the process, panics, or returns an error: not one that something in it may give."""
+    given = {
+        id(inner)
+        for test in s.walk(body)
+        if isinstance(test, s.If) and test is not body
+        for inner in s.walk(test.body)
+        if isinstance(inner, s.Return) and inner.values and _is_name(inner.values[-1], "err")
+    }
     for inner in s.walk(body):
-        if isinstance(inner, s.Return) and any(_is_error(value) for value in inner.values):
-            return True
+        if isinstance(inner, s.Return) and id(inner) not in given:
+            if any(_is_error(value) for value in inner.values):
+                return True
     return any(called_name(call) in _ENDS for call in calls_in(body))
+
+
+def _is_name(expr: s.Expr, name: str) -> bool:
+    return isinstance(expr, s.Ident) and expr.name == name
 
 
 def _is_error(value: s.Expr) -> bool:

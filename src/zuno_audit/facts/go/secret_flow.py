@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from zuno_audit.model.location import Location
 
 MAX_DEPTH = 8
+_OPENS = frozenset(("ReadFile", "Open", "OpenFile", "Stat", "Lstat"))
 
 
 class SecretFlow:
@@ -157,10 +158,12 @@ class SecretFlow:
         if any(source.kind in ("param", "receiver") and source.function is root.node for source in sources):
             for given, label in at.given:
                 if given == name:
-                    return label
+                    return None if self._is_opened(name, root) else label
         if names_a_path(name):
             return None  # whatever the setting is called that it comes from
         is_secret = not at.only and self._is_named_secret(name, expr, root)
+        if is_secret and self._is_opened(name, root):
+            return None
         if is_secret and not self._is_clean(name, sources, at) and not self._is_key_of_secret(name, root):
             return name
         is_error = (type_ := self.type_of(expr, root)) is not None and type_.name == "error"
@@ -181,6 +184,19 @@ class SecretFlow:
         return any(
             (isinstance(n, s.Ident) and n.name.lower() == "secretname")
             or (isinstance(n, s.Index) and any(isinstance(i, s.Ident) and i.name == name for i in n.indices))
+            for n in s.walk(root.node)
+        )
+
+    def _is_opened(self, name: str, root: Declaration) -> bool:
+        """True for a variable that names the file which is opened, whatever it is called."""
+        return any(
+            isinstance(n, s.Call)
+            and isinstance(n.fun, s.Selector)
+            and n.fun.sel in _OPENS
+            and bool(n.args)
+            and isinstance(n.args[0], s.Ident)
+            and n.args[0].name == name
+            and self.texts.package_path(n.fun.x, root) in ("os", "io/ioutil")
             for n in s.walk(root.node)
         )
 

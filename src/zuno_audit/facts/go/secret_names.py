@@ -27,8 +27,9 @@ ABOUT_NAMES = frozenset(
 _OTHER_TOKENS = frozenset(
     {"contract", "mint", "task", "sync", "list", "start", "end", "prev", "previous", "csrf", "xsrf"}
     | {"race", "shard", "consistency", "ring", "instance", "range", "branch", "node", "tree", "keyword"}
-    | {"current", "peek"}
+    | {"current", "peek", "input", "output"}
 )
+_PUBLIC = frozenset(("withdrawal", "verifiable", "public"))  # credentials that are for everybody to see
 _NOT_VALUES = frozenset(
     {"err", "error", "required", "missing", "invalid", "source", "provider", "manager", "missed", "no"}
     | {"sanitized", "redacted", "masked", "obfuscated", "censored", "scrubbed"}
@@ -61,6 +62,8 @@ def is_secret_name(name: str, root: Declaration) -> bool:
     if not names_a_secret(name) or parts[-1] in ABOUT_NAMES or not _NOT_VALUES.isdisjoint(parts):
         return False
     rest = set(parts)
+    if parts[-1] in ("credential", "credentials") and not _PUBLIC.isdisjoint(parts):
+        return False
     if not names_a_secret("_".join(p for p in parts if p not in TOKEN)) and is_other_token(
         parts, _OTHER_TOKENS
     ):
