@@ -141,7 +141,7 @@ class _Matcher(Struct):
         for _ in range(ROUNDS):
             before, places = self.taken, self._sections()
             total = {index: self._scores(index, words[index], places, used) for index in rest}
-            self.taken = fixed | _assigned(total, words)
+            self.taken = fixed | _assigned(total, words, self.taken)
             if self.taken == before:
                 break
         for index in rest:
@@ -167,13 +167,16 @@ class _Matcher(Struct):
         }
 
     def _usual_section(self, index: int, places: Places) -> tuple[str, str] | None:
-        """The section that most other boxes below the same headings were taken for."""
+        """The section that half or more of the other boxes below the same headings were taken for.
+
+        None in a list that holds the items of many sections: there it says nothing.
+        """
         counter = Counter(places.get(self.boxes[index].headings, ()))
         if index in self.taken:
             control = self.controls[self.taken[index]]
             counter[control.phase, control.section] -= 1
         best = max(counter, key=lambda key: (counter[key], key)) if counter else None
-        return best if best is not None and counter[best] > 0 else None
+        return best if best is not None and 0 < counter.total() <= 2 * counter[best] else None
 
     def _suggested(self, index: int) -> list[str]:
         """The items that the neighbours of a box and the box above it suggest."""
@@ -299,14 +302,28 @@ class _Matcher(Struct):
         return BoxMatch(item, "reworded", unknown=tuple(unknown), is_reworded=True)
 
 
-def _assigned(total: Scores, words: Scores) -> dict[int, str]:
-    """The best pairs first, every box and every item once."""
+def _assigned(total: Scores, words: Scores, taken: Mapping[int, str]) -> dict[int, str]:
+    """The best pairs first, every box and every item once. `taken` are the pairs of the round before."""
+    owner = {item: index for index, item in taken.items()}
+
+    def best(index: int) -> float:
+        """What the words of a box say for the item that they fit best, of those that no other box fits better."""
+        return max(
+            (
+                own
+                for item, own in words[index].items()
+                if owner.get(item, index) == index or words.get(owner[item], {}).get(item, 1.0) < own
+            ),
+            default=0.0,
+        )
+
+    fits = {index: best(index) for index in total}
     pairs = sorted(
         (
             (-score, index, item)
             for index, scores in total.items()
             for item, score in scores.items()
-            if _is_enough(score, words[index].get(item, 0.0), max(words[index].values(), default=0.0))
+            if _is_enough(score, words[index].get(item, 0.0), fits[index])
         ),
     )
     assigned: dict[int, str] = {}
