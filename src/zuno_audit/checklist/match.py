@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from zuno_audit.checklist.known import NOT, Wording
 from zuno_audit.checklist.similarity import similarities
+from zuno_audit.checklist.spelling import Spelling
 from zuno_audit.checklist.wording import (
     SIGNS,
     Knowledge,
@@ -24,6 +25,7 @@ from zuno_audit.checklist.wording import (
     is_known,
     negates,
     prose_terms,
+    texts_of,
 )
 from zuno_audit.model.box import Box, BoxMatch
 from zuno_audit.model.control import Checklist, Control
@@ -55,7 +57,9 @@ def match(
     Pure: the same boxes give the same matches. Two boxes get the same item only when they are pinned to it or
     have its known wording.
     """
-    return _Matcher(boxes, checklist, wordings, frozenset(rules)).matches()
+    spelling = Spelling(texts_of(checklist))
+    read = [replace(box, text=spelling.corrected(box.text)) for box in boxes]
+    return _Matcher(read, checklist, wordings, frozenset(rules)).matches()
 
 
 Places = dict[tuple[str, ...], Counter[tuple[str, str]]]

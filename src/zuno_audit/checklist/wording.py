@@ -52,6 +52,10 @@ _NEGATION = re.compile(
     r"(?i)(?<![\w-])(?:not|no|never|none|zero|without|nothing|nobody|cannot|except|unless|disabled?|removed|deleted"
     r"|free of|absent|missing|fail(?:s|ed|ing)?|bypass\w*|crash\w*|skip\w*|[a-z]+n['’]t)(?![\w-])"
 )
+_NEGATES_NOTHING = re.compile(r"(?i)\b(?:without|no|not using)[ -](?:the |any )?(?:docker |build )?cache\b")
+_UNCHANGED = re.compile(
+    r"(?i)\bunchanged\b|\b(?:leaves?|keeps?|stays?|remains?)\b.*\bas (?:it is|they are)\b"
+)
 _MORE = re.compile(
     r"(?i)(?:[>≥]=?|\b(?:above|over|more than|at least|min(?:imum)?|greater than|exceeds?))\s*\d"
 )
@@ -81,7 +85,8 @@ def unnumbered(text: str) -> str:
 
 def negates(text: str) -> bool:
     """True when a text says that something is not so."""
-    return _NEGATION.search(_CODE.sub(" ", text)) is not None
+    prose = _NEGATES_NOTHING.sub(" ", _CODE.sub(" ", text))
+    return _NEGATION.search(prose) is not None or _UNCHANGED.search(prose) is not None
 
 
 def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
@@ -113,6 +118,8 @@ def is_known(claim: str, known: frozenset[str]) -> bool:
     if claim[0].isdigit():
         bare = claim.rstrip(_LETTERS)
         return bare in known or (bare == claim and any(name.rstrip(_LETTERS) == bare for name in known))
+    if _FILE_SUFFIX.fullmatch(claim):  # `.bat`: what kind of file
+        return any(name.endswith(claim) for name in known)
     return ("." in claim or "/" in claim) and any(name.endswith("/" + claim) for name in known)
 
 
@@ -222,6 +229,14 @@ class Knowledge:
         names = " ".join(sorted(self.claims(item)))
         found = frozenset().union(*map(terms, [*texts, names]))
         return found | self.terms(control.parent) if control.parent in self._controls else found
+
+
+def texts_of(checklist: Checklist) -> list[str]:
+    """All that the items, sections and phases of a checklist say."""
+    texts = [title for _, title in checklist.phase_titles]
+    for control in checklist.controls:
+        texts += [control.title, control.ask, control.section]
+    return texts
 
 
 def _arguments(control: Control) -> list[str]:

@@ -169,6 +169,45 @@ def test_known_wordings_belong_to_items_and_differ() -> None:
 SHARED = Path(__file__).parents[4] / "shared" / "checklist"
 
 
+def test_a_list_without_headings_is_judged() -> None:
+    text = "".join(f"- [ ] {checklist_text.in_other_words(control.title)}\n" for control in ITEMS.controls)
+    found = matches(text)
+    assert [
+        (f.control, item) for f, item in zip(found, ONE, strict=True) if f.control not in ("", item)
+    ] == []
+    assert sum(f.is_sure for f in found) > 0.9 * len(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [
+        ("Exchanges `auth.events` and `wallets.events` exist", True),
+        ("Exhcanges `auth.events` and `wallets.events` exist", True),
+        ("Exchnages `auth.events` and `wallets.events` exist", True),
+        ("Exchanges `auth.evnets` and `wallets.events` exist", False),  # a name has no slips
+    ],
+)
+def test_slips_of_the_pen_are_read_over(text: str, sure: bool) -> None:
+    above = ONE["5.2.4"].title
+    _, found = matches(f"## Health checks\n\n- [ ] {above}\n  - [ ] {text}\n")
+    assert (found.control, found.is_sure) == ("5.2.4.2", sure)
+
+
+def test_a_box_gets_what_no_other_box_fits_better() -> None:
+    text = """\
+# Monitoring
+## Grafana
+- [ ] The Grafana dashboards are imported
+  - [ ] Dashboard of error rates
+# After deployment
+## First 30 minutes
+- [ ] Error logs are watched
+- [ ] Error rate in Prometheus
+- [ ] circuit_breaker_state is closed for every service
+"""
+    assert [f.control for f in matches(text)] == ["6.1.2", "6.1.2.4", "9.1.1", "9.1.2", "9.1.3"]
+
+
 @pytest.fixture
 def original() -> bytes:
     file = SHARED / "production-checklist.md"
