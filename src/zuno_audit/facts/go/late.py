@@ -26,7 +26,11 @@ _LISTEN = ("ListenAndServe", "ListenAndServeTLS")
 _SERVE = ("Serve", "ServeTLS")  # other types have methods of these names, too
 _MAX_DEPTH = 4
 _MAX_LEVELS = 2  # of functions around what blocks
-_MAY_BLOCK = (b"Serve(", b"ListenAndServe", b"select {}", b"select{}", b".Done()", b"signal.Notify")
+_DONE = b".Done()"
+_MAY_BLOCK = (b"Serve(", b"ListenAndServe", b"select {}", b"select{}", _DONE, b"signal.Notify")
+_RECEIVES_END = re.compile(
+    rb"[^\n]*?<-(?:[^\n]*\.Done\(\)|\w*[Ee]rr\w*|\w*(?:sig|quit|stop|shutdown)\w*)", re.IGNORECASE
+)
 _WAITING = s.Call | s.Select | s.ExprStmt | s.Assign
 _FUNCTION = re.compile(rb"\nfunc (?:\([^)\n]*\) ?)?(\w+)")
 _LIMITED = (b"WithTimeout(", b"WithDeadline(", b"time.After(")
@@ -133,11 +137,24 @@ def _named_around(asked: Analysis, word: bytes) -> Iterator[str]:
         data = asked.program.repository.read(path) or b""
         at = data.find(word)
         while at >= 0:
-            start = max(data.rfind(b"\nfunc ", 0, at), 0)
-            if head := _FUNCTION.match(data, start):
-                yield head.group(1).decode()
-            end = data.find(b"\n}", at)
-            at = data.find(word, end) if end >= 0 else -1
+            if word != _DONE or _is_waited_for(data, at):
+                start = max(data.rfind(b"\nfunc ", 0, at), 0)
+                if head := _FUNCTION.match(data, start):
+                    yield head.group(1).decode()
+                at = max(data.find(b"\n}", at), at)
+            at = data.find(word, at + 1)
+
+
+def _is_waited_for(data: bytes, at: int) -> bool:
+    """True when the line before an offset only receives, by itself or as the one clause of its `select`."""
+    line = data[data.rfind(b"\n", 0, at) + 1 : at]
+    text = line.lstrip()
+    if not text.startswith(b"case "):
+        return b"<-" in text
+    indent = b"\n" + line[: len(line) - len(text)]
+    start, end = data.rfind(indent + b"select {", 0, at), data.find(indent + b"}", at)
+    clauses = data[start:end].split(indent + b"case ")[1:]
+    return start >= 0 and b"default:" not in data[start:end] and all(_RECEIVES_END.match(c) for c in clauses)
 
 
 def _stops(asked: Analysis, declared: Declaration) -> bool:
