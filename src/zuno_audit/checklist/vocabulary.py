@@ -34,12 +34,14 @@ linter: lint linting linters
 review: reviewed
 approve: approved approval
 signin: login
+notified: notifications notification notify
 """
 _GENERIC = """
 exist exists present there place places file files func function code service services microservice
 microservices work works working look looks ok single one new way correct correctly proper properly right real
 item project ready complete completed success successful successfully but already double still every
 entry entries give gives gave among says say leave leaves once again up get gets got permission permissions
+green everywhere realtime console ui page
 entry entries contain contains cover covers include includes listed hold holds named given
 """
 _CLAIMING = """

@@ -53,6 +53,7 @@ _NEGATION = re.compile(
     r"|free of|absent|missing|fail(?:s|ed|ing)?|bypass\w*|crash\w*|skip\w*|[a-z]+n['’]t)(?![\w-])"
 )
 _NEGATES_NOTHING = re.compile(r"(?i)\b(?:without|no|not using)[ -](?:the |any )?(?:docker |build )?cache\b")
+_ZERO = re.compile(r"(?<![\w.,:/-])0(?= [A-Za-z])")  # "0 errors": none
 _UNCHANGED = re.compile(
     r"(?i)\bunchanged\b|\b(?:leaves?|keeps?|stays?|remains?)\b.*\bas (?:it is|they are)\b"
 )
@@ -63,6 +64,7 @@ _LESS = re.compile(
     r"(?i)(?:[<≤]=?|\b(?:below|under|less than|fewer than|at most|max(?:imum)?|smaller than|within|up to))"
     r"\s*\d"
 )
+_ALL_OF = re.compile(r"(\d+)/\1")
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
 
 
@@ -85,13 +87,15 @@ def unnumbered(text: str) -> str:
 
 def negates(text: str) -> bool:
     """True when a text says that something is not so."""
-    prose = _NEGATES_NOTHING.sub(" ", _CODE.sub(" ", text))
+    prose = _ZERO.sub("zero", _NEGATES_NOTHING.sub(" ", _CODE.sub(" ", text)))
     return _NEGATION.search(prose) is not None or _UNCHANGED.search(prose) is not None
 
 
 def claims(text: str, *, is_code: bool = False) -> frozenset[str]:
     """The numbers, names and code words of a text. In code every word counts, comments do not."""
     text = unnumbered(text)
+    if not is_code:
+        text = _ZERO.sub("zero", text)
     if is_code:
         code, prose = _COMMENT.sub(" ", text), ""
     else:
@@ -115,9 +119,13 @@ def is_known(claim: str, known: frozenset[str]) -> bool:
     """True when a claim is among these, ends a path among them, or is a number there with another unit."""
     if claim in known:
         return True
+    if _ALL_OF.fullmatch(claim):  # `25/25`
+        return claim.partition("/")[0] in known
     if claim[0].isdigit():
         bare = claim.rstrip(_LETTERS)
         return bare in known or (bare == claim and any(name.rstrip(_LETTERS) == bare for name in known))
+    if claim.startswith(":"):  # the end of an address, from the port on
+        return all(part in known for part in re.split("[:/]", claim) if part)
     if _FILE_SUFFIX.fullmatch(claim):  # `.bat`: what kind of file
         return any(name.endswith(claim) for name in known)
     return ("." in claim or "/" in claim) and any(name.endswith("/" + claim) for name in known)
