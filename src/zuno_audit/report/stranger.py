@@ -68,10 +68,12 @@ def _folders(files: Iterable[str]) -> set[str]:
 def _topmost_missing(path: str, folders: set[str]) -> str:
     """Two folders deep at most: `services/auth-service/`, though `services` itself may be missing."""
     parts = path.split("/")
+    if "." not in parts[-1] and len(parts) > 1:
+        parts.append("")  # a folder
     for depth in range(1, len(parts)):
         head = "/".join(parts[:depth])
         if head not in folders and depth >= min(2, len(parts) - 1):
-            return head + "/"
+            return head if head == path else head + "/"
     return path
 
 

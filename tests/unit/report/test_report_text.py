@@ -120,6 +120,13 @@ def test_a_stranger_is_told_what_was_looked_for_and_not_found() -> None:
     assert "and 2 more" in text
 
 
+def test_a_stranger_is_told_of_missing_folders_one_by_one() -> None:
+    result = strange(8)
+    folders = tuple(replace(f, location=at_line(f"services/part-{i}")) for i, f in enumerate(result.findings))
+    text = " ".join(render("text", replace(result, findings=folders)).split())
+    assert "Looked for and not found: services/part-0, services/part-1" in text
+
+
 def test_a_few_missing_files_are_ordinary_failures() -> None:
     assert "does not look like" not in render("text", strange(3))
     assert "does not look like" not in render("text", sample())
