@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from zuno_audit.authoring.marks import OK, RULEID, TODO, Place, marks
@@ -145,9 +144,3 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         if file.is_file() and file != folder / EXPECT:
             parts = file.relative_to(folder).parts
             yield "/".join("." + p.removeprefix(_DOT) if p.startswith(_DOT) else p for p in parts), file
-
-
-def expect_schema() -> dict[str, object]:
-    """The JSON Schema of `expect.yaml`."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "zuno-audit rule fixture"}
-    return {**head, **msgspec.json.schema(ExpectSpec)}

@@ -25,15 +25,11 @@ MAX_VALUE_LINES = 60  # of a quoted value: a private key of 4096 bits has 52
 
 
 class Assignment(Struct, frozen=True):
-    """One line of an env file. `value` is None for a bare name, which takes the value from outside.
-
-    `is_literal` is true for single quotes: nothing in the value is a reference.
-    """
+    """One line of an env file. `value` is None for a bare name, which takes the value from outside."""
 
     name: str
     value: str | None
     location: Location
-    is_literal: bool = False
 
 
 class DotenvFile(Struct, frozen=True):
@@ -115,7 +111,7 @@ def _quoted(
     body = closing.group()[:-1]
     if quote == '"':
         body = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), body)
-    return Assignment(name, body, where, quote == "'"), used
+    return Assignment(name, body, where), used
 
 
 def _without_comment(value: str) -> str:

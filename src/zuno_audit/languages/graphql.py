@@ -275,6 +275,17 @@ class _Parser:
             given.append((name, self.value()))
         return tuple(given)
 
+    def input_value(self) -> InputValue:
+        """A name with its type and what stands for it where it is left out: an argument, a field, a variable."""
+        name = self.name().text
+        self.expect(":")
+        of = self.type_ref()
+        has_default = self.skip("=")
+        if has_default:
+            self.value()
+        self.directives()
+        return InputValue(name, of, has_default)
+
 
 class _SchemaParser(_Parser):
     """Reads one schema file into a schema that other files add to."""
@@ -363,14 +374,8 @@ class _SchemaParser(_Parser):
             return found
         while not self.skip(closing):
             self._description()
-            name = self.name().text
-            self.expect(":")
-            of = self.type_ref()
-            has_default = self.skip("=")
-            if has_default:
-                self.value()
-            self.directives()
-            found[name] = InputValue(name, of, has_default)
+            value = self.input_value()
+            found[value.name] = value
         return found
 
     def _enum(self, owner: SchemaType) -> None:
@@ -433,14 +438,8 @@ class _DocumentParser(_Parser):
         if self.skip("("):
             while not self.skip(")"):
                 self.expect("$")
-                name = self.name().text
-                self.expect(":")
-                of = self.type_ref()
-                has_default = self.skip("=")
-                if has_default:
-                    self.value()
-                self.directives()
-                found[name] = InputValue(name, of, has_default)
+                value = self.input_value()
+                found[value.name] = value
         return found
 
     def _selections(self, depth: int) -> tuple[Selection, ...]:

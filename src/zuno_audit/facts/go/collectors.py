@@ -455,7 +455,7 @@ class Collectors:
             return
         trail.seen.add(key)
         for path in package.files:
-            for other in self.roots(path, name.encode()):
+            for other in self.asked.search.roots(path, name.encode()):
                 for node in s.walk(other.node):
                     if (
                         isinstance(node, s.Ident)
@@ -465,7 +465,7 @@ class Collectors:
                         self._value(other, node, trail)
         if name[:1].isupper():
             for path in self.asked.search.files_with(package.path.encode(), b"." + name.encode()):
-                for other in self.roots(path, b"." + name.encode()):
+                for other in self.asked.search.roots(path, b"." + name.encode()):
                     for node in s.walk(other.node):
                         if (
                             isinstance(node, s.Selector)
@@ -484,7 +484,7 @@ class Collectors:
         if name[:1].isupper():
             paths += self.asked.search.files_with(package_path.encode(), b"." + name.encode())
         for path in dict.fromkeys(paths):
-            for other in self.roots(path, b"." + name.encode()):
+            for other in self.asked.search.roots(path, b"." + name.encode()):
                 for node in s.walk(other.node):
                     if (
                         isinstance(node, s.Selector)
@@ -510,7 +510,7 @@ class Collectors:
         if type_.name[:1].isupper():
             paths += self.asked.search.files_with(type_.package.path.encode(), b"." + type_.name.encode())
         for path in dict.fromkeys(paths):
-            for root in self.roots(path, type_.name.encode()):
+            for root in self.asked.search.roots(path, type_.name.encode()):
                 for node in s.walk(root.node):
                     if self._makes(node, type_, root):
                         self._value(root, node, trail)
@@ -534,18 +534,6 @@ class Collectors:
             return
         for site in callers_of(self.asked, root):
             self._value(site.root, site.call, trail)
-
-    def roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
-        """The functions and values of a file of the default build whose text holds a literal."""
-        package = self.program.package_of(path)
-        if package is None or path not in package.files or not is_go_tool_file(path):
-            return
-        file = self.program.file(path)
-        if file is None:
-            return
-        nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
-        for node in nodes:
-            yield Declaration(package, file, node)
 
 
 def _waits(node: s.Node) -> bool:

@@ -117,21 +117,28 @@ class Effects:
 
         found: list[tuple[Declaration, s.Assign]] = []
         pattern = re.compile(rb"\b" + name.encode() + rb"\s*(?:,[^=\n]*)?=[^=]")
+        for owner, file, alias, function in self._naming(package, name, pattern):
+            for node in s.nodes_of(function):
+                if isinstance(node, s.Assign) and node.op == "=":
+                    if any(self._is_global(x, name, alias, owner is package, function) for x in node.lhs):
+                        found.append((Declaration(owner, file, function), node))
+        return found
+
+    def _naming(
+        self, package: Package, name: str, pattern: re.Pattern[bytes]
+    ) -> Iterator[tuple[Package, GoFile, str | None, s.FuncDecl]]:
+        """The functions that may name a package-level variable, in files with a pattern, with the package and the
+        file that they are in and what that calls the variable's package.
+        """
         for path in self._candidates(package, name):
             data = self.program.repository.read(path)
-            if data is None or not pattern.search(data):
-                continue
+            file = self.program.file(path) if data is not None and pattern.search(data) else None
             owner = self.program.package_of(path)
-            file = self.program.file(path)
-            if owner is None or file is None:
+            if file is None or owner is None:
                 continue
             alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
-            for function in file.functions():
-                for node in s.nodes_of(function):
-                    if isinstance(node, s.Assign) and node.op == "=":
-                        if any(self._is_global(x, name, alias, owner is package, function) for x in node.lhs):
-                            found.append((Declaration(owner, file, function), node))
-        return found
+            for function in file.functions_with(name.encode()):
+                yield owner, file, alias, function
 
     def is_read_into(self, package: Package, name: str) -> bool:
         """True when a library gets the address of a package-level variable to put something there."""
@@ -142,19 +149,12 @@ class Effects:
 
     def _find_reads(self, package: Package, name: str) -> bool:
         pattern = re.compile(rb"&\s*(?:\w+\.)?" + name.encode() + rb"\b")
-        for path in self._candidates(package, name):
-            data = self.program.repository.read(path)
-            file = self.program.file(path) if data is not None and pattern.search(data) else None
-            owner = self.program.package_of(path)
-            if file is None or owner is None:
-                continue
-            alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
-            for function in file.functions_with(name.encode()):
-                for call in s.nodes_of(function):
-                    if isinstance(call, s.Call) and _changes(called_name(call)):
-                        pointed = [a.x for a in call.args if isinstance(a, s.Unary) and a.op == "&"]
-                        if any(self._is_global(x, name, alias, owner is package, function) for x in pointed):
-                            return True
+        for owner, _, alias, function in self._naming(package, name, pattern):
+            for call in s.nodes_of(function):
+                if isinstance(call, s.Call) and _changes(called_name(call)):
+                    pointed = [a.x for a in call.args if isinstance(a, s.Unary) and a.op == "&"]
+                    if any(self._is_global(x, name, alias, owner is package, function) for x in pointed):
+                        return True
         return False
 
     def parts_set(self, package: Package, name: str) -> frozenset[str]:
@@ -166,21 +166,14 @@ class Effects:
 
     def _find_parts(self, package: Package, name: str) -> Iterator[str]:
         pattern = re.compile(rb"\b" + name.encode() + rb"\s*[.\[][^=\n]*(?:[^=!<>:]=[^=]|\+\+|--)")
-        for path in self._candidates(package, name):
-            data = self.program.repository.read(path)
-            file = self.program.file(path) if data is not None and pattern.search(data) else None
-            owner = self.program.package_of(path)
-            if file is None or owner is None:
-                continue
-            alias = next((a for a, p in self.program.imported(file).items() if p == package.path), None)
-            for function in file.functions_with(name.encode()):
-                for node in s.nodes_of(function):
-                    if isinstance(node, s.Assign | s.IncDec):
-                        targets = node.lhs if isinstance(node, s.Assign) else [node.x]
-                        for target in targets:
-                            part = self._part_of(target, name, alias, owner is package, function)
-                            if part:
-                                yield part
+        for owner, _, alias, function in self._naming(package, name, pattern):
+            for node in s.nodes_of(function):
+                if isinstance(node, s.Assign | s.IncDec):
+                    targets = node.lhs if isinstance(node, s.Assign) else [node.x]
+                    for target in targets:
+                        part = self._part_of(target, name, alias, owner is package, function)
+                        if part:
+                            yield part
 
     def _part_of(
         self, target: s.Expr, name: str, alias: str | None, inside: bool, function: s.FuncDecl

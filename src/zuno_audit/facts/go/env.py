@@ -113,20 +113,9 @@ class _Finder:
 
     # ---------------------------------------------------------------- where the environment is reached
 
-    def _roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
-        package = self.program.package_of(path)
-        if package is None or path not in package.files or not is_go_tool_file(path):
-            return
-        file = self.program.file(path)
-        if file is None:
-            return
-        nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
-        for node in nodes:
-            yield Declaration(package, file, node)
-
     def _system_uses(self, path: str, name: str, paths: tuple[str, ...]) -> None:
         missing = _FOUND if name == "LookupEnv" else _DIRECT
-        for root in self._roots(path, name.encode()):
+        for root in self.search.roots(path, name.encode()):
             above: dict[int, s.Node] | None = None
             for node in s.walk(root.node):
                 if not self._is_system(node, name, paths, root):
@@ -321,7 +310,7 @@ class _Finder:
     def _handed_on(self, reader: _Reader) -> None:
         """The field that holds a reading function is itself used as a value."""
         for path in reader.package.files:
-            for root in self._roots(path, b"." + reader.name.encode()):
+            for root in self.search.roots(path, b"." + reader.name.encode()):
                 above: dict[int, s.Node] | None = None
                 for node in s.walk(root.node):
                     if isinstance(node, s.Selector) and node.sel == reader.name:
@@ -430,7 +419,7 @@ class _Finder:
     # $NAME
 
     def _expanded(self, path: str) -> None:
-        for root in self._roots(path, b"ExpandEnv("):
+        for root in self.search.roots(path, b"ExpandEnv("):
             for site in uses(self.search.calls_named(root.file, root.package, "ExpandEnv")):
                 if (
                     site.root.node is root.node
@@ -443,7 +432,7 @@ class _Finder:
 
     def _environ(self, path: str) -> None:
         """A loop over os.Environ(): the names that the function compares with or looks up."""
-        for root in self._roots(path, b"os.Environ"):
+        for root in self.search.roots(path, b"os.Environ"):
             if not any(
                 isinstance(n, s.Call) and called_name(n) == "Environ" and self._path_of(n.fun, root) == "os"
                 for n in s.walk(root.node)

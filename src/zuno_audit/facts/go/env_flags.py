@@ -53,7 +53,6 @@ class _Viper(Struct):
 
     prefix: str = ""
     automatic: bool = False
-    unmarshals: bool = False
     replacements: list[tuple[str, str]] = field(default_factory=list)
     keys: dict[str, list[tuple[Use, str]]] = field(default_factory=dict)  # where each is asked for
     bound: list[tuple[Use, list[str]]] = field(default_factory=list)

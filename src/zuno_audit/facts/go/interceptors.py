@@ -189,11 +189,6 @@ def members(ev: Evaluator, v: Val) -> list[Value] | None:
     return None
 
 
-def is_function(v: Val) -> bool:
-    """True for a function of the repository."""
-    return isinstance(v, Func)
-
-
 def holds_parameter(ev: Evaluator, value: Value, state: State) -> bool:
     """True when a parameter of the function around it is somewhere in a value, or in what it points to."""
     pending: list[Val] = list(value)

@@ -249,7 +249,7 @@ class _Finder:
         for path in self.asked.search.files_with(PROMETHEUS.encode()):
             data = self.program.repository.read(path) or b""
             names = [n for n in (*_CONSTRUCTORS, "NewDesc") if n.encode() + b"(" in data]
-            for root in self.collectors.roots(path, b"New") if names else ():
+            for root in self.asked.search.roots(path, b"New") if names else ():
                 for node in s.walk(root.node):
                     if isinstance(node, s.Call) and called_name(node) in names and node.args:
                         yield from self._construction(root, node)

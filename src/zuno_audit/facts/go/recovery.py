@@ -368,11 +368,8 @@ class _Simulation:
         self.thrown_away: list[Extern] = []  # those whose logger writes nothing
         self.stacks: list[Extern] = []  # calls that take the stack of the panic
         self.prints: list[Extern] = []
-        self.recover_sites: list[Site] = []
-        self.handled = False
 
     def handler(self, ev: Evaluator, args: list[Value], state: State) -> list[Value]:
-        self.handled = True
         state.cells[HANDLED] = (TRUE,)
         ev.raise_panic((Opaque("panic value"),), state)
         return [(Unknown("the handler panics"),)] * 2

@@ -230,8 +230,8 @@ class RegistryFlow:
         if name[:1].isupper():
             paths += self.asked.search.files_with(type_.package.path.encode(), name.encode())
         for path in dict.fromkeys(paths):
-            named = [*self.collectors.roots(path, name.encode())]
-            named += self.collectors.roots(path, type_.name.encode())  # literals without names of fields
+            named = [*self.asked.search.roots(path, name.encode())]
+            named += self.asked.search.roots(path, type_.name.encode())  # literals without names of fields
             for root in {id(root.node): root for root in named}.values():
                 for node in s.walk(root.node):
                     if isinstance(node, s.CompositeLit) and self._is(node, type_, root):

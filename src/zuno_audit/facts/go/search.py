@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
@@ -47,6 +48,18 @@ class Search:
         self._calls: dict[int, dict[str, list[s.Call]]] = {}
         self._callers: dict[int, list[CallSite]] = {}
         self._makers: dict[tuple[str, str], list[Declaration]] = {}
+
+    def roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
+        """The functions and values of a file of the default build whose text holds a literal."""
+        package = self.program.package_of(path)
+        if package is None or path not in package.files or not is_go_tool_file(path):
+            return
+        file = self.program.file(path)
+        if file is None:
+            return
+        nodes: list[s.FuncDecl | s.ValueSpec] = [*file.functions_with(literal), *file.values_with(literal)]
+        for node in nodes:
+            yield Declaration(package, file, node)
 
     def calls_to(
         self,
