@@ -77,6 +77,11 @@ def _redirects(data: bytes) -> bool:
 
 def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
     own = [p for p in paths if _is_own(p, binary)]
+    for path in (head.path for head in code.packages.by_directory[binary].files):
+        file = code.file(path)
+        if file is not None and file.error_line:
+            because = f"{path} does not parse (line {file.error_line})"
+            return Answer(UNKNOWN, because, (at_line(path, file.error_line),), failed=True)
     plain = next(_plain_writes(code, own), None)
     if plain is not None and not any(_redirects(code.repository.read(p) or b"") for p in own):
         return Answer(

@@ -89,7 +89,7 @@ def _problems(code: GoCode, rows: list[Entity]) -> Iterator[Problem]:
         for head in code.packages.by_directory[folder].files:
             file = code.file(head.path)
             if file is not None and file.error_line:
-                yield Problem(head.path, file.error_line, "a syntax error")
+                yield Problem(head.path, file.error_line, "syntax error")
 
 
 def _rows(

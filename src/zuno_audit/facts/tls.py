@@ -426,7 +426,9 @@ def grpc_transport_table(store: FactStore) -> Table:
         for row in _rows(credentials, site, name)
     ]
     rows.sort(key=lambda row: row.location)
-    problems = [Problem(f.path, f.error_line, "a syntax error") for f in files if f.error_line]
+    cut = (values.program.file(path) for path in values.search.cut_files_with(GRPC.encode()))
+    broken = {f.path: f.error_line for f in (*files, *cut) if f is not None and f.error_line}
+    problems = [Problem(path, line, "syntax error") for path, line in sorted(broken.items())]
     return Table("grpc_transport", tuple(rows), tuple(looked), tuple(problems))
 
 

@@ -209,7 +209,7 @@ class _Finder:
         for path in self.files:
             file = self.asked.program.file(path)
             if file is not None and file.error_line:
-                yield Problem(path, file.error_line, "the file does not parse")
+                yield Problem(path, file.error_line, "syntax error")
 
     def try_out(self, declared: Declaration, *, fail: bool = False) -> Course:
         """The course of one run, given up when all runs together have become too long."""

@@ -132,7 +132,7 @@ def _problems(asked: Analysis, files: tuple[str, ...]) -> Iterator[Problem]:
         if PROMETHEUS.encode() in data:
             file = asked.program.file(path)
             if file is not None and file.error_line:
-                yield Problem(path, file.error_line, "a syntax error")
+                yield Problem(path, file.error_line, "syntax error")
 
 
 def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:

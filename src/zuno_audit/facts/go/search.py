@@ -40,6 +40,9 @@ def uses(sites: Iterable[CallSite]) -> Iterator[Use]:
             yield Use(root, call)
 
 
+_ENDS = (b"\n}", b"\n)")  # of a Go file, as gofmt writes it
+
+
 class Search:
     """Looks for uses by name; what a name means there is for the evaluator to say."""
 
@@ -240,6 +243,11 @@ class Search:
         if tests or self.program.tests:
             return self.program.repository.grep(*literals, suffix=".go")
         return self.program.sources_with(*literals)
+
+    def cut_files_with(self, literal: bytes) -> list[str]:
+        """Those of `files_with` that do not end like most Go files, so that they may be cut off."""
+        read = self.program.repository.read
+        return [p for p in self.files_with(literal) if not (read(p) or b"").rstrip().endswith(_ENDS)]
 
     def own_files_with(self, *literals: bytes) -> list[str]:
         """Paths of Go files, vendored ones left out, that hold all literals."""

@@ -38,7 +38,6 @@ CONSTRUCTORS = (
     *server_frameworks.SERVERS,
 )
 MAX_USERS = 40
-_ENDS = (b"\n}", b"\n)")  # how a Go file ends as a rule, as gofmt writes it
 
 
 def table(store: FactStore) -> Table:
@@ -117,12 +116,9 @@ class _Question:
         """Files that mention the constructor, or stand beside it, and do not parse; the rest of one that was cut
         off may have mentioned it."""
         program = self.analysis.program
-        read = program.repository.read
-        importing = self.analysis.search.files_with(lib.GRPC.encode())
-        cut = {
-            p for p in importing if not self._is_left_out(p) and not (read(p) or b"").rstrip().endswith(_ENDS)
-        }
-        for path in sorted(files | cut):
+        cut = self.analysis.search.cut_files_with(lib.GRPC.encode())
+        files = files.union(path for path in cut if not self._is_left_out(path))
+        for path in sorted(files):
             package = program.package_of(path)
             for sibling in package.files if package is not None else (path,):
                 file = program.file(sibling)

@@ -7,6 +7,7 @@ from pathlib import Path
 from trees import store_of
 
 from zuno_audit.checks import go_struct
+from zuno_audit.facts import logs, tls
 from zuno_audit.facts.go import package_uses, servers
 from zuno_audit.model.rule_run import Outcome
 
@@ -60,3 +61,16 @@ def test_a_struct_is_not_known_to_be_missing_where_its_file_is_cut(tmp_path: Pat
     run = go_struct.check(store_of(tmp_path, files), arguments)
     assert run.outcome is Outcome.FAILED
     assert "domain/events.go" in run.reason
+
+
+def test_transport_and_logs_of_a_cut_program_are_not_known(tmp_path: Path) -> None:
+    head = 'package main\n\nimport (\n\t"github.com/rs/zerolog"\n\t"google.golang.org/grpc"\n)\n\n'
+    cut = (
+        head
+        + "func main() {\n\tlog := zerolog.New(nil)\n\tvar options []grpc.ServerOption\n\tlog.Print(options)\n"
+    )
+    store = store_of(tmp_path, {"go.mod": GO_MOD, "cmd/a/main.go": MAIN, "cmd/b/main.go": cut})
+    assert [problem.path for problem in store.get(tls.grpc_transport_table).problems] == ["cmd/b/main.go"]
+    rows = {row.get("binary").value: row.get("json") for row in store.get(logs.service_log_table).rows}
+    assert (rows["cmd/b"].value, rows["cmd/b"].failed) == ("unknown", True)
+    assert not rows["cmd/a"].failed
