@@ -306,7 +306,7 @@ def test_it_sees_nothing_of_our_environment_and_only_copies(
 
 def test_it_is_ended_with_all_it_started_when_it_takes_too_long(tmp_path: Path) -> None:
     mark = tmp_path / "still-there"
-    child = f"import time; time.sleep(4); open({str(mark)!r}, 'w')"
+    child = f"import time; time.sleep(2.5); open({str(mark)!r}, 'w')"
     body = (
         f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(60)\n"
     )
@@ -314,7 +314,7 @@ def test_it_is_ended_with_all_it_started_when_it_takes_too_long(tmp_path: Path) 
     with pytest.raises(EngineError, match="took longer than 1 seconds"):
         fake(tmp_path, body, timeout=1)
     assert time.monotonic() - begun < 20
-    time.sleep(4)
+    time.sleep(2.5)
     assert not mark.exists()
 
 

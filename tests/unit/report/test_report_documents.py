@@ -121,4 +121,6 @@ def test_junit_holds_no_character_that_xml_forbids() -> None:
     verdict = result.verdicts[1]
     check = replace(verdict.checks[0], reason="bell \x07 nul \x00 half \udcff")
     hostile = replace(verdict, checks=(check,))
-    ElementTree.fromstring(render("junit", replace(result, verdicts=(hostile,))))
+    root = ElementTree.fromstring(render("junit", replace(result, verdicts=(hostile,))))
+    (failure,) = root.iter("failure")
+    assert re.fullmatch(r"bell \S+ nul \S+ half \S+", failure.attrib["message"])
