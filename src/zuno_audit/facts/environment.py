@@ -23,6 +23,7 @@ from zuno_audit.facts.dotenv import env_templates, set_by, shared_env_files
 from zuno_audit.facts.env_read import EnvRead
 from zuno_audit.facts.gitignore import is_dotenv
 from zuno_audit.facts.go.env import can_run, env_reads
+from zuno_audit.facts.go.env_values import env_values
 from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.facts.images import image_packages
 from zuno_audit.facts.kubernetes import helm_files, manifests
@@ -33,6 +34,8 @@ from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import FileKind, kind_by_path
 
 MAX_PROOF = 12
+_PLACEHOLDER = re.compile(r"[<>|$]|your|change|replace|example|todo", re.IGNORECASE)  # in a template
+_SWITCHES = ("_ENABLED", "_DISABLED", "_ON", "_DEBUG")
 
 # what the entry points of official images read (their pages on Docker Hub); redis and valkey read nothing
 _IMAGE_VARIABLES: dict[str, tuple[str, ...]] = {
@@ -282,9 +285,37 @@ class Environment:
                     return True, env_file.location
         return False, None
 
+    def given(self, name: str, live: list[EnvRead]) -> Iterator[tuple[EnvRead, str, Location]]:
+        """The values that compose and templates give a variable, with the reads that get them."""
+        entries = [
+            (self.binary_of.get((file.base or file.path, service.name)), _constant(entry.value), entry)
+            for file in self.compose.files
+            for service in file.services
+            if (entry := service.variable(name)) is not None and entry.value is not None
+        ]
+        for read in live:
+            binaries = set(self.binaries(read))
+            for binary, value, entry in entries:
+                if binary in binaries and value:
+                    yield read, value, entry.location
+            for template in self.store.get(env_templates):
+                for one in template.assignments:
+                    if one.name == name and one.value and not _PLACEHOLDER.search(one.value):
+                        yield read, one.value, one.location
+
     def _assigns(self, path: str, name: str) -> bool:
         text = self.store.repository.text(path) or ""
         return re.search(rf"^\s*(?:export\s+)?{re.escape(name)}\s*=", text, re.MULTILINE) is not None
+
+
+def _constant(value: str) -> str | None:
+    """What a value in compose is when nobody sets anything else: the text, or the default of its only reference."""
+    references = shell.references(value)
+    if not references:
+        return value
+    one = references[0]
+    is_all = len(references) == 1 and (one.start, one.end) == (0, len(value))
+    return one.argument if is_all and one.operator in ("-", ":-") and "$" not in one.argument else None
 
 
 def _repository(service: Service) -> str:
@@ -310,7 +341,9 @@ def env_var(store: FactStore) -> Table:
     file arrives: every container whose code reads it gets it, or compose uses it); `undelivered_to` (services
     whose code reads it and that do not get it); `containers` (services and image names in which compose puts
     it to use); `documented` yes/no, `documented_in` (files), `templates` (env templates that assign it);
-    `has_default` yes/no/None, `system` yes/no (set by the operating system, not by us).
+    `refused_by`: the parser in the code that refuses a value which compose or a template gives it, or `true` for a
+    switch, "" when none is known to; `has_default` yes/no/None, `system` yes/no (set by the operating system, not
+    by us).
     """
     joined = store.get(environment)
     rows = [_row(joined, variable) for variable in joined.variables.values()]
@@ -347,9 +380,24 @@ def _row(joined: Environment, variable: Variable) -> Entity:
         "documented_in": Answer(tuple(sorted(variable.documented))),
         "templates": Answer(tuple(sorted(variable.templates))),
         "has_default": Answer(_has_default(live)),
+        "refused_by": _refused_by(joined, variable.name, live),
         "system": Answer(YES if variable.name in _FROM_THE_SYSTEM else NO),
     }
     return Entity("env_var", places[0], fields)
+
+
+def _refused_by(joined: Environment, name: str, live: list[EnvRead]) -> Answer:
+    """The parser that refuses a value which the variable is given here; a switch takes `true` in any case."""
+    values = joined.store.get(env_values)
+    for read, value, where in joined.given(name, live):
+        parser = values.refuses(read, value)
+        if parser is not None:
+            return Answer(parser, "", (where, read.location))
+    for read in live if name.endswith(_SWITCHES) else ():
+        parser = values.refuses(read, "true")
+        if parser is not None:
+            return Answer(parser, "", (read.location,))
+    return Answer("")
 
 
 def _has_default(live: list[EnvRead]) -> str | None:

@@ -764,6 +764,7 @@ def _pure_models() -> dict[tuple[str, str], Model]:
         ("strings", "ReplaceAll", 3, lambda t, old, new: t.replace(old, new) if old else t, "text"),
         ("strings", "HasPrefix", 2, lambda t, p: t.startswith(p), "bool"),
         ("strings", "HasSuffix", 2, lambda t, p: t.endswith(p), "bool"),
+        ("strings", "EqualFold", 2, lambda t, u: t.casefold() == u.casefold(), "bool"),
         ("strings", "Contains", 2, lambda t, p: p in t, "bool"),
         ("strings", "TrimLeft", 2, lambda t, cut: t.lstrip(cut) if cut else t, "text"),
         ("strings", "TrimRight", 2, lambda t, cut: t.rstrip(cut) if cut else t, "text"),
