@@ -32,6 +32,8 @@ _RECOVERERS = re.compile(
 _SOUNDS_LIKE_ONE = re.compile(_RECOVERERS.pattern.encode())
 _MADE_ELSEWHERE = re.compile(rb"\b(\w+)\.\w*(?:Server|Unary|Stream)\w*(?:Interceptors?|Options?|Chain)\w*\(")
 _BREAKERS = re.compile(rb"[bB]reaker\b|[cC]ircuit[bB]reak|alfOpen|hystrix|failsafe|sentinel-golang")
+_CLIENT_OPTIONS = re.compile(rb"Interceptor|DialOption")
+_RENAMED = re.compile(rb"(?m)^\s*(?:type\s+)?\w+\s+=?\s*grpc\.(?:UnaryInvoker|Streamer)[ \t]*$")
 _COMMENT = re.compile(rb"(?m)^\s*//.*$")
 _INTERCEPTS = re.compile(rb"ServerInfo\b|ServerInterceptor|UnaryHandler|StreamHandler|ServerOption")
 _STUBS = b"ClientConnInterface"
@@ -138,8 +140,21 @@ class Absence:
     @cached_property
     def has_breaker(self) -> bool:
         """True when something in the repository may refuse calls of gRPC after failures."""
-        return any(self._speaks_of_breakers(path, data) for path, data in self._own()) or any(
-            self._may_refuse(file)
+        return self._some_refuse or bool(self._of_breakers)
+
+    @cached_property
+    def has_breaking_interceptor(self) -> bool:
+        """True when that may be an interceptor of clients: the repository's own, or one that a library makes."""
+        return self._some_refuse or any(_CLIENT_OPTIONS.search(data) for data in self._of_breakers)
+
+    @cached_property
+    def _of_breakers(self) -> list[bytes]:
+        return [data for path, data in self._own() if self._speaks_of_breakers(path, data)]
+
+    @cached_property
+    def _some_refuse(self) -> bool:
+        return any(
+            _RENAMED.search(file.data) is not None or self._may_refuse(file)
             for file in self._files(self.analysis.search.files_with(lib.GRPC.encode()))
             if any(word.encode() in file.data for word in _INVOKERS)
             and (not self._is_vendored(file.path) or _BREAKERS.search(file.data))

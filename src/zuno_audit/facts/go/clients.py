@@ -63,6 +63,7 @@ def table(store: FactStore) -> Table:
 
 
 _ABSENT = Guard("no", "nothing in the repository is a circuit breaker for calls of gRPC")
+_NOT_INSTALLED = Guard("no", "no interceptor in the repository can refuse calls")
 
 
 class ConnectionGuards(Struct, frozen=True):
@@ -252,13 +253,12 @@ class Connections:
         """Nothing guards a connection where the repository decides what it gets, and has nothing that does."""
         if "unknown" not in (guards.unary.guarded, guards.stream.guarded):
             return guards
-        if (
-            not self.absence.is_closed(construction)
-            or self.absence.has_breaker
-            or self.wrappers.wraps_connections()
-        ):
+        if not self.absence.is_closed(construction) or self.wrappers.wraps_connections():
             return guards
-        unary, stream = (_ABSENT if g.guarded == "unknown" else g for g in (guards.unary, guards.stream))
+        if self.absence.has_breaker and self.absence.has_breaking_interceptor:
+            return guards
+        absent = _NOT_INSTALLED if self.absence.has_breaker else _ABSENT
+        unary, stream = (absent if g.guarded == "unknown" else g for g in (guards.unary, guards.stream))
         return ConnectionGuards(unary, stream)
 
     def _unless_set_elsewhere(

@@ -43,7 +43,8 @@ NEVER = "it never makes the call"
 # everywhere in a repository in which few files know of gRPC.
 _HINTS = (b"reaker", b"Circuit", b"circuit open", b"circuit is", b"alfOpen", b"hystrix", b"failsafe")
 FEW_FILES = 16
-_INVOKES = re.compile(rb"\) (?:Invoke|NewStream)\([^)]*\.CallOption\)")
+_INVOKES = re.compile(rb"\) (?:Invoke\((?:[^),]*,){4}|NewStream\((?:[^),]*,){3})[^)]*\.CallOption,?\s*\)")
+_FORWARDS = re.compile(rb"(?<!\bfx)\.(?:Invoke|NewStream)\b")
 _LIMITS = Limits(steps=20_000, steps_per_call=8_000)
 _BASIC = {"string": "text", "bool": True}
 _RUNNERS = frozenset(
@@ -91,11 +92,16 @@ class StubWrappers:
         return self._hinted
 
     def wraps_connections(self) -> bool:
-        """True when a type of the repository can stand in for a connection."""
+        """True when a type of the repository can stand in for a connection and hands calls on."""
         if self._connections is None:
-            read = self.analysis.program.repository.read
-            paths = self._own_files((b") Invoke(", b") NewStream("))
-            self._connections = any(_INVOKES.search(read(path) or b"") for path in paths)
+            read, program = self.analysis.program.repository.read, self.analysis.program
+            paths = (
+                p for p in self._own_files((b") Invoke(", b") NewStream(")) if _INVOKES.search(read(p) or b"")
+            )
+            packages = (program.package_of(path) for path in paths)
+            self._connections = any(
+                _FORWARDS.search(read(path) or b"") for p in packages if p is not None for path in p.files
+            )
         return self._connections
 
     def _own_files(self, words: tuple[bytes, ...]) -> Iterator[str]:
