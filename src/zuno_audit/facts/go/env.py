@@ -9,7 +9,7 @@ Libraries that fill structs or flags are in `env_tags` and `env_flags`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 MAX_LEVELS = 5  # wrappers around wrappers
 MAX_CALL_SITES = 4_000
 MAX_EVALUATED_CALLERS = 100
-_SYSTEM = {"Getenv": ("os", "syscall"), "LookupEnv": ("os",)}
+_SYSTEM = {"Getenv": ("os", "syscall"), "LookupEnv": ("os",), "ExpandEnv": ("os",)}
+_IN_TEXT = "\x00"  # begins the template of a text with names in it: $NAME and ${NAME}
 _DIRECT = Missing()
 _FOUND = Missing(reports=True)
 
@@ -105,8 +106,6 @@ class _Finder:
                 self._system_uses(path, name, paths)
         for path in self.search.own_files_with(b"os.Environ"):
             self._environ(path)
-        for path in self.search.own_files_with(b"ExpandEnv("):
-            self._expanded(path)
         while self.todo and self.calls < MAX_CALL_SITES:
             self._follow(self.todo.pop())
         return self.found
@@ -115,6 +114,7 @@ class _Finder:
 
     def _system_uses(self, path: str, name: str, paths: tuple[str, ...]) -> None:
         missing = _FOUND if name == "LookupEnv" else _DIRECT
+        template: Template = (_IN_TEXT, Hole(_ANY, 0)) if name == "ExpandEnv" else (Hole(_ANY, 0),)
         for root in self.search.roots(path, name.encode()):
             above: dict[int, s.Node] | None = None
             for node in s.walk(root.node):
@@ -123,9 +123,9 @@ class _Finder:
                 above = parents(root.node) if above is None else above
                 parent = above.get(id(node))
                 if isinstance(parent, s.Call) and parent.fun is node:
-                    self._call(Use(root, parent), (Hole(_ANY, 0),), missing, 0, None)
+                    self._call(Use(root, parent), template, missing, 0, None)
                 else:
-                    self._value(root, node, above, (Hole(_ANY, 0),), missing, 0)
+                    self._value(root, node, above, template, missing, 0)
 
     def _is_system(self, node: s.Node, name: str, paths: tuple[str, ...], root: Declaration) -> bool:
         if isinstance(node, s.Selector) and node.sel == name and isinstance(node.x, s.Ident):
@@ -159,6 +159,8 @@ class _Finder:
                 key = next((k for k, v in elements if v is node), None)
                 if isinstance(key, s.Ident):
                     self._add(replace(reader, name=key.name, is_field=True))
+                else:  # an element of a table: a call of one of them may be of this one
+                    self._value(root, parent, above, template, missing, level, origin)
             case s.Call(args=args) if node in args:
                 self._handed_over(reader, root, parent, args.index(node))
 
@@ -178,7 +180,8 @@ class _Finder:
         if called_name(call) == "Expand" and self._path_of(call.fun, root) == "os":
             for text in self.texts.constants(call.args[0], root) or ():
                 for name in shell.names(text):
-                    self._found(name, root, call, Outcome(), "os.Expand")
+                    key = "".join(name if isinstance(part, Hole) else str(part) for part in reader.template)
+                    self._found(key, root, call, Outcome(), "os.Expand")
             return
         if isinstance(call.fun, s.FuncLit) and index < len(call.fun.params):  # func(get ...) {...}(os.Getenv)
             called = call.fun.params[index].name
@@ -252,7 +255,8 @@ class _Finder:
         for one in filled:
             hole = next((part for part in one if isinstance(part, Hole)), None)
             if hole is None:
-                self._found("".join(map(str, one)), site.root, site.call, outcome, None)
+                for name in _names_of("".join(map(str, one))):
+                    self._found(name, site.root, site.call, outcome, None)
             else:
                 self._wrap(site, one, hole, missing, level, origin or site)
 
@@ -306,6 +310,17 @@ class _Finder:
             self._call(site, reader.template, reader.missing, reader.level, reader.origin)
         if reader.is_field:
             self._handed_on(reader)
+        if reader.declared is not None and not reader.is_local:
+            self._expanding(reader, reader.declared)
+
+    def _expanding(self, reader: _Reader, declared: Declaration) -> None:
+        """A reading function is what os.Expand asks."""
+        for path in self.search.own_files_with(b"os.Expand("):
+            for root in self.search.roots(path, b"os.Expand("):
+                for site in uses(self.search.calls_named(root.file, root.package, "Expand")):
+                    callees = self._callees(site.call.args[-1], root) if site.call.args else []
+                    if site.root.node is root.node and any(c.node is declared.node for c in callees):
+                        self._handed_over(reader, root, site.call, len(site.call.args) - 1)
 
     def _handed_on(self, reader: _Reader) -> None:
         """The field that holds a reading function is itself used as a value."""
@@ -327,7 +342,7 @@ class _Finder:
         elif reader.declared is not None:
             root = reader.declared
             for site in uses(self.search.calls_named(root.file, root.package, reader.name)):
-                if site.root.node is root.node and isinstance(site.call.fun, s.Ident):
+                if site.root.node is root.node and isinstance(site.call.fun, s.Ident | s.Index):
                     yield site
         else:
             for path in self._files_of(reader):
@@ -345,7 +360,7 @@ class _Finder:
         return sorted({*reader.package.files, *others})
 
     def _is_use(self, site: Use, reader: _Reader, package: Package) -> bool:
-        fun = site.call.fun
+        fun = site.call.fun.x if isinstance(site.call.fun, s.Index) else site.call.fun
         if isinstance(fun, s.Ident):
             local = self.texts.bindings(site.root).variable(fun.name, fun.start)
             return not reader.is_field and package is reader.package and local is None
@@ -415,20 +430,7 @@ class _Finder:
         """
         return [site.root, origin.root, *self._callees(site.call.fun, site.root)]
 
-    # ---------------------------------------------------------------- the whole environment, and texts with
-    # $NAME
-
-    def _expanded(self, path: str) -> None:
-        for root in self.search.roots(path, b"ExpandEnv("):
-            for site in uses(self.search.calls_named(root.file, root.package, "ExpandEnv")):
-                if (
-                    site.root.node is root.node
-                    and site.call.args
-                    and self._path_of(site.call.fun, root) == "os"
-                ):
-                    for text in self.texts.constants(site.call.args[0], root) or ():
-                        for name in shell.names(text):
-                            self._found(name, root, site.call, Outcome(), "os.ExpandEnv")
+    # ---------------------------------------------------------------- the whole environment
 
     def _environ(self, path: str) -> None:
         """A loop over os.Environ(): the names that the function compares with or looks up."""
@@ -448,6 +450,11 @@ class _Finder:
 
 _REFUSES = re.compile(rb"\b(?:append\(|Fatal|panic\(|Exit\(|Errorf\(|errors\.New\()")
 _ANY = s.FuncDecl(0, 0, "", None, [], [s.Param(0, 0, "key", s.Ident(0, 0, "string"), False)], [], None)
+
+
+def _names_of(key: str) -> Iterable[str]:
+    """The names in a text, or a key itself."""
+    return shell.names(key.removeprefix(_IN_TEXT)) if key.startswith(_IN_TEXT) else (key,)
 
 
 def _compared(node: s.Node) -> list[s.Expr]:
@@ -505,7 +512,7 @@ class _Keys:
             return
         for value in ev.force(call.args[0]):
             if isinstance(value, Const) and isinstance(value.value, str):
-                self.keys.append(value.value)
+                self.keys += _names_of(_IN_TEXT + value.value if call.name == "ExpandEnv" else value.value)
             else:
                 self.depends = self.depends or _depends(ev, value)
 
