@@ -95,7 +95,10 @@ def is_known(comparison: Comparison) -> bool:
 
 
 def limit_of(before: Outcome, tripping: Outcome, failures: int) -> tuple[int, bool]:
-    """The number of failures that opens the breaker: the constant that decided, else what was measured."""
+    """The number of failures that opens the breaker: the setting that decided, else what was measured.
+
+    A number in the comparison itself is no setting: `failures > 4` opens it after five.
+    """
     for comparison in flips(before, tripping) or [c for c in tripping.comparisons if is_count(c)]:
         old = {c.site: c for c in before.comparisons}.get(comparison.site)
         for side, other in (("y", "x"), ("x", "y")):
@@ -103,10 +106,15 @@ def limit_of(before: Outcome, tripping: Outcome, failures: int) -> tuple[int, bo
             fixed = old is None or old is comparison or getattr(old, side).value == v.value
             moving = old is None or getattr(old, other).value != getattr(comparison, other).value
             if fixed and (moving or failures == 1) and abs(v.value - failures) <= 1 and v.value > 0:
-                return int(v.value), not isinstance(v, Assumed)
+                known = not isinstance(v, Assumed)
+                return (failures if known and _is_inside(v.site, comparison.site) else int(v.value)), known
     return failures, not any(
         isinstance(v, Assumed) for c in tripping.comparisons for v in (c.x, c.y) if is_count(c)
     )
+
+
+def _is_inside(site: Site | None, around: Site) -> bool:
+    return site is not None and site.file is around.file and around.start <= site.start < around.end
 
 
 def decisive_sites(before: Outcome, tripping: Outcome) -> Sites:
