@@ -11,18 +11,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from zuno_audit.facts.go import breaker_machines as machines
-from zuno_audit.facts.go import library
+from zuno_audit.facts.go import groups
 from zuno_audit.facts.go.values import (
     NIL,
-    TRUE,
     Assumed,
     Const,
     Extern,
     Func,
     Input,
-    Nil,
     Opaque,
-    Pointer,
     Site,
     State,
     Struct,
@@ -308,40 +305,6 @@ def run_timers(ev: Evaluator, state: State) -> None:
                     ev.simulate(f, list(args), state)
 
 
-# ---------------------------------------------------------------- golang.org/x/sync/errgroup
-
-ERRGROUP = "golang.org/x/sync/errgroup"
-
-
-def _group(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
-    """errgroup.WithContext: a group and a context."""
-    group = ev.allocate((Struct(ev.types.extern(ERRGROUP, "Group"), {}),), state, site)
-    return [(group,), args[0]] if args else None
-
-
-def _in_group(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    """Group.Go: its function has run before Wait returns, which gives the first error."""
-    owner = library.pointer(v.recv)
-    if owner is None or not args:
-        return None
-    kept = Pointer(owner.cell, (*owner.path, "error"))
-    error = ev.force(ev.call_value(ev.force(args[0]), [], state, site)[0])
-    if not state.dead and all(ev.is_nil(e) is not False for e in library.peek(ev, kept, state, Nil())):
-        ev.store(kept.cell, kept.path, error, state)
-    return [(TRUE,)]
-
-
-def _group_error(
-    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
-) -> Iterable[Value] | None:
-    owner = library.pointer(v.recv)
-    if owner is None:
-        return None
-    return [library.peek(ev, Pointer(owner.cell, (*owner.path, "error")), state, Nil())]
-
-
 def _models() -> dict[tuple[str, str], Model]:
     models: dict[tuple[str, str], Model] = dict(machines.MODELS)
     for path in GOBREAKER:
@@ -349,9 +312,7 @@ def _models() -> dict[tuple[str, str], Model]:
         models[path, ".Allow"] = _allow
         models[path, ".State"] = _state
     models["time", "AfterFunc"] = _after_func
-    models[ERRGROUP, "WithContext"] = _group
-    models[ERRGROUP, ".Go"] = models[ERRGROUP, ".TryGo"] = _in_group
-    models[ERRGROUP, ".Wait"] = _group_error
+    models.update(groups.MODELS)
     return models
 
 

@@ -521,6 +521,8 @@ def status_code(v: Val) -> Value | None:
             return status_code(inner)
         if v.path == STATUS and v.name in ("Error", "Errorf", "New", "Newf") and v.args:
             return v.args[0]
+        if v.path == STATUS and v.name == "FromContextError":
+            return (Const(1), Const(4), Const(2))  # Canceled, DeadlineExceeded, Unknown
         if v.recv is None or len(v.recv) != 1:
             return None
         v, seen = v.recv[0], seen + 1  # status.New(...).Err(), .WithDetails(...)

@@ -61,17 +61,15 @@ def is_written(ev: Evaluator, call: Extern) -> bool | None:
     """Whether a zerolog event that is sent is written: not by a logger that writes nothing, nor below the level of
     its logger or of all. None where the level is not known and may well be above that of the event.
     """
-    return _is_written(ev, call, None, list(_global_levels(ev)), False, 0)
+    return _is_written(ev, call, None, None, False, 0)
 
 
 def _is_written(
-    ev: Evaluator, v: Val, event: int | None, levels: list[int | None], has_writer: bool, depth: int
+    ev: Evaluator, v: Val, event: int | None, own: Value | None, has_writer: bool, depth: int
 ) -> bool | None:
-    """Walks from the event to its logger; `event` is its level and `levels` are those above which it has to be."""
-    is_own = isinstance(v, Extern) and v.path in ZEROLOG
-    if depth > MAX_CHAIN or not is_own:
-        return _is_above(event, [*levels, None])
-    assert isinstance(v, Extern)
+    """Walks from the event to its logger: `event` is its level, `own` the last level that the logger was given."""
+    if depth > MAX_CHAIN or not (isinstance(v, Extern) and v.path in ZEROLOG):
+        return _is_above(ev, event, own if own is not None else (v,))
     given = ev.force(v.args[0]) if v.args else ()
     if v.args is not None and event is None:
         if v.name == "Discard":
@@ -85,11 +83,11 @@ def _is_written(
             if not has_writer and one is not None and one.name == "Discard":
                 return False
             has_writer = True
-        if v.name == "Level" and len(levels) == len(list(_global_levels(ev))):
-            levels = [*levels, _level(ev, given)]
+        if v.name == "Level" and own is None:
+            own = given
     if not v.recv:
-        return _is_above(event, levels)
-    answers = {_is_written(ev, one, event, levels, has_writer, depth + 1) for one in ev.force(v.recv)}
+        return _is_above(ev, event, own)
+    answers = {_is_written(ev, one, event, own, has_writer, depth + 1) for one in ev.force(v.recv)}
     return answers.pop() if len(answers) == 1 else None
 
 
@@ -125,12 +123,17 @@ def _global_levels(ev: Evaluator) -> Iterator[int | None]:
             yield _NUMBERS.get("" if name == "no" else name)
 
 
-def _is_above(event: int | None, levels: list[int | None]) -> bool | None:
+def _is_above(ev: Evaluator, event: int | None, own: Value | None) -> bool | None:
+    """Whether an event is written, by its level, the one of its logger and the one of all loggers."""
     number = _ERROR if event is None else event
-    known = [level for level in levels if level is not None]
-    if any(number < level for level in known):
-        return False if None not in levels else None if number < _ERROR else True
-    return None if None in levels and number <= _OFTEN_OFF else True
+    answers: list[bool | None] = [True]
+    for levels in ([_level(ev, (v,)) for v in own or ()], list(_global_levels(ev))):
+        allowed = {None if level is None else number >= level for level in levels}
+        if allowed == {False}:
+            return False
+        if False in allowed or (None in allowed and number <= _OFTEN_OFF):
+            answers.append(None)
+    return None if None in answers else True
 
 
 # ---------------------------------------------------------------- does it carry the stack?

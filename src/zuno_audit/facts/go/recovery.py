@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from zuno_audit.facts.go import groups, library
 from zuno_audit.facts.go import grpc_library as lib
-from zuno_audit.facts.go import library
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.live_memory import reachable
@@ -358,6 +358,7 @@ class _Simulation:
         self.func = func
         self.memory = reachable(ev, state, roots or (func,))
         self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
+        self.ev.models = {**self.ev.models, **groups.MODELS}
         self.ev.goroutines_finish = self.ev.scalars_wait = True
         self.ev.on_exit = self._exit
         self.ev.on_extern = self._extern

@@ -188,6 +188,21 @@ YES: dict[str, tuple[str, dict[str, str], list[object]]] = {
         {},
         [..., 25.0, 1],
     ),
+    "gobreaker-more-than-four": (
+        """
+    func unary() grpc.UnaryClientInterceptor {
+        cb := gobreaker.NewCircuitBreaker(gobreaker.Settings{
+            ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures > 4 },
+        })
+        return SIGNATURE {
+            _, err := cb.Execute(func() (interface{}, error) { return nil, CALL })
+            return err
+        }
+    }
+    """,
+        {},
+        [5, 60.0, 1],
+    ),
     "gobreaker-settings-from-the-environment": (
         """
     func unary() grpc.UnaryClientInterceptor {

@@ -21,6 +21,11 @@ func unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grp
 	return handler(ctx, req)
 }
 
+func level() zerolog.Level {
+	l, _ := zerolog.ParseLevel(os.Getenv("LEVEL"))
+	return l
+}
+
 func main() {
 	s := grpc.NewServer(grpc.UnaryInterceptor(unary))
 	_ = s
@@ -100,6 +105,21 @@ STACKS = {
     "sampled": ("yes", 'logger.Error().Bytes("stack", debug.Stack()).Caller().Msg("p")'),
 }
 LOGGERS = {
+    "step by step": (
+        "yes",
+        'e := logger.Error()\nif s := debug.Stack(); len(s) > 0 { e = e.Bytes("stack", s) }\ne.Msg("p")',
+        "logger := zerolog.New(os.Stderr)",
+    ),
+    "own level below an unknown one of all": (
+        "no",
+        'logger.Info().Bytes("stack", debug.Stack()).Msg("p")',
+        "zerolog.SetGlobalLevel(level())\nlogger := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)",
+    ),
+    "unknown level of all": (
+        "unknown",
+        'logger.Debug().Bytes("stack", debug.Stack()).Msg("p")',
+        "zerolog.SetGlobalLevel(level())\nlogger := zerolog.New(os.Stderr)",
+    ),
     "before the panic": (
         "no",
         'logger.Error().Bytes("stack", stack).Msg("p")',

@@ -56,6 +56,7 @@ RECOVERS = {
     "result variables of its own": 'var out any\nvar failure error\nfunc() {\ndefer func() { if r := recover(); r != nil { failure = errors.New("x") } }()\nout, failure = handler(ctx, req)\n}()\nreturn out, failure',
     "deferred variable": 'f := func() { if r := recover(); r != nil { err = errors.New("x") } }\ndefer f()\nreturn handler(ctx, req)',
     "skips runtime.Error in the message only": 'defer func() { if r := recover(); r != nil { if _, ok := r.(runtime.Error); ok { log.Println("runtime") }; err = errors.New("x") } }()\nreturn handler(ctx, req)',
+    "handler in an errgroup that is protected there": 'var g errgroup.Group\ng.Go(func() (e error) {\ndefer func() { if r := recover(); r != nil { e = errors.New("x") } }()\nresp, e = handler(ctx, req)\nreturn e\n})\nerr = g.Wait()\nreturn resp, err',
     "handler in a goroutine that is protected there": 'done := make(chan struct{})\ngo func() {\ndefer close(done)\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nresp, err = handler(ctx, req)\n}()\n<-done\nreturn resp, err',
 }
 HELPERS = """
@@ -85,6 +86,8 @@ DOES_NOT = {
     "log.Panic": "defer func() { if r := recover(); r != nil { log.Panic(r) } }()\nreturn handler(ctx, req)",
     "Fatal in a helper": "defer func() { if r := recover(); r != nil { die(r) } }()\nreturn handler(ctx, req)",
     "other goroutine": 'go func() { defer func() { if r := recover(); r != nil { err = errors.New("x") } }() }()\nreturn handler(ctx, req)',
+    "handler in an errgroup": 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\ng, inner := errgroup.WithContext(ctx)\ng.Go(func() (e error) { resp, e = handler(inner, req); return e })\nerr = g.Wait()\nreturn resp, err',
+    "handler in a wait group": 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nvar wg sync.WaitGroup\nwg.Go(func() { resp, err = handler(ctx, req) })\nwg.Wait()\nreturn resp, err',
     "handler in a goroutine without recover": 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\ndone := make(chan struct{})\ngo func() { resp, err = handler(ctx, req); close(done) }()\n<-done\nreturn resp, err',
     "goroutine forwards the panic": "panics := make(chan any, 1)\ngo func() { defer func() { if r := recover(); r != nil { panics <- r } }(); resp, err = handler(ctx, req); panics <- nil }()\nif r := <-panics; r != nil { panic(r) }\nreturn resp, err",
     "after the handler": 'resp, err = handler(ctx, req)\ndefer func() { if r := recover(); r != nil { err = errors.New("x") } }()\nreturn resp, err',
@@ -306,6 +309,7 @@ WRAPPED = {
     'fmt.Errorf("recovered: %w", status.Error(codes.Aborted, "x"))': "no",
     'fmt.Errorf("recovered: %v", status.Error(codes.Internal, "x"))': "no",
     'fmt.Errorf("recovered: %w", errors.New("x"))': "no",
+    "status.FromContextError(context.Canceled).Err()": "no",
 }
 
 

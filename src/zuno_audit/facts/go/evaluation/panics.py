@@ -265,16 +265,22 @@ class Panics(Expressions):
 
     def _run_goroutine(
         self, callee: Value, args: list[Value], state: State, spread: bool, frame: Frame, site: Site
-    ) -> None:
-        saved = self.frame
+    ) -> list[Value]:
+        saved, results = self.frame, []
         try:
             for v in self.force(callee):
                 self.frame = stack = Frame(frame.func, site, None if not self.lazy else saved, None)
-                self._call_one(v, list(args), state, site, spread, 1)
+                results = self._call_one(v, list(args), state, site, spread, 1)
                 if stack.panics and self.on_exit is not None:
                     self.on_exit(Extern("builtin", "panic in a goroutine", (), site=site), stack.panics[0][1])
         finally:
             self.frame = saved
+        return results
+
+    def in_goroutine(self, callee: Value, state: State, site: Site) -> list[Value]:
+        """Runs a function in a goroutine that is waited for, as libraries do; the results of it."""
+        assert self.frame is not None
+        return self._run_goroutine(callee, [], state, False, self.frame, site)
 
     def end_process(self, v: Extern, state: State) -> None:
         """os.Exit and its kin: no deferred call runs, no path goes on."""
