@@ -152,6 +152,7 @@ class Judge:
     def _error(self) -> None:
         outcome, trial = self.runs[Case.REFUSED]
         if not any(d.method and d.site == self.decoding.site for d in trial.world.decodings):
+            self.judged.because["error"] = "the function does not come to it for logs of this event"
             return
         site = self.decoding.site
         error = trial.world.errors.get(site)

@@ -42,6 +42,8 @@ ABI = "github.com/ethereum/go-ethereum/accounts/abi"
 BIND = (f"{ABI}/bind", f"{ABI}/bind/v2")
 COMMON = "github.com/ethereum/go-ethereum/common"
 HEXUTIL = f"{COMMON}/hexutil"
+CRYPTO = "github.com/ethereum/go-ethereum/crypto"
+SHA3 = "golang.org/x/crypto/sha3"
 TYPES = "github.com/ethereum/go-ethereum/core/types"
 METHODS = (
     "Unpack", "UnpackValues", "UnpackIntoMap", "UnpackIntoInterface", "UnpackLog", "UnpackLogIntoMap",
@@ -150,7 +152,12 @@ class World:
         for name in (".Hex", ".String"):
             models[COMMON, name] = self._hash_text
         models[COMMON, "HexToHash"] = _computed_text(lambda t: "0x" + t.removeprefix("0x").rjust(64, "0"))
-        models["github.com/ethereum/go-ethereum/crypto", "Keccak256Hash"] = self._keccak
+        models[CRYPTO, "Keccak256Hash"] = models[CRYPTO, "Keccak256"] = self._keccak
+        for path in (SHA3, CRYPTO):
+            models[path, "NewLegacyKeccak256"] = models[path, "NewKeccakState"] = _new_hash
+        models[SHA3, ".Write"] = _write_to_hash
+        models[SHA3, ".Sum"] = self._sum
+        models[HEXUTIL, "Encode"] = _encoded
         models[HEXUTIL, "EncodeBig"] = big_library.hexadecimal
         models[COMMON, "BigToHash"] = _hash_of
         models["github.com/samber/lo", "Map"] = _lo_map
@@ -580,10 +587,31 @@ class World:
         texts = [c.value for value in args for c in consts(ev.force(value)) if isinstance(c.value, str)]
         if len(texts) != 1:
             return None
-        topic = "0x" + keccak256(texts[0].encode()).hex()
-        if _SIGNATURE.fullmatch(texts[0]):
-            self.signatures.setdefault(topic, texts[0].partition("(")[0])
-        return [(Const(topic, ev.types.extern(COMMON, "Hash")),)]
+        digest = self._digest(texts[0])
+        if v.name == "Keccak256":
+            return [(Const(digest, None, site),)]
+        return [(Const("0x" + digest.hex(), ev.types.extern(COMMON, "Hash")),)]
+
+    def _digest(self, text: str) -> bytes:
+        """The hash of a text; when that is the signature of an event, it is a topic."""
+        digest = keccak256(text.encode())
+        if _SIGNATURE.fullmatch(text):
+            self.signatures.setdefault("0x" + digest.hex(), text.partition("(")[0])
+        return digest
+
+    def _sum(
+        self, ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+    ) -> Iterable[Value] | None:
+        """hash.Hash.Sum of nothing: the hash of what was written."""
+        texts = [
+            c.value
+            for o in _loaded(ev, v.recv, state)
+            for c in consts(_field(o, "text"))
+            if c.value is not None
+        ]
+        if len(texts) != 1 or not args or not all(ev.is_nil(x) for x in ev.force(args[0])):
+            return None
+        return [(Const(self._digest(texts[0]), None, site),)]
 
     # ------------------------------------------------------------ the log
 
@@ -608,6 +636,34 @@ class World:
     ) -> Iterable[Value] | None:
         known = [c for c in consts(ev.force(v.recv or ())) if isinstance(c.value, str)]
         return [(Const(known[0].value),)] if known else None
+
+
+def _new_hash(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    made = Struct(ev.types.extern(SHA3, "state"), {"text": (Const(""),)})
+    return [(ev.allocate((made,), state, site),)]
+
+
+def _write_to_hash(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """Write to a hash: it keeps the text, or that it is not known."""
+    owner = ev.force(v.recv or ())
+    if len(owner) != 1 or not isinstance(owner[0], Pointer) or not args:
+        return None
+    before = consts(_field(ev.force(ev.load(owner[0], state)), "text"))
+    given = [c.value for c in consts(ev.force(args[0])) if isinstance(c.value, str)]
+    known = len(before) == 1 and len(given) == 1
+    text: Value = (Const(before[0].value + given[0]),) if known else _NOTHING
+    ev.store(owner[0].cell, (*owner[0].path, "text"), text, state)
+    return [(Unknown("number of bytes"),), NIL]
+
+
+def _encoded(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """hexutil.Encode."""
+    found = [c.value for c in consts(ev.force(args[0])) if isinstance(c.value, bytes)] if args else []
+    return [(Const("0x" + found[0].hex(), None, site),)] if len(found) == 1 else None
 
 
 def _malformed(site: Site) -> Extern:

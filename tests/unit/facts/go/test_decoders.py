@@ -291,6 +291,29 @@ def test_many_decoders_share_the_work_that_is_done(tmp_path: Path, monkeypatch: 
     assert {row.get("arrays").value for row in table.rows} == {"safe", None}
 
 
+HASH = """
+func topic(text string) string {
+	hash := sha3.NewLegacyKeccak256()
+	hash.Write([]byte(text))
+	return "0x" + hex.EncodeToString(hash.Sum(nil))
+}
+
+var (
+	single = topic("TransferSingle(address,address,address,uint256,uint256)")
+	several = topic("TransferBatch(address,address,address,uint256[],uint256[])")
+)
+"""
+
+
+@pytest.mark.parametrize(("name", "arrays"), [("several", "safe"), ("single", "unsafe")])
+def test_a_topic_that_is_computed(tmp_path: Path, name: str, arrays: str) -> None:
+    check = f'if entry.Topics[0].Hex() != {name} {{\n\t\treturn nil, errors.New("another event")\n\t}}\n\t'
+    imports = '"encoding/hex"\n\t"errors"', '"math/big"\n\t"strings"\n\n\t"golang.org/x/crypto/sha3"'
+    program = changed(("out := map", check + "out := map"), ('"errors"', imports[0])) + HASH
+    program = program.replace('"math/big"\n\t"strings"\n', imports[1])
+    assert only(decoded(tmp_path, program)).get("arrays").value == arrays
+
+
 def test_a_large_number_that_is_no_limit_of_the_length(tmp_path: Path) -> None:
     program = changed(
         (
