@@ -261,7 +261,7 @@ class Surroundings:
         match expr:
             case s.BasicLit():
                 return True
-            case s.Ident(name="true" | "false" | "nil"):
+            case s.Ident(name="true" | "false"):
                 return True
             case s.Binary(x=x, y=y):
                 return self._is_constant(x, owner) and self._is_constant(y, owner)

@@ -101,7 +101,7 @@ class _Inventory:
         return [
             {
                 "name": metric.name,
-                "type": metric.registration.kind or metric.kind,
+                "type": metric.kind,
                 "labels": list(metric.labels) if metric.labels is not None else None,
                 "registered": metric.registration.answer,
                 "path": metric.location.path,

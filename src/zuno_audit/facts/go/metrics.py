@@ -258,7 +258,8 @@ class _Finder:
         maker = self._maker(call.fun, root)
         if maker is None:
             return
-        kind = _CONSTRUCTORS.get(called_name(call)) or self._kind_of_desc(root)
+        constructed = _CONSTRUCTORS.get(called_name(call))
+        kind = constructed or self._kind_of_desc(root)
         written = self._written(root, call) if called_name(call).endswith("Vec") else Answer(YES)
         location = root.file.location(call.start, call.end)
         named = [(*one, self._registration(root, call, maker, one[2])) for one in self._named(root, call)]
@@ -273,7 +274,7 @@ class _Finder:
                 every_label = (
                     None if labels is None or added is None else tuple(dict.fromkeys([*labels, *added]))
                 )
-                type_ = registration.kind or kind
+                type_ = constructed or registration.kind or kind
                 metric = Metric(full, type_, every_label, location, registration, binaries, written, last)
                 if metric not in made:
                     made.append(metric)
