@@ -39,6 +39,7 @@ class Judgement(Struct):
     failed: bool = False
     manual: Site | None = None
     unbounded: Site | None = None
+    is_silent: bool = False  # for data that does not decode it returns neither a result nor an error
     places: dict[str, Site] = field(default_factory=dict)
 
 
@@ -164,6 +165,15 @@ class Judge:
             for e in outcome.exits
         )
         panics = bool(outcome.panics and outcome.unchecked)
+        self.judged.is_silent = (
+            self.has_error
+            and self.has_record
+            and any(
+                all(trial.is_nil(v) for v in trial.force(e.results[-1]))
+                and not any(is_record(trial.force(v)) for _, v in self._values(trial, e))
+                for e in outcome.exits
+            )
+        )
         if panics or goes_on or not (site in trial.world.looked_at or returned):
             self.judged.error = "ignored"
             self.judged.because["error"] = (

@@ -602,7 +602,39 @@ class _Question:
         judged.because.update(worst.because)
         judged.places.update(worst.places)
         judged.failed = any(one.failed for one in judgements)
+        results = decoder.root.node.results if isinstance(decoder.root.node, s.FuncDecl) else []
+        is_pointer = bool(results) and isinstance(results[0].type, s.Star)
+        if is_pointer and judged.error == "checked" and any(one.is_silent for one in judgements):
+            surprised = self._surprised(decoder.root)
+            if surprised is not None:
+                judged.error, judged.places["error"] = "ignored", surprised
+                judged.because["error"] = (
+                    "data that does not decode gives neither a result nor an error, and a caller takes what it gets"
+                )
         return judged
+
+    def _surprised(self, root: Declaration) -> Site | None:
+        """A caller of ours that uses the result without having compared it with nil."""
+        for caller, call in self.analysis.search.callers(root):
+            if not isinstance(caller.node, s.FuncDecl) or not self._is_ours(caller.file.path):
+                continue
+            nodes = list(s.walk(caller.node))
+            kept = next((n.lhs[0] for n in nodes if isinstance(n, s.Assign) and n.rhs == [call]), None)
+            if not isinstance(kept, s.Ident) or kept.name == "_":
+                continue
+            compared = any(
+                isinstance(n, s.Binary)
+                and n.op in ("==", "!=")
+                and {getattr(n.x, "name", ""), getattr(n.y, "name", "")} == {kept.name, "nil"}
+                for n in nodes
+            )
+            used = any(
+                isinstance(n, s.Selector) and isinstance(n.x, s.Ident) and n.x.name == kept.name
+                for n in nodes
+            )
+            if used and not compared:
+                return Site(caller.file, call.start, call.end)
+        return None
 
     def _try(self, decoder: _Decoder, context: Context, topic: AbiEvent | None) -> Judgement:
         """All cases for one way to reach the decoder."""

@@ -337,6 +337,25 @@ def test_an_error_that_is_not_acted_on(tmp_path: Path, new: str) -> None:
     assert only(decoded(tmp_path, changed((CHECK, new)))).get("error").value == "ignored"
 
 
+@pytest.mark.parametrize(
+    ("caller", "error"),
+    [
+        (
+            "batch, err := one.parse(types.Log{})\n\tif err == nil {\n\t\tprintln(batch.Operator)\n\t}",
+            "ignored",
+        ),
+        (
+            "batch, err := one.parse(types.Log{})\n\tif err == nil && batch != nil {\n\t\tprintln(batch.Operator)\n\t}",
+            "checked",
+        ),
+    ],
+)
+def test_neither_a_result_nor_an_error(tmp_path: Path, caller: str, error: str) -> None:
+    silent = CHECK.replace("return nil, err", "return nil, nil")
+    program = changed((CHECK, silent), ("_, _ = one.parse(types.Log{})", caller))
+    assert only(decoded(tmp_path, program)).get("error").value == error
+
+
 def test_data_cut_by_hand(tmp_path: Path) -> None:
     by_hand = (
         "ids := []*big.Int{new(big.Int).SetBytes(entry.Data[0:32])}\n"
