@@ -195,6 +195,18 @@ def real_kind(value: str) -> str | None:
     return PASSWORD if _is_chosen_password(text) else None
 
 
+def is_mnemonic(value: str) -> bool:
+    """True for the words that a wallet's key is made of (BIP 39), which are not the same one over and over."""
+    parts = value.split()
+    if len(parts) not in (12, 15, 18, 21, 24) or len(set(parts)) * 3 < len(parts) * 2:
+        return False
+    if not {"your", "here", "the", "words", "mnemonic"}.isdisjoint(
+        parts
+    ):  # words of a sentence, none of the list
+        return False
+    return all(3 <= len(word) <= 8 and word.isalpha() and word.islower() for word in parts)
+
+
 def is_placeholder(value: str) -> bool:
     """True for values that say of themselves that they are none, and for development defaults."""
     lowered = value.strip().lower()

@@ -19,7 +19,14 @@ from msgspec import Struct
 from zuno_audit.facts.base import FactStore
 from zuno_audit.facts.dotenv import is_env_file, is_template
 from zuno_audit.facts.kubernetes import manifests
-from zuno_audit.facts.secret_values import KEY_KINDS, is_placeholder, names_a_secret, real_kind
+from zuno_audit.facts.secret_values import (
+    KEY_KINDS,
+    is_mnemonic,
+    is_placeholder,
+    names_a_secret,
+    real_kind,
+    words,
+)
 from zuno_audit.languages.yaml import scalar_text
 from zuno_audit.model.entity import NO, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, Span, at_line
@@ -36,6 +43,7 @@ TOKEN = "access token"
 SIGNED_JWT = "signed JWT"
 URL_PASSWORD = "password in a URL"
 URL_KEY = "key in a URL"
+MNEMONIC = "words of a key"
 
 _LOCK_FILES = frozenset(
     {"go.sum", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "cargo.lock", "poetry.lock", "uv.lock"}
@@ -111,6 +119,7 @@ _QUOTED = rb"(?:\"([^\"\n]*)\"|'([^'\n]*)'|`([^`\n]*)`)"
 _BARE = rb"([^\s\"'`,;]+)"
 _IN_CODE = re.compile(rb"(?:[\"'\]]?\s*(?:string\s*)?(?::=|=>|[=:])|[\"']\s*,)\s*(?:\[\]byte\()?" + _QUOTED)
 _IN_DOCUMENT = re.compile(rb"[\"'\]]?[ \t]*(?::=|=>|[=:])[ \t]*(?:" + _QUOTED + rb"|" + _BARE + rb")")
+_IN_STATEMENT = re.compile(rb"\s+" + _QUOTED)
 _OPTION = re.compile(rb"(?:[ \t]*=[ \t]*|[ \t]+)(?:" + _QUOTED + rb"|" + _BARE + rb")")
 _URL_PASSWORD = re.compile(rb"://([^\s/:@\"'<>{}$`]*):([^\s/@\"'<>`]+)@([^\s/:\"'`<>?]+)")
 _URL_KEYS = (
@@ -393,7 +402,8 @@ def _assignment(text: _Text, hit: int, end: int) -> Iterator[Secret]:
         return
     group = next(i for i, value in enumerate(match.groups(), 1) if value is not None)
     value = match[group].decode("utf-8", "replace")
-    if (kind := real_kind(value)) is not None:
+    kind = MNEMONIC if "mnemonic" in words(name) and is_mnemonic(value) else real_kind(value)
+    if kind is not None:
         yield Secret(name.lstrip("-"), kind, len(value), text.location(match.start(group), len(match[group])))
 
 
@@ -401,6 +411,8 @@ def _value_pattern(path: str, name: str) -> re.Pattern[bytes]:
     """How a value follows a name: in code only quoted, after options and in old ENV lines behind a space."""
     if path.endswith(_CODE):
         return _IN_CODE
+    if path.endswith(".sql") and name.lower() == "password":  # CREATE ROLE a LOGIN PASSWORD '...'
+        return _IN_STATEMENT
     if name == "requirepass" or name.startswith("--"):
         return _OPTION
     return _OPTION if "dockerfile" in posixpath.basename(path).lower() else _IN_DOCUMENT

@@ -77,6 +77,11 @@ def found(tmp_path: Path, path: str, text: str) -> list[object]:
         (".env.example", f"SENTRY_DSN=https://{HEX[:32]}@o4501.ingest.sentry.io/450\n"),
         ("tests/e2e/.env", f"JWT_SECRET={HEX}\n"),
         ("a.p12", "x"),
+        ("users.sql", f"CREATE ROLE app LOGIN PASSWORD '{BASE64[:24]}';\n"),
+        (
+            ".env.example",
+            'MNEMONIC="crystal oval banner fiscal kidney wolf ranch silver lucky index wealth vapor"\n',
+        ),
         ("main.go", f'package a\n\nconst signingKey = "{HEX}"\n'),
         (".env.example", f"jwtEncryptionKey={HEX}\n"),
     ],
@@ -94,6 +99,9 @@ def test_real_secrets_count(tmp_path: Path, path: str, text: str) -> None:
             "JWT_SECRET=<generate-with-openssl-rand-hex-32>\nAPI_KEY=\nTOKEN=xxxxxxxxxxxxxxxx\n",
         ),
         (".env.example", "POSTGRES_PASSWORD=postgres\nRABBITMQ_PASSWORD=guest\nROOT_PASSWORD=password123\n"),
+        ("users.sql", "CREATE ROLE app LOGIN PASSWORD 'change-me';\nALTER ROLE a PASSWORD NULL;\n"),
+        (".env.example", 'MNEMONIC="test test test test test test test test test test test junk"\n'),
+        (".env.example", 'MNEMONIC="put your twelve words of the wallet here please and keep them"\n'),
         (".env.example", "JWT_SECRET=test_jwt_secret_for_qa_only_min_32_chars\n"),
         (
             ".env.example",
