@@ -191,6 +191,8 @@ class BreakerQuestion:
             found = self._blame_settings(found, again, ev, v, state)
         if found.guarded == "no" and may_refuse and trial.tells_a_goroutine():
             found = Guard("unknown", "a goroutine that is not followed may decide it", sites_of(v))
+        if ev.asks_environment:
+            found = replace(found, asks_environment=True)
         for key in keys if not trial.ev.text_tested else keys[1:]:
             self._by_shape[key] = found
         return found

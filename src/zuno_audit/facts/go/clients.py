@@ -308,11 +308,13 @@ class Connections:
             **self.guard_fields(guards, location, whole),
         }
         row = Entity("grpc_client", location, fields)
-        self.note_open(row, whole)
+        self.note_open(row, whole, construction.evaluator)
         return row
 
-    def note_open(self, row: Entity, guard: Guard) -> None:
+    def note_open(self, row: Entity, guard: Guard, ev: Evaluator) -> None:
         """Remembers a row about which the environment may decide."""
+        if not ev.asks_environment and not guard.asks_environment:
+            return
         if guard.mixed or (guard.guarded == "yes" and None in guard.settings):
             self.open_rows.add(key_of(row))
 

@@ -52,6 +52,7 @@ __all__ = [
     "WorkLimitError",
 ]
 
+_ENVIRONMENT = ("Getenv", "LookupEnv")
 # Libraries that keep the functions which they get for later, and call none of them at once.
 _KEEP_FUNCTIONS = ("google.golang.org/grpc", "github.com/grpc-ecosystem/")
 
@@ -119,6 +120,8 @@ class Evaluator(Loops):
             )
             return [self._result(call, i) for i in range(max(wanted, 1))]
         key = (v.path, v.name) if v.recv is None else (v.path, "." + v.name)
+        if v.path == "os" and v.name in _ENVIRONMENT:
+            self.asks_environment.add(site)
         model = self.models.get(key)
         if model is not None:
             results = model(self, v, args, state, site)
@@ -165,6 +168,7 @@ class Evaluator(Loops):
         other = Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
         other.heap, other._cells, other.consulted = self.heap, self._cells, self.consulted
         other.called, other.heap_since, other.models = self.called, self.heap_since, self.models
+        other.asks_environment = self.asks_environment
         return other
 
     def apart(self, limits: Limits) -> Evaluator:

@@ -13,6 +13,7 @@ class Guard(Struct, frozen=True):
 
     `guarded` is yes, no or unknown. The settings are None where they come from outside. `sites` prove it.
     `mixed` is set where an alternative is better, or may be.
+    `asks_environment` is set where variables of the environment were read on the way.
     `useless` marks a breaker that works but for its settings, with which it never opens or closes at once.
     """
 
@@ -27,6 +28,7 @@ class Guard(Struct, frozen=True):
     broken: bool = False
     useless: bool = False
     mixed: bool = False
+    asks_environment: bool = False
 
     @property
     def settings(self) -> tuple[int | None, float | None, int | None]:

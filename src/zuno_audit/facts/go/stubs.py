@@ -273,7 +273,7 @@ class Stubs:
         }
         self._configured(construction, guards, fields)
         row = Entity("grpc_stub", location, fields)
-        self.connections.note_open(row, overall(guards, streams))
+        self.connections.note_open(row, overall(guards, streams), construction.evaluator)
         return row
 
     def _configured(

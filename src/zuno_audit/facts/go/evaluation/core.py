@@ -75,6 +75,7 @@ class Core:
         self.on_func: Callable[[Func, list[Value], State, Site], None] | None = None
         self.on_exit: Callable[[Extern, State], None] | None = None
         self.consulted: dict[str, GoFile] = {}
+        self.asks_environment: set[Site] = set()  # where variables of the environment were read
         self.called: set[int] = set()  # ids of the function nodes that were evaluated
         self.exhausted = False
         self.until: tuple[int, int] | None = None
