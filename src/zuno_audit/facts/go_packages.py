@@ -1,6 +1,8 @@
 """Go packages as seen from the heads of the files: which package, which imports, which binaries link it.
 
-No Go file is parsed: the scan stops at the first declaration, so that a whole repository costs milliseconds.
+This is what the go tool finds in a tree, for questions about builds and modules. What the default build compiles, and
+what the names in it mean, is for `facts/go/program` to say. No Go file is parsed: the scan stops at the first
+declaration, so that a whole repository costs milliseconds.
 """
 
 from __future__ import annotations

@@ -112,14 +112,14 @@ def _asked(store: FactStore, operation: str) -> dict[str, Answer]:
 
 def _resolvers(values: Origins, operation: str) -> Iterator[Resolver]:
     wanted = operation.replace("_", "").lower()
-    for file in values.code.files_with(b"esolver)"):
+    for file in values.linked.files_with(b"esolver)"):
         for root in values.functions_with(b"esolver)", file):
             method = root.node
             if isinstance(method, FuncDecl) and "esolver" in receiver_type_name(method):
                 if method.name.replace("_", "").lower() == wanted:
                     yield Resolver(root, method.body, method.name)
     quoted = f'"{operation}"'.encode()
-    for file in values.code.files_with(quoted):
+    for file in values.linked.files_with(quoted):
         is_generated = b"DO NOT EDIT" in file.data[:2000]
         for root in values.functions_with(quoted, file) if not is_generated else ():
             for node in root.nodes:

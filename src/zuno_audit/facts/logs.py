@@ -14,7 +14,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import Service, compose_files
-from zuno_audit.facts.go_code import GoCode, go_code
+from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import BasicLit, If
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
@@ -53,20 +53,20 @@ _SHIPPER_IMAGES = re.compile(r"promtail|fluent|filebeat|logstash|vector|grafana/
 
 def service_log_table(store: FactStore) -> Table:
     """Table `service_log`: binary, json, time_key, service_key, trace_key (the keys occur where it logs)."""
-    code = store.get(go_code)
-    rows = [_row(code, binary) for binary in code.packages.mains()]
-    return Table("service_log", tuple(rows), tuple(code.linked_files))
+    reachable = store.get(reach)
+    rows = [_row(reachable, binary) for binary in reachable.packages.mains()]
+    return Table("service_log", tuple(rows), tuple(reachable.linked.files))
 
 
-def _row(code: GoCode, binary: str) -> Entity:
-    linked = code.packages.linked[binary]
-    paths = [p for p, folder in code.linked_files.items() if folder in linked]
-    loggers = [p for p in paths if any(i.path in _STRUCTURED for i in code.packages.heads[p].imports)]
-    first = at_line(code.packages.by_directory[binary].files[0].path)
-    fields = {"binary": Answer(binary), "json": _json(code, binary, paths, loggers, first)}
-    fields["time_key"] = _time(code, loggers, first)
+def _row(reachable: Reach, binary: str) -> Entity:
+    linked = reachable.packages.linked[binary]
+    paths = [p for p, folder in reachable.linked.files.items() if folder in linked]
+    loggers = [p for p in paths if any(i.path in _STRUCTURED for i in reachable.packages.heads[p].imports)]
+    first = at_line(reachable.packages.by_directory[binary].files[0].path)
+    fields = {"binary": Answer(binary), "json": _json(reachable, binary, paths, loggers, first)}
+    fields["time_key"] = _time(reachable, loggers, first)
     for key, spellings in _KEYS.items():
-        fields[f"{key.split('_')[0]}_key"] = _has_key(code, loggers, key, spellings, first)
+        fields[f"{key.split('_')[0]}_key"] = _has_key(reachable, loggers, key, spellings, first)
     return Entity("service_log", first, fields)
 
 
@@ -75,53 +75,53 @@ def _redirects(data: bytes) -> bool:
     return any(call in data for call in _REDIRECTING) and _REDIRECTS.search(data) is not None
 
 
-def _json(code: GoCode, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
+def _json(reachable: Reach, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
     own = [p for p in paths if _is_own(p, binary)]
-    for path in (head.path for head in code.packages.by_directory[binary].files):
-        file = code.file(path)
+    for path in (head.path for head in reachable.packages.by_directory[binary].files):
+        file = reachable.linked.file(path)
         if file is not None and file.error_line:
             because = f"{path} does not parse (line {file.error_line})"
             return Answer(UNKNOWN, because, (at_line(path, file.error_line),), failed=True)
-    plain = next(_plain_writes(code, own), None)
-    if plain is not None and not any(_redirects(code.repository.read(p) or b"") for p in own):
+    plain = next(_plain_writes(reachable, own), None)
+    if plain is not None and not any(_redirects(reachable.linked.repository.read(p) or b"") for p in own):
         return Answer(
             NO, f"{plain.path}:{plain.line} writes plain text with the {plain.note} package", (plain,)
         )
     if not loggers:
         return Answer(NO, "it uses no structured logger", (first,))
-    text = [(p, m) for p in loggers if (m := _TEXT_OUTPUT.search(code.repository.read(p) or b""))]
+    text = [(p, m) for p in loggers if (m := _TEXT_OUTPUT.search(reachable.linked.repository.read(p) or b""))]
     for path, match in text:
-        file = code.file(path)
-        if file is not None and not _is_conditional(code, file, match.start()):
+        file = reachable.linked.file(path)
+        if file is not None and not _is_conditional(reachable, file, match.start()):
             return Answer(
                 NO,
                 "its logger writes text for people, not JSON",
                 (file.location(match.start(), match.end()),),
             )
     for path in loggers:
-        silent = _SILENT.search(code.repository.read(path) or b"")
-        file = code.file(path) if silent is not None else None
-        if silent is not None and file is not None and not _is_conditional(code, file, silent.start()):
+        silent = _SILENT.search(reachable.linked.repository.read(path) or b"")
+        file = reachable.linked.file(path) if silent is not None else None
+        if silent is not None and file is not None and not _is_conditional(reachable, file, silent.start()):
             return Answer(
                 NO, "its logger is told to write nothing", (file.location(silent.start(), silent.end()),)
             )
     if text:
         return Answer(UNKNOWN, "a setting decides whether its logger writes JSON", (at_line(text[0][0]),))
-    by_default = any(i.path in _JSON_BY_DEFAULT for p in loggers for i in code.packages.heads[p].imports)
-    if by_default or any(_JSON_OUTPUT.search(code.repository.read(p) or b"") for p in loggers):
+    by_default = any(i.path in _JSON_BY_DEFAULT for p in loggers for i in reachable.packages.heads[p].imports)
+    if by_default or any(_JSON_OUTPUT.search(reachable.linked.repository.read(p) or b"") for p in loggers):
         return Answer(YES, "its logger writes JSON", (at_line(loggers[0]),))
     return Answer(UNKNOWN, "the format of its logger is not known", (at_line(loggers[0]),))
 
 
-def _time(code: GoCode, loggers: list[str], first: Location) -> Answer:
+def _time(reachable: Reach, loggers: list[str], first: Location) -> Answer:
     """Whether the lines have a time: zerolog writes none unless it is told to, the others do."""
     if not loggers:
         return Answer(UNKNOWN, "it uses no structured logger", (first,))
     others = [x for x in _STRUCTURED if x != "github.com/rs/zerolog"]
     for path in loggers:
-        if any(i.path in others for i in code.packages.heads[path].imports):
+        if any(i.path in others for i in reachable.packages.heads[path].imports):
             return Answer(YES, "its logger adds the time", (at_line(path),))
-        if _TIMED.search(code.repository.read(path) or b""):
+        if _TIMED.search(reachable.linked.repository.read(path) or b""):
             return Answer(YES, f"{path} adds the time", (at_line(path),))
     return Answer(NO, "nothing adds the time to its lines", (first,))
 
@@ -132,10 +132,12 @@ def _is_own(path: str, binary: str) -> bool:
     return not top or path.startswith(top + "/")
 
 
-def _plain_writes(code: GoCode, paths: list[str]) -> Iterator[Location]:
+def _plain_writes(reachable: Reach, paths: list[str]) -> Iterator[Location]:
     for path in paths:
-        data = code.repository.read(path) or b""
-        names = {i.path: i.alias or i.path for i in code.packages.heads[path].imports if i.path in _WRITES}
+        data = reachable.linked.repository.read(path) or b""
+        names = {
+            i.path: i.alias or i.path for i in reachable.packages.heads[path].imports if i.path in _WRITES
+        }
         for package, name in names.items():
             pattern = re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\." + _WRITES[package])
             match = pattern.search(data)
@@ -147,29 +149,29 @@ def _plain_writes(code: GoCode, paths: list[str]) -> Iterator[Location]:
                 match = pattern.search(data, match.end())
 
 
-def _is_conditional(code: GoCode, file: GoFile, offset: int) -> bool:
-    function = code.enclosing(file, offset)
+def _is_conditional(reachable: Reach, file: GoFile, offset: int) -> bool:
+    function = reachable.enclosing(file.path, offset)
     if function is None:
         return False
     return any(isinstance(n, If) and n.start < offset < n.end for n in function.nodes)
 
 
 def _has_key(
-    code: GoCode, loggers: list[str], key: str, spellings: tuple[bytes, ...], first: Location
+    reachable: Reach, loggers: list[str], key: str, spellings: tuple[bytes, ...], first: Location
 ) -> Answer:
     for path in loggers:
-        data = code.repository.read(path) or b""
+        data = reachable.linked.repository.read(path) or b""
         for spelling in spellings:
             at = data.find(spelling)
-            if at >= 0 and _is_said(code, path, at):
+            if at >= 0 and _is_said(reachable, path, at):
                 return Answer(YES, f"{path} adds {key}", (at_line(path, data.count(b"\n", 0, at) + 1),))
     return Answer(NO, f"nothing that logs adds the key {key}", (first,))
 
 
-def _is_said(code: GoCode, path: str, offset: int) -> bool:
+def _is_said(reachable: Reach, path: str, offset: int) -> bool:
     """True when the literal is code of a function that some program runs, or of a constant (not a comment or a tag)."""
-    file = code.file(path)
-    function = code.enclosing(file, offset) if file is not None else None
+    file = reachable.linked.file(path)
+    function = reachable.enclosing(path, offset)
     if file is None:
         return False
     if function is None:
@@ -177,7 +179,7 @@ def _is_said(code: GoCode, path: str, offset: int) -> bool:
         return re.search(rb"\w+\s*(?:string\s*)?=\s*$", line) is not None and not line.lstrip().startswith(
             b"//"
         )
-    if not code.mains_reaching(file, function.start):
+    if not reachable.mains(path, function.node.start):
         return False
     return any(isinstance(n, BasicLit) and n.start == offset for n in function.nodes)
 

@@ -40,7 +40,7 @@ def _from_code(store: FactStore) -> Iterator[Entity]:
 
     texts = store.get(settings)
     for root, call in texts.origins.method_calls("ExchangeDeclare"):
-        mains = texts.origins.code.mains_reaching(root.file, call.start)
+        mains = texts.origins.reach.mains(root.file.path, call.start)
         if not mains or not call.args:
             continue
         where = root.file.location(call.start, call.end)

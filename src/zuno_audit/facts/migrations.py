@@ -202,18 +202,17 @@ def _go_tool(store: FactStore, tool: str, path: str, folder: str, line: int) -> 
 
 
 def _go_wired(store: FactStore, sources: Sequence[str], here: Location) -> Answer:
-    from zuno_audit.facts.go_code import go_code
+    from zuno_audit.facts.go.reach import reach
     from zuno_audit.facts.go_packages import go_packages
 
     packages = store.get(go_packages)
     folder = posixpath.dirname(here.path)
     if not packages.is_linked(folder):
         return Answer(NO, "no main package imports it", (here,))
-    code = store.get(go_code)
+    reachable = store.get(reach)
     for source in sources:
-        file = code.file(source)
         for call in _GO_APPLY.finditer(store.repository.read(source) or b""):
-            mains = sorted(code.mains_reaching(file, call.start())) if file is not None else []
+            mains = sorted(reachable.mains(source, call.start()))
             if mains:
                 line = (store.repository.read(source) or b"")[: call.start()].count(b"\n") + 1
                 where = at_line(source, line, "migrates here")

@@ -62,7 +62,7 @@ def _rows(store: FactStore, texts: Settings, site: Use) -> Iterator[Entity]:
     from zuno_audit.languages.go.syntax import Call, Selector
 
     root, call = site
-    mains = texts.origins.code.mains_reaching(root.file, call.start)
+    mains = texts.origins.reach.mains(root.file.path, call.start)
     if not mains:
         return
     assert isinstance(call.fun, Selector)

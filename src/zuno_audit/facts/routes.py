@@ -19,9 +19,9 @@ from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go.late import has_returned, is_late
 from zuno_audit.facts.go.origins import At
+from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.settings import settings
 from zuno_audit.facts.go.switches import switches
-from zuno_audit.facts.go_code import Function, GoCode, go_code
 from zuno_audit.languages import shell
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go.syntax import (
@@ -74,39 +74,39 @@ def http_route_table(store: FactStore) -> Table:
     some setting says so), `ports` (where the program listens), `tls` (it speaks TLS there), `published` (host
     ports that lead there).
     """
-    code = store.get(go_code)
+    reachable = store.get(reach)
     serving = store.get(http_serving)
     handlers = _Handlers(serving.origins)
-    rows = [row for route in serving.routes() for row in _rows(store, code, serving, handlers, route)]
+    rows = [row for route in serving.routes() for row in _rows(store, reachable, serving, handlers, route)]
     rows.sort(key=lambda r: (r.location, str(r.fields["binary"].value)))
-    looked = tuple(sorted(code.linked_files))
-    return Table("http_route", tuple(rows), looked, tuple(_problems(code, rows)))
+    looked = tuple(sorted(reachable.linked.files))
+    return Table("http_route", tuple(rows), looked, tuple(_problems(reachable, rows)))
 
 
-def _problems(code: GoCode, rows: list[Entity]) -> Iterator[Problem]:
+def _problems(reachable: Reach, rows: list[Entity]) -> Iterator[Problem]:
     """Main packages that do not parse: a route in them may not have been seen."""
-    for folder in code.packages.mains():
-        for head in code.packages.by_directory[folder].files:
-            file = code.file(head.path)
+    for folder in reachable.packages.mains():
+        for head in reachable.packages.by_directory[folder].files:
+            file = reachable.linked.file(head.path)
             if file is not None and file.error_line:
                 yield Problem(head.path, file.error_line, "syntax error")
 
 
 def _rows(
-    store: FactStore, code: GoCode, serving: HttpServing, handlers: _Handlers, route: Route
+    store: FactStore, reachable: Reach, serving: HttpServing, handlers: _Handlers, route: Route
 ) -> Iterator[Entity]:
     file = route.root.file
     here = file.location(route.call.start, route.call.end, f"{route.method} {route.path}".strip())
     is_out = is_dead(route.call, route.root, store.get(settings))
-    reached = set() if is_out else code.mains_reaching(file, route.call.start)
+    reached = set() if is_out else reachable.mains(file.path, route.call.start)
     found = serving.servings(route) if reached else []
     is_over = bool(found) and is_late(store.get(analysis), route.root, route.call)
     kind = handlers.kind(route.handler)
-    for binary in sorted(reached) or code.packages.binaries_of(dirname(file.path)):
+    for binary in sorted(reached) or reachable.packages.binaries_of(dirname(file.path)):
         mine = [
             s
             for s in found
-            if binary in code.mains_reaching(s.root.file, s.node.start) and not _is_over(route, s)
+            if binary in reachable.mains(s.root.file.path, s.node.start) and not _is_over(route, s)
         ]
         path, mine, is_lost = _visible(route, [] if is_over else mine)
         fields = LazyFields(
@@ -285,25 +285,26 @@ class _Handlers:
 
     def __init__(self, origins: Origins) -> None:
         self.origins = origins
-        self.helpers: dict[str, dict[int, str]] = {}  # functions that give such handlers, by name
+        self.helpers: dict[int, str] = {}  # functions that give such handlers, by the id of their syntax
+        self.names: set[str] = set()  # of those functions
         found = [pair for literal in (b'/promhttp"', b"playground") for pair in self._using(literal)]
         for _ in range(MAX_DEPTH):
             for function, kind in found:
-                self.helpers.setdefault(function.name, {})[id(function.decl)] = kind
+                self.helpers[id(function.node)] = kind
+                self.names.add(getattr(function.node, "name", ""))
             found = [
                 (caller, kind)
                 for function, kind in found
-                for caller in origins.code.callers(function)
-                if caller is not None and id(caller.decl) not in self.helpers.get(caller.name, {})
+                for caller in origins.reach.callers(function)
+                if isinstance(caller.node, FuncDecl) and id(caller.node) not in self.helpers
             ]
 
-    def _using(self, literal: bytes) -> Iterator[tuple[Function, str]]:
-        code = self.origins.code
-        for function in (f for file in code.files_with(literal) for f in code.functions(file)):
-            root = code.root(function)
-            kind = next((k for n in root.nodes if (k := self._library_kind(n, root))), "")
-            if kind:
-                yield function, kind
+    def _using(self, literal: bytes) -> Iterator[tuple[Declaration, str]]:
+        for file in self.origins.linked.files_with(literal):
+            for root in self.origins.functions_with(b"", file):
+                kind = next((k for n in root.nodes if (k := self._library_kind(n, root))), "")
+                if kind:
+                    yield root, kind
 
     def _library_kind(self, node: Node, root: Declaration) -> str:
         path = self.origins.texts.package_path(node.x, root) if isinstance(node, Selector) else None
@@ -328,10 +329,10 @@ class _Handlers:
 
     def _own_kind(self, node: Node, root: Declaration) -> str:
         kind = self._library_kind(node, root)
-        helpers = self.helpers.get(last_name(node))
-        if kind or helpers is None or not isinstance(node, Selector | Ident):
+        if kind or not isinstance(node, Selector | Ident) or last_name(node) not in self.names:
             return kind
-        return next((k for f in self.origins.functions(node, root) if (k := helpers.get(id(f.node)))), "")
+        functions = self.origins.functions(node, root)
+        return next((k for f in functions if (k := self.helpers.get(id(f.node)))), "")
 
     def status(self, handler: At) -> Answer:
         """Whether the handler answers 200 when nothing is wrong."""

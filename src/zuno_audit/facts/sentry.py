@@ -35,7 +35,7 @@ from zuno_audit.model.location import Location, at_line
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.facts.go.program import Declaration
-    from zuno_audit.facts.go_code import GoCode
+    from zuno_audit.facts.go_packages import GoPackages
 
 SENTRY = "github.com/getsentry/sentry-go"
 DEFAULT = "SENTRY_DSN"  # what the library reads when the options name no DSN
@@ -44,18 +44,18 @@ DEFAULT = "SENTRY_DSN"  # what the library reads when the options name no DSN
 def sentry_client_table(store: FactStore) -> Table:
     """Table `sentry_client`: binary, initialises, variable (that holds the DSN), documented, delivered."""
     values = store.get(origins)
-    code = values.code
-    files = [file.path for file in code.files_with(SENTRY.encode(), b"Init")]
+    linked, packages = values.linked, values.linked.packages
+    files = [file.path for file in linked.files_with(SENTRY.encode(), b"Init")]
     sites = list(uses(values.search.calls_to(SENTRY, "Init", among=files)))
     rows = []
-    for binary in code.packages.mains():
-        mine = [site for site in sites if binary in code.mains_reaching(site.root.file, site.call.start)]
-        rows.append(_row(store, code, binary, mine))
-    return Table("sentry_client", tuple(rows), tuple(code.linked_files))
+    for binary in packages.mains():
+        mine = [site for site in sites if binary in values.reach.mains(site.root.file.path, site.call.start)]
+        rows.append(_row(store, packages, binary, mine))
+    return Table("sentry_client", tuple(rows), tuple(linked.files))
 
 
-def _row(store: FactStore, code: GoCode, binary: str, sites: list[Use]) -> Entity:
-    first = code.packages.by_directory[binary].files[0].path
+def _row(store: FactStore, packages: GoPackages, binary: str, sites: list[Use]) -> Entity:
+    first = packages.by_directory[binary].files[0].path
     if not sites:
         where = (at_line(first),)
         no = Answer(NO, f"nothing that {binary or 'the binary'} runs calls sentry.Init", where)

@@ -97,7 +97,7 @@ class Credentials:
     """The ways in which an expression of a function can get its credentials."""
 
     def __init__(self, origins: Origins) -> None:
-        self.origins, self.texts, self.code = origins, origins.texts, origins.code
+        self.origins, self.texts, self.reach = origins, origins.texts, origins.reach
         self.mains: frozenset[str] = frozenset()  # binaries that reach the place that is asked about
         self.steps = 0
         self._busy: set[tuple[object, str]] = set()
@@ -195,7 +195,7 @@ class Credentials:
         fillers: set[str] = set()
         for value, inside, _ in self.origins.field(owner, selector.sel):
             ways = self.ways(inside, value, {}, depth + 1)
-            fillers |= self.code.mains_reaching(inside.file, inside.node.start)
+            fillers |= self.reach.mains(inside.file.path, inside.node.start)
             if _adds_to(value, selector.sel):
                 added.append(ways)
             else:
@@ -415,10 +415,10 @@ def polarity(condition: Expr) -> tuple[str, str]:
 def grpc_transport_table(store: FactStore) -> Table:
     """Table `grpc_transport`: role (server or client), binaries, mutual (mutual TLS on every way)."""
     values = store.get(origins)
-    code = values.code
+    linked = values.linked
     credentials = Credentials(values)
-    looked = [path for path in code.linked_files if GRPC.encode() in (store.repository.read(path) or b"")]
-    files = [file for file in code.files_with(GRPC.encode()) if _MAKES.search(file.data)]
+    looked = [path for path in linked.files if GRPC.encode() in (store.repository.read(path) or b"")]
+    files = [file for file in linked.files_with(GRPC.encode()) if _MAKES.search(file.data)]
     rows = [
         row
         for name in ("NewServer", *CLIENTS)
@@ -434,7 +434,7 @@ def grpc_transport_table(store: FactStore) -> Table:
 
 def _rows(credentials: Credentials, site: Use, name: str) -> Iterator[Entity]:
     root, call = site
-    mains = credentials.code.mains_reaching(root.file, call.start)
+    mains = credentials.reach.mains(root.file.path, call.start)
     if not mains:
         return
     role = "server" if name == "NewServer" else "client"

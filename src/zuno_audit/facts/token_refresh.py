@@ -26,7 +26,6 @@ from zuno_audit.source.classify import FileKind
 if TYPE_CHECKING:
     from zuno_audit.facts.go.program import Package
     from zuno_audit.facts.go.store_statements import Column
-    from zuno_audit.languages.go.parse import GoFile
 
 WORD = b"efresh"  # what a package about refreshing tokens speaks of somewhere
 MAX_CANDIDATES = 24
@@ -249,46 +248,40 @@ class _Finder:
 
     def _candidates(self) -> Iterator[list[Declaration]]:
         """Functions that may refresh: by their names, by what they speak of, and those beside."""
-        groups: tuple[list[tuple[Package, GoFile, int]], ...] = ([], [], [])
+        groups: tuple[list[Declaration], ...] = ([], [], [])
         for path in self.files:
             package, file = self.asked.program.package_of(path), self.asked.program.file(path)
             if package is None or file is None or path not in package.files or file.error_line:
                 continue
-            for function in self.reachable.code.functions(file):
+            for function in file.functions():
                 rank = 0 if _REFRESHING & set(name_words(function.name)) else 1
                 if rank and file.data.find(WORD, function.start, function.end) < 0:
                     rank = 2
-                groups[rank].append((package, file, function.start))
+                groups[rank].append(Declaration(package, file, function))
         for group in groups:
-            declared = (Declaration(p, f, node) for p, f, at in group if (node := f.function_at(at)))
-            likely = (d for d in declared if isinstance(d.node, s.FuncDecl) and _may_refresh(d.node))
+            likely = (d for d in group if isinstance(d.node, s.FuncDecl) and _may_refresh(d.node))
             yield sorted(islice(likely, MAX_CANDIDATES), key=lambda d: d.node.start - d.node.end)
 
     def can_run(self, declared: Declaration) -> bool:
         """False for functions that no program of the repository runs, if it has programs."""
-        is_library = not self.reachable.code.packages.mains()
+        is_library = not self.reachable.packages.mains()
         return is_library or self.reachable.can_run(declared.file.path, declared.node.start) != NO
 
     def callers(self, declared: Declaration, level: int = 0) -> Iterator[Declaration]:
         """The functions of the same programs that lead to one, as far as they are followed."""
         if level >= MAX_LEVELS or not isinstance(declared.node, s.FuncDecl):
             return
-        code, programs = self.reachable.code, self._programs(declared.package)
-        function = code.enclosing(declared.file, declared.node.start)
-        for caller in code.callers(function)[:8] if function is not None else ():
-            package = self.asked.program.package_of(caller.file.path) if caller is not None else None
-            if caller is None or package is None or not programs & self._programs(package):
+        programs = self._programs(declared.package)
+        for caller in self.reachable.callers(declared)[:8]:
+            if not isinstance(caller.node, s.FuncDecl) or not programs & self._programs(caller.package):
                 continue
-            if self.repository.kind(caller.file.path) is not FileKind.CODE:
-                continue
-            node = caller.file.function_at(caller.start)
-            if node is not None and node is not declared.node and _may_refresh(node):
-                yield Declaration(package, caller.file, node)
-                yield from self.callers(Declaration(package, caller.file, node), level + 1)
+            if self.repository.kind(caller.file.path) is FileKind.CODE and _may_refresh(caller.node):
+                yield caller
+                yield from self.callers(caller, level + 1)
 
     def _programs(self, package: Package) -> set[str]:
         """The main packages that link the package; one without a name where there are none."""
-        packages = self.reachable.code.packages
+        packages = self.reachable.packages
         return set(packages.binaries_of(package.folder)) if packages.mains() else {""}
 
 

@@ -8,14 +8,11 @@ calls of `Register` and `MustRegister` of client_golang
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from zuno_audit.facts.go import library
 from zuno_audit.facts.go.bindings import called_name, mentions_error, parents
 from zuno_audit.facts.go.dead_code import is_dead
 from zuno_audit.facts.go.late import is_late
@@ -29,7 +26,6 @@ from zuno_audit.model.entity import NO, UNKNOWN, YES
 if TYPE_CHECKING:
     from zuno_audit.facts.go.analysis import Analysis
     from zuno_audit.facts.go.reach import Reach
-    from zuno_audit.facts.go.search import CallSite
     from zuno_audit.facts.go.texts import Texts
     from zuno_audit.facts.go.types import Type
     from zuno_audit.model.location import Location
@@ -163,7 +159,7 @@ class Collectors:
         if node.receiver is None and node.name in ("main", "init"):
             return not is_late(self.asked, root, call) and self.can_run(root, call) != NO
         return not is_late(self.asked, root, call, MAX_CALLS) and any(
-            self._is_at_start(c.root, c.call, place, depth + 1) for c in callers_of(self.asked, root)
+            self._is_at_start(c.root, c.call, place, depth + 1) for c in self.reachable.references.calls(root)
         )
 
     # ---------------------------------------------------------------- values
@@ -173,9 +169,8 @@ class Collectors:
         return is_dead(node, root, self.texts)
 
     def can_run(self, root: Declaration, node: s.Node) -> str:
-        """Whether a place in a declaration can run. Calls of other types' methods of the same name are no calls."""
-        answer = self.reachable.can_run(root.file.path, node.start)
-        return NO if answer == YES and _only_namesakes_are_called(self.asked, root) else answer
+        """Whether a place in a declaration can run."""
+        return self.reachable.can_run(root.file.path, node.start)
 
     def above(self, root: Declaration) -> dict[int, s.Node]:
         """The parent of each node of a declaration, by id."""
@@ -532,7 +527,7 @@ class Collectors:
         if not isinstance(declared, s.FuncDecl):
             trail.escapes = True
             return
-        for site in callers_of(self.asked, root):
+        for site in self.reachable.references.calls(root):
             self._value(site.root, site.call, trail)
 
 
@@ -559,66 +554,3 @@ def _kind_of(expr: s.Expr, function: str) -> str:
         if function in (f"MustNewConst{kind}", f"NewConst{kind}"):
             return kind.lower()
     return VALUE_KINDS.get(expr.sel, "") if isinstance(expr, s.Selector) else ""
-
-
-def callers_of(asked: Analysis, root: Declaration) -> list[CallSite]:
-    """The calls of a function that stand in code of the repository itself.
-
-    Calls of a method are looked for where its package is imported, and everywhere only when there are none.
-    """
-    node = root.node
-    if not isinstance(node, s.FuncDecl):
-        return []
-    if node.receiver is not None:
-        near = [*root.package.files]
-        if node.name[:1].isupper():
-            near += asked.search.files_with(root.package.path.encode(), b"." + node.name.encode())
-        found = [c for path in dict.fromkeys(near) for c in _method_calls(asked, path, node)]
-        found = [c for c in found if not _calls_another(asked, c, node)]
-        if found or not node.name[:1].isupper():
-            return found
-        far = asked.search.files_with(b"." + node.name.encode() + b"(")
-        calls = (c for path in far for c in _method_calls(asked, path, node))
-        return [c for c in calls if not _calls_another(asked, c, node)]
-    return [c for c in asked.search.callers(root) if is_go_tool_file(c.root.file.path)]
-
-
-def _method_calls(asked: Analysis, path: str, node: s.FuncDecl) -> Iterator[CallSite]:
-    package = asked.program.package_of(path)
-    data = asked.program.repository.read(path) or b""
-    if package is None or path not in package.files or b"." + node.name.encode() + b"(" not in data:
-        return
-    file = asked.program.file(path) if is_go_tool_file(path) else None
-    if file is None:
-        return
-    for site in asked.search.calls_named(file, package, node.name):
-        if isinstance(site.call, s.Call) and isinstance(site.call.fun, s.Selector):
-            x = site.call.fun.x
-            if not isinstance(x, s.Ident) or x.name not in asked.program.imported(file):
-                yield site
-
-
-def _calls_another(asked: Analysis, site: CallSite, node: s.FuncDecl) -> bool:
-    """True for a call that is known to be of another method than `node`."""
-    call = site.call
-    assert isinstance(call, s.Call) and isinstance(call.fun, s.Selector)
-    callee = callee_of(call, site.root, asked.texts, asked.types)
-    if callee is not None:
-        return callee.node is not node
-    type_ = static_type(call.fun.x, site.root, asked.texts, asked.types)
-    base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
-    return base is not None and base.kind == "extern" and not library.is_interface(base)
-
-
-def _only_namesakes_are_called(asked: Analysis, root: Declaration) -> bool:
-    """True for a method whose name is called somewhere, but never for a value that can have it."""
-    node = root.node
-    if not isinstance(node, s.FuncDecl) or node.receiver is None:
-        return False
-    literal = b"." + node.name.encode()
-    paths = asked.search.files_with(literal) if node.name[:1].isupper() else [*root.package.files]
-    value = re.compile(re.escape(literal) + rb"\b(?!\()")
-    if any(value.search(asked.program.repository.read(path) or b"") for path in paths):
-        return False
-    calls = [c for path in paths for c in _method_calls(asked, path, node) if c.root.node is not node]
-    return bool(calls) and all(_calls_another(asked, call, node) for call in calls)

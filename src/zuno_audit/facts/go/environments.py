@@ -19,7 +19,7 @@ from zuno_audit.facts.deployed import environments
 from zuno_audit.facts.dotenv import default_environment, is_env_file
 from zuno_audit.facts.go import library
 from zuno_audit.facts.go.values import FALSE, NIL, TRUE, Const, Extern, Site, State, Val, Value
-from zuno_audit.facts.go_code import go_code
+from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location
 
@@ -49,9 +49,9 @@ class Environments:
 
     def of(self, path: str) -> list[Analysis]:
         """The program as it is for the code of one file, once for each environment; nothing when there are too many."""
-        code = self.store.get(go_code)
+        packages = self.store.get(go_packages)
         found: dict[tuple[tuple[str, str], ...], None] = {}
-        for binary in code.packages.binaries_of(dirname(path)):
+        for binary in packages.binaries_of(dirname(path)):
             for environment in environments(self.store, binary):
                 found[tuple(sorted(environment.items()))] = None
         worlds = found or {tuple(sorted(default_environment(self.store, dirname(path)).items())): None}

@@ -118,7 +118,7 @@ class HttpServing:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.origins = settings, settings.origins
-        self.code, self.texts = settings.origins.code, settings.origins.texts
+        self.linked, self.texts = settings.origins.linked, settings.origins.texts
         self.tables = Tables(self.origins)
         self._default: list[Serving] | None = None
         self._servings: dict[tuple[int, str | int], list[Serving]] = {}  # by function and router
@@ -135,14 +135,14 @@ class HttpServing:
 
     def _candidates(self) -> Iterator[GoFile]:
         wanted = set(ROUTERS)
-        for path in self.code.linked_files:
-            head = self.code.packages.heads[path]
+        for path in self.linked.files:
+            head = self.linked.packages.heads[path]
             if any(i.path in wanted for i in head.imports):
-                data = self.code.repository.read(path)
+                data = self.linked.repository.read(path)
                 if data is not None and any(
                     b"." + verb.encode() + b"(" in data for verb in (*VERBS, "Route")
                 ):
-                    file = self.code.file(path)
+                    file = self.linked.file(path)
                     if file is not None:
                         yield file
 
@@ -315,13 +315,13 @@ class HttpServing:
         if self._default is None:
             self._default = []
             holders: list[Declaration] = []
-            for path in self.code.linked_files:
-                data = self.code.repository.read(path)
+            for path in self.linked.files:
+                data = self.linked.repository.read(path)
                 if data is None or not any(
                     s in data for s in (b".ListenAndServe", b".Serve(", b".ServeTLS(", b".DefaultServeMux")
                 ):
                     continue
-                file = self.code.file(path)
+                file = self.linked.file(path)
                 if file is not None:
                     holders += self.origins.functions_with(b".DefaultServeMux", file)
                 for root in self.origins.functions_with(b"Serve", file) if file is not None else ():
@@ -413,7 +413,7 @@ class HttpServing:
             yield from self._flows(other, _is_field(name), depth, seen)
 
     def _package_functions(self, directory: str, literal: bytes) -> Iterator[Declaration]:
-        for file in self.code.files_with(literal, directory=directory):
+        for file in self.linked.files_with(literal, directory=directory):
             yield from self.origins.functions_with(literal, file)
 
     def _flows(self, root: Declaration, matches: Matches, depth: int, seen: set[object]) -> Iterator[Serving]:
@@ -511,7 +511,7 @@ class HttpServing:
         return any(name in names and self._file_imports(file, path) for path, names in SELF_STARTING.items())
 
     def _file_imports(self, file: GoFile, path: str) -> bool:
-        return any(i.path == path for i in self.code.packages.heads[file.path].imports)
+        return any(i.path == path for i in self.linked.packages.heads[file.path].imports)
 
     def _into_variable(
         self, root: Declaration, node: Assign, matches: Matches, depth: int, seen: set[object]

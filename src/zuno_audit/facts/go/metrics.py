@@ -22,7 +22,6 @@ from zuno_audit.facts.go.collectors import (
     VALUE_KINDS,
     Collectors,
     Registration,
-    callers_of,
 )
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.foreign_handlers import foreign_handlers
@@ -39,7 +38,7 @@ from zuno_audit.facts.go.registries import (
     are_exported,
     every,
 )
-from zuno_audit.facts.go.search import CallSite
+from zuno_audit.facts.go.search import Use
 from zuno_audit.facts.go.texts import Hole, Template, Texts
 from zuno_audit.facts.go.values import Const, Extern, Func, Map, MapData, Seq, State, Struct, Value
 from zuno_audit.languages.go import syntax as s
@@ -97,7 +96,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
     expr: s.Expr
     root: Declaration
-    chain: tuple[CallSite, ...]
+    chain: tuple[Use, ...]
 
 
 def metrics(store: FactStore) -> tuple[Metric, ...]:
@@ -320,7 +319,7 @@ class _Finder:
             return ""
         return texts[0] if texts and len(texts) == 1 else ""
 
-    def _binaries(self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]) -> tuple[str, ...]:
+    def _binaries(self, root: Declaration, call: s.Call, chain: tuple[Use, ...]) -> tuple[str, ...]:
         found = set(self.reachable.binaries(root.file.path, call.start))
         for site in chain:
             found &= self.reachable.binaries(site.root.file.path, site.call.start)
@@ -376,7 +375,7 @@ class _Finder:
     # ---------------------------------------------------------------- registration
 
     def _registration(
-        self, root: Declaration, call: s.Call, maker: tuple[str, s.Expr | None], chain: tuple[CallSite, ...]
+        self, root: Declaration, call: s.Call, maker: tuple[str, s.Expr | None], chain: tuple[Use, ...]
     ) -> Registration:
         places = [(root.file.path, call.start), *((c.root.file.path, c.call.start) for c in chain)]
         answers = [self.reachable.can_run(*place) for place in places]
@@ -401,7 +400,7 @@ class _Finder:
         return found
 
     def _automatic(
-        self, root: Declaration, call: s.Call, registerer: s.Expr | None, chain: tuple[CallSite, ...]
+        self, root: Declaration, call: s.Call, registerer: s.Expr | None, chain: tuple[Use, ...]
     ) -> Registration:
         place = root.file.location(call.start, call.end, "promauto registers it")
         if registerer is None:
@@ -434,7 +433,7 @@ class _Finder:
         self,
         root: Declaration,
         maker: tuple[str, s.Expr | None],
-        chain: tuple[CallSite, ...],
+        chain: tuple[Use, ...],
         found: Registration,
     ) -> list[Wrap]:
         """What wrapped registerers put before the name and add to the labels: one for each way to register."""
@@ -457,7 +456,7 @@ class _Finder:
 
     def _named(
         self, root: Declaration, call: s.Call
-    ) -> list[tuple[str | None, tuple[str, ...] | None, tuple[CallSite, ...]]]:
+    ) -> list[tuple[str | None, tuple[str, ...] | None, tuple[Use, ...]]]:
         """Name and labels of a construction, for each chain of calls that decides them."""
         found = list(self._chains(root, call, ()))
         if found:
@@ -468,13 +467,15 @@ class _Finder:
             return [(None, None, ())]
 
     def _chains(
-        self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
-    ) -> Iterator[tuple[str | None, tuple[str, ...] | None, tuple[CallSite, ...]]]:
+        self, root: Declaration, call: s.Call, chain: tuple[Use, ...]
+    ) -> Iterator[tuple[str | None, tuple[str, ...] | None, tuple[Use, ...]]]:
         try:
             names, labels = self._names(_Seen(call, root, chain)), self._labels(_Seen(call, root, chain))
         except _NeedsCallerError:
             outer = chain[-1].root if chain else root
-            for site in callers_of(self.asked, outer)[:MAX_CALLERS] if len(chain) < MAX_LEVELS else ():
+            for site in (
+                self.reachable.references.calls(outer)[:MAX_CALLERS] if len(chain) < MAX_LEVELS else ()
+            ):
                 yield from self._chains(root, call, (*chain, site))
             return
         if names is None:
@@ -482,7 +483,7 @@ class _Finder:
             if found != [(None, None)] or len(chain) >= MAX_LEVELS:
                 yield from ((n, lab, chain) for n, lab in found)
                 return
-            sites = callers_of(self.asked, chain[-1].root if chain else root)[:MAX_CALLERS]
+            sites = self.reachable.references.calls(chain[-1].root if chain else root)[:MAX_CALLERS]
             for site in sites:  # perhaps their arguments decide
                 yield from self._chains(root, call, (*chain, site))
             if not sites:
@@ -678,14 +679,14 @@ class _Finder:
     # ---------------------------------------------------------------- what only the evaluator can tell
 
     def _evaluated_labels(
-        self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
+        self, root: Declaration, call: s.Call, chain: tuple[Use, ...]
     ) -> tuple[str, ...] | None:
         """The labels that arrive at a construction, if they are always the same."""
         found = {labels for _, labels in self._evaluated(root, call, chain)}
         return found.pop() if len(found) == 1 else None
 
     def _evaluated(
-        self, root: Declaration, call: s.Call, chain: tuple[CallSite, ...]
+        self, root: Declaration, call: s.Call, chain: tuple[Use, ...]
     ) -> list[tuple[str | None, tuple[str, ...] | None]]:
         """Runs the outermost function of a chain and looks at what arrives at the construction."""
         found: list[tuple[str | None, tuple[str, ...] | None]] = []
@@ -716,7 +717,7 @@ class _Finder:
         return list(dict.fromkeys(found or others)) or [(None, None)]
 
 
-def _is_through(ev: Evaluator, site: CallSite) -> bool:
+def _is_through(ev: Evaluator, site: Use) -> bool:
     """True when what is evaluated was entered by this call."""
     frame = ev.frame
     while frame is not None:

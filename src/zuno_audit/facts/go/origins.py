@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from zuno_audit.facts.go.analysis import analysis
 from zuno_audit.facts.go.bindings import element, last_name
+from zuno_audit.facts.go.linked import linked
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.reach import reach
 from zuno_audit.facts.go.search import Use, uses
-from zuno_audit.facts.go.static_types import called, callee_of, static_type
+from zuno_audit.facts.go.static_types import called, static_type
 from zuno_audit.facts.go.texts import initial
-from zuno_audit.facts.go_code import go_code
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
@@ -44,12 +45,11 @@ class Origins:
     """Answers for one repository. Elements of tables that are tables again are not looked into."""
 
     def __init__(self, store: FactStore) -> None:
-        self.code = store.get(go_code)
+        self.linked, self.reach = store.get(linked), store.get(reach)
         asked = store.get(analysis)
         self.program, self.types, self.search, self.texts = (
             asked.program, asked.types, asked.search, asked.texts,
         )  # fmt: skip
-        self._calls: dict[int, list[Use]] = {}
         self._fields: dict[tuple[object, str], list[At]] = {}
 
     def of(self, at: At, wanted: Callable[[s.Expr], bool]) -> list[At]:
@@ -100,7 +100,7 @@ class Origins:
 
     def _assigned(self, package: Package, name: str) -> Iterator[At]:
         assigns = re.compile(rb"(?m)^[^\n:={(]*\b" + name.encode() + rb"\b[^\n:={(]*=(?!=)")
-        for file in self.code.files_with(name.encode(), directory=package.folder):
+        for file in self.linked.files_with(name.encode(), directory=package.folder):
             for node in file.functions_with(name.encode()) if assigns.search(file.data) else ():
                 root = Declaration(package, file, node)
                 for assign in root.nodes:
@@ -127,37 +127,9 @@ class Origins:
                 yield At(site.call.args[index], site.root)
 
     def calls_of(self, declared: Declaration) -> list[Use]:
-        """The calls in linked code that may be of a function, by name and by the type of the receiver.
-
-        Where the type of a receiver does not tell, a call counts in files that know the package of the method, unless
-        it is of a type from elsewhere; in others only where there is none of those, as through an interface.
-        """
-        if not isinstance(declared.node, s.FuncDecl):
-            return []
-        known = self._calls.get(id(declared.node))
-        if known is None:
-            linked = self.code.linked_files
-            sites = [u for u in uses(self.search.callers(declared)) if u.root.file.path in linked]
-            found = [u for u in sites if self._may_call(u, declared)]
-            known = self._calls[id(declared.node)] = [u for u in found if self._is_near(u, declared)] or found
-        return known
-
-    def _may_call(self, use: Use, declared: Declaration) -> bool:
-        callee = callee_of(use.call, use.root, self.texts, self.types)
-        return callee is None or callee.node is declared.node
-
-    def _is_near(self, use: Use, declared: Declaration) -> bool:
-        root, call = use
-        own = declared.package
-        if root.package is not own and own.path not in self.program.imported(root.file).values():
-            return False
-        type_ = (
-            static_type(call.fun.x, root, self.texts, self.types)
-            if isinstance(call.fun, s.Selector)
-            else None
-        )
-        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
-        return base is None or base.kind != "extern"
+        """The calls in linked code that may be of a function, as far as the types of receivers tell."""
+        found = self.reach.references.calls(declared)
+        return [site for site in found if site.root.file.path in self.linked.files]
 
     def functions_with(self, literal: bytes, file: GoFile) -> Iterator[Declaration]:
         """The functions and methods of a file whose text holds a literal."""
@@ -167,7 +139,7 @@ class Origins:
 
     def method_calls(self, method: str, *literals: bytes) -> Iterator[Use]:
         """Calls of methods of this name in linked files that hold all literals."""
-        for file in self.code.files_with(f".{method}(".encode(), *literals):
+        for file in self.linked.files_with(f".{method}(".encode(), *literals):
             package = self.program.package_of(file.path)
             for site in uses(self.search.calls_named(file, package, method)) if package is not None else ():
                 if isinstance(site.call.fun, s.Selector) and isinstance(site.root.node, s.FuncDecl):
@@ -251,12 +223,12 @@ class Origins:
             roots += [r for r in self._declarations_with(literal, without) if id(r.node) not in seen]
         for root in roots:
             found = list(self._put_in(root, owner, name))
-            if found and self.code.mains_reaching(root.file, root.node.start):
+            if found and self.reach.mains(root.file.path, root.node.start):
                 yield from found
 
     def _declarations_with(self, literal: bytes, pattern: re.Pattern[bytes]) -> Iterator[Declaration]:
         """The functions and variables with a literal, in linked files that hold a pattern."""
-        for file in self.code.files_with(literal):
+        for file in self.linked.files_with(literal):
             package = self.program.package_of(file.path) if pattern.search(file.data) else None
             if package is not None:
                 yield from (Declaration(package, file, node) for node in file.functions_with(literal))
@@ -284,7 +256,7 @@ class Origins:
                 if field.name == name and under is not None and under.file is not None:
                     yield under.file, field
             return
-        for file in self.code.files_with(name.encode()):
+        for file in self.linked.files_with(name.encode()):
             for spec in file.specs():
                 if isinstance(spec, s.TypeSpec) and isinstance(spec.type, s.StructType):
                     yield from ((file, field) for field in spec.type.fields if field.name == name)

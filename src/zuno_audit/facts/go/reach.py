@@ -1,26 +1,36 @@
 """Whether a place in the Go code can run: linked into a binary, and reached from its main, an init or an
 initializer.
 
-`no` is certain up to reflection, `yes` may be too wide for methods (a call through an interface counts for
-every method of the name); what only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`,
-unless no value of its type is made.
+The references to functions are walked backwards, on demand, so that a question about few places only parses files that
+mention the names on the way. `no` is certain up to reflection, `yes` may be too wide for methods that are called
+through an interface or on values whose types are not known; such calls count where a value of the method's type may be
+made. What only a library can call (`ServeHTTP`, a gRPC handler) is `unknown`, unless no value of its type is made.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go.linked import Linked, linked
+from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.references import Reference, References, references
+from zuno_audit.facts.go.static_types import static_type
 from zuno_audit.facts.go.types import receiver_type_name
-from zuno_audit.facts.go_code import MAX_STEPS, Function, GoCode, go_code
 from zuno_audit.facts.go_packages import GoPackages, go_modules, module_of
-from zuno_audit.languages.go.syntax import Ident, Selector
+from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Index, Return, Selector
 from zuno_audit.model.entity import NO, UNKNOWN, YES
 from zuno_audit.source.modules import GoModule, workspace
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.facts.go.types import Type
 
+MAX_STEPS = 400  # functions visited for one question
+MAX_USERS = 40  # of a type whose values a library may get
 MAX_PARAMETERS = 4  # of a method that a library calls with a context
 # methods that interfaces of the standard library and of known libraries ask for
 _CALLED_BY_LIBRARIES = frozenset(
@@ -81,17 +91,29 @@ _CALLED_BY_LIBRARIES = frozenset(
         "OnEnd",
     ]
 )
+# packages that ask for none but these, or do not look at values
+_ASK_FOR_KNOWN = frozenset(
+    "fmt log log/slog errors encoding/json encoding/xml reflect context sync sync/atomic sort slices maps".split()
+)
 
 
 class Reach:
     """Answers for one repository, remembered per function."""
 
-    def __init__(self, code: GoCode, found: tuple[GoModule, ...] = (), used: tuple[str, ...] = ()) -> None:
-        self.code = code
+    def __init__(
+        self,
+        linked: Linked,
+        references: References,
+        found: tuple[GoModule, ...] = (),
+        used: tuple[str, ...] = (),
+    ) -> None:
+        self.linked, self.references, self.packages = linked, references, linked.packages
         self._roots = {module.directory: module.path for module in found if module.path}
-        self._libraries = _libraries(code.packages, found, used)
-        self._known: dict[tuple[str, int], str] = {}
+        self._libraries = _libraries(self.packages, found, used)
+        self._known: dict[int, str] = {}
+        self._mains: dict[int, frozenset[str]] = {}
         self._made: dict[tuple[str, str], bool] = {}
+        self._handed_out: dict[tuple[str, str], bool] = {}
 
     def is_library(self, path: str) -> bool:
         """Whether a file belongs to a module without programs, which no program here is built with: who runs its
@@ -99,105 +121,262 @@ class Reach:
         """
         return module_of(dirname(path), self._roots) in self._libraries
 
-    def can_run(self, path: str, offset: int) -> str:
-        """yes, no or unknown for the code at a byte offset of a file."""
-        if not self.code.packages.is_linked(dirname(path)) or path not in self.code.linked_files:
-            return NO
-        file = self.code.file(path)
-        if file is None:
-            return UNKNOWN
-        function = self.code.enclosing(file, offset)
-        if function is None:
-            return YES  # the initializer of a package variable of a linked package
-        if function.key not in self._known:
-            self._known[function.key] = self._answer(function)
-        return self._known[function.key]
+    def enclosing(self, path: str, offset: int) -> Declaration | None:
+        """The function around a byte offset of a linked file; None outside of functions."""
+        file = self.linked.file(path) if path in self.linked.files else None
+        package = self.linked.program.package_of(path)
+        node = file.function_at(offset) if file is not None else None
+        return Declaration(package, file, node) if package and file and node else None
 
-    def is_dead(self, path: str, offset: int) -> bool:
-        """Whether a binary links the code at a byte offset and nothing calls it, directly or not, that others
-        could call.
-        """
-        if path not in self.code.linked_files:
-            return False  # who calls it is not looked at
-        file = self.code.file(path)
-        function = self.code.enclosing(file, offset) if file is not None else None
+    # ---------------------------------------------------------------- from which programs
+
+    def mains(self, path: str, offset: int) -> frozenset[str]:
+        """Folders of the main packages from whose main or init this place can be reached."""
+        if path not in self.linked.files:
+            return frozenset()
+        function = self.enclosing(path, offset)
         if function is None:
-            return False
-        seen, todo = {function.key}, [function]
-        while todo:
-            current = todo.pop()
-            if current.name[:1].isupper() or current.name in ("main", "init") or len(seen) > MAX_STEPS:
-                return False
-            for caller in self.code.callers(current):
-                if caller is None:
-                    return False
-                if caller.key not in seen:
-                    seen.add(caller.key)
+            return frozenset(self.packages.binaries_of(dirname(path)))
+        return self._mains_of(function)
+
+    def _mains_of(self, function: Declaration) -> frozenset[str]:
+        known = self._mains.get(id(function.node))
+        if known is None:
+            known = self._mains[id(function.node)] = self._search(function)
+        return known
+
+    def _search(self, start: Declaration) -> frozenset[str]:
+        wanted = frozenset(self.packages.binaries_of(start.package.folder))
+        found: set[str] = set()
+        seen = {id(start.node)}
+        todo = deque([start])
+        later: list[Declaration] = []  # who calls these from afar is only looked for when it matters
+        while not wanted <= found and len(seen) < MAX_STEPS and (todo or later):
+            if todo:
+                current = todo.popleft()
+                mains = self._starts(current)
+                if mains is not None:
+                    found |= mains
+                    continue
+                later.append(current)
+                callers = self._near_callers(current)
+            else:
+                callers = [caller for one in later for caller in self._far_callers(one)]
+                later = []
+            for caller in callers:
+                if id(caller.node) not in seen:
+                    seen.add(id(caller.node))
                     todo.append(caller)
-        return True
+        return wanted & found
+
+    def _starts(self, declared: Declaration) -> frozenset[str] | None:
+        """The programs that begin with a declaration or are known to get there; None where the callers tell."""
+        node, folder = declared.node, declared.package.folder
+        if not isinstance(node, FuncDecl):
+            return frozenset(self.packages.binaries_of(folder))  # an initializer
+        if node.receiver is None and node.name == "main" and folder in self.packages.linked:
+            return frozenset((folder,))
+        if node.receiver is None and node.name == "init":
+            return frozenset(self.packages.binaries_of(folder))
+        return self._mains.get(id(node))
+
+    def callers(self, function: Declaration) -> list[Declaration]:
+        """The linked functions and initializers that name a function, those first that know its package."""
+        return list(_once([*self._near_callers(function), *self._far_callers(function)]))
+
+    def _near_callers(self, function: Declaration) -> list[Declaration]:
+        return self._roots_of(function, self.references.near(function))
+
+    def _far_callers(self, function: Declaration) -> list[Declaration]:
+        return self._roots_of(function, self.references.far(function))
+
+    def _roots_of(self, function: Declaration, found: Iterable[Reference]) -> list[Declaration]:
+        """Where the references stand that may call; only values that are made have methods to call."""
+        return [
+            r.root
+            for r in found
+            if r.root.file.path in self.linked.files and (r.how == "name" or self._is_made(function))
+        ]
 
     def binaries(self, path: str, offset: int) -> frozenset[str]:
         """The folders of the main packages that can run the place, as far as it is known."""
-        file = self.code.file(path)
-        reached = self.code.mains_reaching(file, offset) if file is not None else frozenset()
+        reached = self.mains(path, offset)
         if reached or self.can_run(path, offset) == NO:
             return reached
-        return frozenset(self.code.packages.binaries_of(dirname(path)))
+        return frozenset(self.packages.binaries_of(dirname(path)))
 
-    def _answer(self, function: Function) -> str:
-        if self.code.mains_reaching(function.file, function.start):
+    # ---------------------------------------------------------------- at all
+
+    def can_run(self, path: str, offset: int) -> str:
+        """yes, no or unknown for the code at a byte offset of a file."""
+        if path not in self.linked.files:
+            return NO
+        if self.linked.file(path) is None:
+            return UNKNOWN
+        function = self.enclosing(path, offset)
+        if function is None:
+            return YES  # the initializer of a package variable of a linked package
+        if id(function.node) not in self._known:
+            self._known[id(function.node)] = self._answer(function)
+        return self._known[id(function.node)]
+
+    def _answer(self, function: Declaration) -> str:
+        if self._mains_of(function):
             return YES
-        seen = {function.key}
+        seen = {id(function.node)}
         todo = [function]
         while todo:
             if len(seen) > MAX_STEPS:
                 return UNKNOWN
             current = todo.pop()
-            callers = self.code.callers(current)
-            if not callers and _may_be_called_by_libraries(current) and self._is_made(current):
+            if self._may_be_called_by_libraries(current):
                 return UNKNOWN
-            for caller in callers:
-                if caller is not None and caller.key not in seen:
-                    seen.add(caller.key)
+            for caller in self.callers(current):
+                if isinstance(caller.node, FuncDecl) and id(caller.node) not in seen:
+                    seen.add(id(caller.node))
                     todo.append(caller)
         return NO
 
-    def _is_made(self, method: Function) -> bool:
+    def is_dead(self, path: str, offset: int) -> bool:
+        """Whether a binary links the code at a byte offset and nothing calls it, directly or not, that others
+        could call.
+        """
+        function = self.enclosing(path, offset)
+        if function is None:
+            return False
+        seen, todo = {id(function.node)}, [function]
+        while todo:
+            current = todo.pop()
+            if not _is_closed(current) or len(seen) > MAX_STEPS:
+                return False
+            for caller in self.callers(current):
+                if id(caller.node) not in seen:
+                    seen.add(id(caller.node))
+                    todo.append(caller)
+        return True
+
+    def _may_be_called_by_libraries(self, function: Declaration) -> bool:
+        """Whether a library may call a method: none of our calls is known to be of it, and it is one that interfaces
+        of libraries ask for, or all that is known of its values is that a library gets them.
+        """
+        node = function.node
+        if not isinstance(node, FuncDecl) or node.receiver is None or not node.name[:1].isupper():
+            return False
+        references = self.references
+        if any(r.how != "chance" for r in (*references.near(function), *references.far(function))):
+            return False
+        return self._is_made(function) and (_is_of_libraries(node) or self._is_handed_out(function))
+
+    def _is_handed_out(self, method: Declaration) -> bool:
+        """Whether a library gets a value of the type of a method: as an argument, or as the result of a function that
+        says it gives a type of a library.
+        """
+        owner = receiver_type_name(_function(method))
+        key = (method.package.folder, owner)
+        if key not in self._handed_out:
+            found = [r.root for r in self.references.to_type(method.package, owner)]
+            makers = [d for d in _once(found) if isinstance(d.node, FuncDecl) and d.node.receiver is None]
+            users = _once([*found, *(caller for maker in makers for caller in self.callers(maker))])
+            type_ = self.references.types.named(method.package, owner)
+            self._handed_out[key] = any(self._hands_out(root, type_) for root in islice(users, MAX_USERS))
+        return self._handed_out[key]
+
+    def _hands_out(self, root: Declaration, type_: Type) -> bool:
+        texts, types = self.references.texts, self.references.types
+        results = root.node.results if isinstance(root.node, FuncDecl) else []
+        given = [types.resolve(r.type, root.file, root.package) for r in results]
+        returns = any(g is not None and g.kind == "extern" for g in given)
+        for node in root.nodes:
+            values: list[Expr] = []
+            if isinstance(node, Return):
+                values = node.values if returns else []
+            elif isinstance(node, Call) and node.args and self._is_of_library(node.fun, root):
+                values = node.args
+            for value in values:
+                held = static_type(value, root, texts, types)
+                if held is type_ or (held is not None and held.kind == "pointer" and held.elem is type_):
+                    return True
+        return False
+
+    def _is_of_library(self, fun: Expr, root: Declaration) -> bool:
+        """Whether a call may be of a function or method of a library that asks for methods that are not in the list."""
+        texts, types = self.references.texts, self.references.types
+        fun = fun.x if isinstance(fun, Index) else fun
+        if not isinstance(fun, Selector):
+            return False
+        path = texts.package_path(fun.x, root)
+        if path is not None:
+            return texts.program.package(path) is None and path not in _ASK_FOR_KNOWN
+        type_ = static_type(fun.x, root, texts, types)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        return base is None or base.kind == "extern"
+
+    def _is_made(self, method: Declaration) -> bool:
         """Whether there may be a value to call the method of: something that may run names its type.
 
         Certain not to run are plain functions that nothing mentions, and methods of the type itself.
         """
-        owner = (method.directory, receiver_type_name(method.decl))
-        if owner not in self._made:
-            self._made[owner] = self._may_be_made(*owner)
-        return self._made[owner]
+        owner = receiver_type_name(_function(method))
+        key = (method.package.folder, owner)
+        if key not in self._made:
+            self._made[key] = self._may_be_made(method, owner)
+        return self._made[key]
 
-    def _may_be_made(self, directory: str, name: str) -> bool:
-        seen: set[tuple[str, int]] = set()
-        todo = self.code.users_of_type(directory, name)
+    def _may_be_made(self, method: Declaration, owner: str) -> bool:
+        package = method.package
+        seen: set[int] = set()
+        todo = [r.root for r in self.references.to_type(package, owner)]
         while todo:
             current = todo.pop()
-            if current is None or current.name in ("main", "init") or len(seen) > MAX_STEPS:
-                return True
-            if current.key in seen:
+            node = current.node
+            if current.file.path not in self.linked.files or id(node) in seen:
                 continue
-            seen.add(current.key)
-            if not current.is_method:
-                todo.extend(self.code.callers(current))
-            elif current.directory != directory or receiver_type_name(current.decl) != name:
+            seen.add(id(node))
+            if not isinstance(node, FuncDecl) or node.name in ("main", "init") or len(seen) > MAX_STEPS:
+                return True
+            if node.receiver is None:
+                todo += self.callers(current)
+            elif current.package is not package or receiver_type_name(node) != owner:
                 return True
         return False
 
 
-def _may_be_called_by_libraries(function: Function) -> bool:
-    if not function.is_method:
-        return False
-    if function.name in _CALLED_BY_LIBRARIES:
+def _function(declared: Declaration) -> FuncDecl:
+    assert isinstance(declared.node, FuncDecl)
+    return declared.node
+
+
+def _once(found: Iterable[Declaration]) -> Iterator[Declaration]:
+    seen: set[int] = set()
+    for declared in found:
+        if id(declared.node) not in seen:
+            seen.add(id(declared.node))
+            yield declared
+
+
+def _is_closed(declared: Declaration) -> bool:
+    """True for a function that only its own package can call, and that does not run by itself."""
+    node = declared.node
+    return isinstance(node, FuncDecl) and not node.name[:1].isupper() and node.name not in ("main", "init")
+
+
+def _is_of_libraries(method: FuncDecl) -> bool:
+    """True for a method that interfaces of known libraries have, or that looks like one that serves calls."""
+    if method.name in _CALLED_BY_LIBRARIES:
         return True
-    params = function.decl.params
-    first = params[0].type if params else None
-    is_context = isinstance(first, Selector) and isinstance(first.x, Ident) and first.sel == "Context"
-    return function.name[:1].isupper() and is_context and len(params) <= MAX_PARAMETERS
+    types = [param.type for param in method.params]
+    takes_context = bool(types) and isinstance(types[0], Selector) and _is_context(types[0])
+    return len(types) <= MAX_PARAMETERS and (takes_context or (bool(types) and _is_stream(types[-1])))
+
+
+def _is_context(type_: Selector) -> bool:
+    return isinstance(type_.x, Ident) and type_.sel == "Context"
+
+
+def _is_stream(type_: Expr | None) -> bool:
+    """True for the server's end of a gRPC stream: `pb.Chat_SayServer`, `grpc.ServerStreamingServer[pb.Word]`."""
+    type_ = type_.x if isinstance(type_, Index) else type_
+    return isinstance(type_, Selector) and type_.sel.endswith(("Server", "ServerStream"))
 
 
 def _libraries(packages: GoPackages, found: tuple[GoModule, ...], used: tuple[str, ...]) -> frozenset[str]:
@@ -213,4 +392,4 @@ def reach(store: FactStore) -> Reach:
     """The fact provider: one `Reach` per audited repository."""
     work = workspace(store.repository)
     uses = tuple(folder for folder, _ in work.uses) if work is not None else ()
-    return Reach(store.get(go_code), store.get(go_modules), uses)
+    return Reach(store.get(linked), store.get(references), store.get(go_modules), uses)

@@ -162,8 +162,6 @@ class RegistryFlow:
 
     def _parameter(self, index: int, root: Declaration, binary: str, depth: int) -> Registries:
         """What the callers give that run in the binary."""
-        from zuno_audit.facts.go.collectors import callers_of
-
         node = root.node
         if not isinstance(node, s.FuncDecl):
             return UNKNOWN_REGISTRY
@@ -171,7 +169,7 @@ class RegistryFlow:
         if key in self._parameters:
             return self._parameters[key]
         found = []
-        for site in callers_of(self.asked, root)[:MAX_CALLERS]:
+        for site in self.reachable.references.calls(root)[:MAX_CALLERS]:
             path, start = site.root.file.path, site.call.start
             if self.reachable.can_run(path, start) == NO or binary not in self.reachable.binaries(
                 path, start
@@ -418,14 +416,12 @@ class RegistryFlow:
         self, index: int, root: Declaration, frame: _Frame | None
     ) -> list[tuple[s.Expr, Declaration, _Frame | None]]:
         """What is given for a parameter: by the call through which the function was entered, else by all that run."""
-        from zuno_audit.facts.go.collectors import callers_of
-
         if frame is not None:
             args = frame.call.args
             return [(args[index], frame.root, frame.outer)] if index < len(args) else []
         return [
             (site.call.args[index], site.root, None)
-            for site in callers_of(self.asked, root)[:MAX_CALLERS]
+            for site in self.reachable.references.calls(root)[:MAX_CALLERS]
             if isinstance(site.call, s.Call)
             and index < len(site.call.args)
             and self.reachable.can_run(site.root.file.path, site.call.start) != NO

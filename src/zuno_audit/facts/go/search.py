@@ -1,4 +1,8 @@
-"""Where something is used: construction sites, callers, and the functions around them."""
+"""Where something may be used, by its name alone: construction sites, callers, and the functions around them.
+
+What a name means is left to the evaluator, which runs what is found here. Where types and scopes are to tell, ask
+`references`.
+"""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.types import Type
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.texts import Texts
-    from zuno_audit.facts.go.types import Type, Types
+    from zuno_audit.facts.go.types import Types
 
 MAX_DEPTH = 6
 # Variables of libraries, with the names of the types that they point to.
@@ -95,11 +96,34 @@ def _result(
         return types.pointer(inner) if inner is not None else None
     callee = callee_of(call, root, texts, types, depth)
     if callee is None:
-        return types.resolve(fun, root.file, root.package) if isinstance(fun, s.Ident) else None
+        if isinstance(fun, s.Ident) and (named := types.resolve(fun, root.file, root.package)) is not None:
+            return named
+        return _result_of_value(fun, index, root, texts, types, depth)
     node = callee.node
     if isinstance(node, s.FuncDecl) and index < len(node.results):
         return types.resolve(node.results[index].type, callee.file, callee.package)
     return None
+
+
+def _result_of_value(
+    fun: s.Expr, index: int, root: Declaration, texts: Texts, types: Types, depth: int
+) -> Type | None:
+    """The type of a result of a method of an interface of the repository, or of a function in a variable or field."""
+    found: tuple[s.Expr | None, Type | None] = (None, None)
+    if isinstance(fun, s.Selector) and texts.package_path(fun.x, root) is None:
+        owner = static_type(fun.x, root, texts, types, depth + 1)
+        method = types.find_method(owner, fun.sel) if owner is not None else None
+        if method is not None and isinstance(method[1], Type):
+            found = types.interface_method(method[1], fun.sel) or found
+    if found[0] is None:
+        held = static_type(fun, root, texts, types, depth + 1)
+        under = types.underlying(held) if held is not None else None
+        found = (under.node, under) if under is not None and under.kind == "func" else found
+    function, inside = found
+    if not isinstance(function, s.FuncType) or inside is None or index >= len(function.results):
+        return None
+    assert inside.file is not None and inside.package is not None
+    return types.resolve(function.results[index].type, inside.file, inside.package)
 
 
 def callee_of(

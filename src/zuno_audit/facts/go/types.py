@@ -334,6 +334,21 @@ class Types:
                 methods.update(self.interface_methods(resolved))
         return methods
 
+    def interface_method(self, type_: Type, name: str) -> tuple[s.FuncType, Type] | None:
+        """A method of an interface of the repository, and the interface that declares it."""
+        under = self.underlying(type_)
+        if under is None or not isinstance(under.node, s.InterfaceType):
+            return None
+        if name in under.node.methods:
+            return under.node.methods[name], under
+        assert under.file is not None and under.package is not None
+        for embedded in under.node.embeds:
+            resolved = self.resolve(embedded, under.file, under.package)
+            found = self.interface_method(resolved, name) if resolved not in (None, type_) else None
+            if found is not None:
+                return found
+        return None
+
     def implementations(self, type_: Type, method: str) -> list[Declaration]:
         """The methods called `method` of all types of the repository that implement an interface."""
         key = (id(type_), method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from zuno_audit.languages.go import lower, syntax
@@ -22,6 +23,9 @@ _NEW_CALL = re.compile(rb"\bnew\(")
 _NEW_ALIAS = lower.NEW_ALIAS.encode() + b"("
 _MAKE_CALL = re.compile(rb"\bmake\((?=\s*(?:(?!chan\b)[\w.]+\s*[(+*/-]|[&!\"`'0-9)]|func\b))")
 _MAKE_ALIAS = lower.MAKE_ALIAS.encode() + b"("
+_FUNCTIONS = frozenset(("function_declaration", "method_declaration"))
+_VALUES = frozenset(("const_declaration", "var_declaration"))
+_SPECS = _VALUES | {"type_declaration"}
 
 
 class GoFile:
@@ -44,6 +48,7 @@ class GoFile:
         self.package = ""
         self.imports: list[syntax.ImportSpec] = []
         self.bound_imports: dict[str, str] | None = None  # filled by whoever can resolve package names
+        self._declarations: list[TreeNode] = []  # in source order
         self._functions: dict[str, list[TreeNode]] = {}
         self._methods: dict[tuple[str, str], TreeNode] = {}
         self._specs: dict[str, TreeNode] = {}
@@ -56,24 +61,27 @@ class GoFile:
     def _index(self, root: TreeNode) -> None:
         for node in root.named_children:
             kind = node.type
-            if kind == "function_declaration":
+            if kind in _FUNCTIONS:
                 name = node.child_by_field_name("name")
-                if name is not None and name.text is not None:
+                if name is None or name.text is None:
+                    continue
+                if kind == "function_declaration":
                     self._functions.setdefault(name.text.decode(), []).append(node)
-            elif kind == "method_declaration":
-                name = node.child_by_field_name("name")
-                if name is not None and name.text is not None:
+                else:
                     key = (_receiver_name(node), name.text.decode())
                     if key in self._methods and key[1] != "_":
                         self._repeated.append((".".join(key), node.start_byte))
                     self._methods[key] = node
-            elif kind in ("const_declaration", "var_declaration", "type_declaration"):
+                self._declarations.append(node)
+            elif kind in _SPECS:
                 self._index_specs(node, node)
+                self._declarations.append(node)
             elif kind == "import_declaration":
                 self.imports.extend(lower.lower_imports(node))
             elif kind == "package_clause":
                 names = [c for c in node.named_children if c.type == "package_identifier"]
                 self.package = (names[0].text or b"").decode() if names else ""
+        self._starts = [node.start_byte for node in self._declarations]
 
     def _index_specs(self, node: TreeNode, declaration: TreeNode) -> None:
         for child in node.named_children:
@@ -103,31 +111,41 @@ class GoFile:
 
     def functions(self) -> list[syntax.FuncDecl]:
         """All functions and methods in source order."""
-        nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
-        return [self._function(n) for n in sorted(nodes, key=lambda n: n.start_byte)]
+        return [self._function(n) for n in self._declarations if n.type in _FUNCTIONS]
 
     def functions_with(self, literal: bytes) -> list[syntax.FuncDecl]:
         """The functions and methods whose text holds a literal, in source order."""
-        nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
-        nodes = [n for n in nodes if self.data.find(literal, n.start_byte, n.end_byte) >= 0]
-        return [self._function(n) for n in sorted(nodes, key=lambda n: n.start_byte)]
+        nodes = [n for n in self._declarations if n.type in _FUNCTIONS and self._holds(n, literal)]
+        return [self._function(n) for n in nodes]
 
     def values_with(self, literal: bytes) -> list[syntax.ValueSpec]:
         """The var and const specs whose text holds a literal, in source order."""
-        nodes = {n.start_byte: n for n in self._specs.values() if n.type != "type_declaration"}
-        return [
-            spec
-            for start in sorted(nodes)
-            if self.data.find(literal, start, nodes[start].end_byte) >= 0
-            for spec in self._specs_of(nodes[start])
-            if isinstance(spec, syntax.ValueSpec)
-        ]
+        nodes = [n for n in self._declarations if n.type in _VALUES and self._holds(n, literal)]
+        found = [spec for n in nodes for spec in self._specs_of(n)]
+        return [spec for spec in found if isinstance(spec, syntax.ValueSpec)]
+
+    def _holds(self, node: TreeNode, literal: bytes) -> bool:
+        return self.data.find(literal, node.start_byte, node.end_byte) >= 0
 
     def function_at(self, offset: int) -> syntax.FuncDecl | None:
         """The function or method around a byte offset."""
-        nodes = [n for group in self._functions.values() for n in group] + list(self._methods.values())
-        node = next((n for n in nodes if n.start_byte <= offset < n.end_byte), None)
-        return self._function(node) if node is not None else None
+        node = self._node_at(offset)
+        return self._function(node) if node is not None and node.type in _FUNCTIONS else None
+
+    def declaration_at(self, offset: int) -> syntax.FuncDecl | syntax.ValueSpec | syntax.TypeSpec | None:
+        """The function, method, const, var or type around a byte offset."""
+        function = self.function_at(offset)
+        if function is not None:
+            return function
+        specs = self._specs_of(self._node_at(offset))
+        return next((spec for spec in specs if spec.start <= offset < spec.end), None)
+
+    def _node_at(self, offset: int) -> TreeNode | None:
+        """The syntax of the top-level declaration around a byte offset."""
+        index = bisect_right(self._starts, offset) - 1
+        return (
+            self._declarations[index] if index >= 0 and offset < self._declarations[index].end_byte else None
+        )
 
     def function(self, name: str) -> syntax.FuncDecl | None:
         """The function called `name` (not a method)."""
@@ -155,8 +173,7 @@ class GoFile:
 
     def specs(self) -> list[syntax.ValueSpec | syntax.TypeSpec]:
         """All const, var and type specs in source order."""
-        nodes = {n.start_byte: n for n in self._specs.values()}
-        return [spec for start in sorted(nodes) for spec in self._specs_of(nodes[start])]
+        return [spec for n in self._declarations if n.type in _SPECS for spec in self._specs_of(n)]
 
     def declares(self, name: str) -> bool:
         """True when the file declares a function, const, var or type of this name."""
@@ -193,7 +210,7 @@ class GoFile:
         return found
 
     def _specs_of(self, node: TreeNode | None) -> list[syntax.ValueSpec | syntax.TypeSpec]:
-        if node is None:
+        if node is None or node.type not in _SPECS:
             return []
         found = self._lowered_specs.get(node.start_byte)
         if found is None:
@@ -209,8 +226,6 @@ class GoFile:
         return Location(self.path, Span(first_line, first_column, last_line, last_column), note)
 
     def _position(self, offset: int) -> tuple[int, int]:
-        from bisect import bisect_right
-
         if self._lines is None:
             starts = [0]
             starts.extend(m.end() for m in re.finditer(rb"\n", self.data))
