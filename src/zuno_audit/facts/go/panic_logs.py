@@ -61,13 +61,21 @@ def is_written(ev: Evaluator, call: Extern) -> bool | None:
     """Whether a zerolog event that is sent is written: not by a logger that writes nothing, nor below the level of
     its logger or of all. None where the level is not known and may well be above that of the event.
     """
-    return _is_written(ev, call, None, None, False, 0)
+    return _is_written(ev, call, call.state, None, None, False, 0)
 
 
 def _is_written(
-    ev: Evaluator, v: Val, event: int | None, own: Value | None, has_writer: bool, depth: int
+    ev: Evaluator,
+    v: Val,
+    state: State | None,
+    event: int | None,
+    own: Value | None,
+    has_writer: bool,
+    depth: int,
 ) -> bool | None:
     """Walks from the event to its logger: `event` is its level, `own` the last level that the logger was given."""
+    if not has_writer and _is_zero(ev, v, state):
+        return False  # the zero Logger has no writer
     if depth > MAX_CHAIN or not (isinstance(v, Extern) and v.path in ZEROLOG):
         return _is_above(ev, event, own if own is not None else (v,))
     given = ev.force(v.args[0]) if v.args else ()
@@ -87,8 +95,28 @@ def _is_written(
             own = given
     if not v.recv:
         return _is_above(ev, event, own)
-    answers = {_is_written(ev, one, event, own, has_writer, depth + 1) for one in ev.force(v.recv)}
+    seen = v.state or state
+    answers = {_is_written(ev, one, seen, event, own, has_writer, depth + 1) for one in ev.force(v.recv)}
     return answers.pop() if len(answers) == 1 else None
+
+
+def _is_zero(ev: Evaluator, v: Val, state: State | None) -> bool:
+    """True for a Logger that nobody has set, in a variable of a function or in a field.
+
+    What a variable of a package gets in the end is another question.
+    """
+    if isinstance(v, Pointer) and state is not None:
+        is_global = isinstance(v.cell, tuple) and v.cell[0] == "global"
+        held = () if is_global else ev.force(ev.load(v, state))
+        return bool(held) and all(isinstance(x, Struct) and _is_zero(ev, x, None) for x in held)
+    type_ = v.type if isinstance(v, Struct) else None
+    return (
+        isinstance(v, Struct)
+        and type_ is not None
+        and (type_.path, type_.name) == (ZEROLOG[0], "Logger")
+        and not v.fields
+        and not v.open
+    )
 
 
 def _event_level(ev: Evaluator, v: Extern, given: Value) -> int | None:

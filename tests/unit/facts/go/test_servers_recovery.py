@@ -284,6 +284,9 @@ LOGGERS = {
     "zerolog.New(os.Stderr).Output(io.Discard)": "no",
     "zerolog.New(os.Stderr).Level(zerolog.Disabled)": "no",
     "zerolog.New(io.Discard).Output(os.Stderr)": "yes",
+    "zerolog.Logger{}": "no",
+    "struct{ log zerolog.Logger }{}.log": "no",
+    "zerolog.Logger{}.Output(os.Stderr)": "yes",
 }
 
 
