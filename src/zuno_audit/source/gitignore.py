@@ -156,27 +156,30 @@ class _Matcher:
     def follow(self, text: bytes) -> bool:
         """The same answer as the regular expression, in time proportional to text times pattern."""
         tokens = self._tokens
-        states = self._closure({0})
+        states = self._closure({(0, False)})
         for byte in text:
             reached = set()
-            for state in states:
+            for state, _ in states:
                 if state < len(tokens) and byte in tokens[state].accepts:
-                    reached.add(state + (not tokens[state].repeated))
-                    if tokens[state].repeated:
-                        reached.add(state + 1)
+                    reached.add((state, True) if tokens[state].repeated else (state + 1, False))
             states = self._closure(reached)
             if not states:
                 return False
-        return len(tokens) in states
+        return any(state == len(tokens) for state, _ in states)
 
-    def _closure(self, states: set[int]) -> set[int]:
+    def _closure(self, states: set[tuple[int, bool]]) -> set[tuple[int, bool]]:
+        """Where one may be without another byte: positions, and whether their token has taken a byte already.
+
+        A token that may be skipped together with those behind it is not skipped once it has taken one.
+        """
         waiting = list(states)
         while waiting:
-            state = waiting.pop()
+            state, has_begun = waiting.pop()
             if state == len(self._tokens):
                 continue
             token = self._tokens[state]
-            for target in (state + token.skip, state + token.repeated):
+            steps = (token.skip if not has_begun else 0, int(token.repeated))
+            for target in ((state + step, False) for step in steps if step):
                 if target not in states:
                     states.add(target)
                     waiting.append(target)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from work_tree import WorkTree
 
@@ -246,6 +246,8 @@ def _without_clashes(paths: list[str]) -> list[str]:
     return [p for p in paths if p.endswith("/") or p not in folders | above]
 
 
+@example("**/", False, ["a"])
+@example("**/a", False, ["ba", "b/a", "a"])
 @given(LINES, st.booleans(), st.lists(st.text("ab./-", max_size=8), max_size=20))
 def test_both_ways_of_matching_give_the_same_answer(pattern: str, is_name: bool, texts: list[str]) -> None:
     try:
