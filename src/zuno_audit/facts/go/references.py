@@ -126,7 +126,8 @@ class References:
         self, name: str, paths: Iterable[str], package: Package | None
     ) -> Iterator[tuple[Declaration, Name, s.Call | None]]:
         """The names in code that are spelled so: those behind a dot, and others where those of a package are seen."""
-        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        literal = re.escape(name.encode())  # a pattern that begins with a name is found by it
+        word = re.compile(literal + rb"(?<!\w" + literal + rb")(?!\w)")
         for path in paths:
             data = self.program.repository.read(path)
             owner = self.program.package_of(path)
