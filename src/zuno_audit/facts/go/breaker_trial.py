@@ -64,6 +64,7 @@ _Failing = tuple[int, Outcome, Outcome, Outcome]
 _SWALLOWED = Guard("no", "a call that failed comes back without an error: the caller takes it for a success")
 _IGNORED = Guard("no", "an open breaker is ignored: the caller sees no error")
 _NEVER = Guard("no", "it never makes the call")
+_LOST = "a call that fails never comes back"
 # Interceptors get what calls the next one as this argument; what calls them gives all others.
 INVOKER = {"unary": 5, "stream": 4}
 
@@ -270,7 +271,7 @@ class Trial:
             if self.ev.exhausted:
                 return Guard("unknown", "it does more work than is followed", broken=True)
             if outcome.lost:
-                return Guard("no", f"a call that fails never comes back: {outcome.lost}")
+                return Guard("no", f"{_LOST}: {outcome.lost}")
             if outcome.invoked is None:
                 return self._on_some_paths(i, memory, outcome)
             if outcome.invoked is False:
@@ -537,7 +538,9 @@ def _calling(func: Func, kind: str, invoker: Opaque) -> Callable[..., list[Value
 
 def _may_count_others(failing: Guard | _Failing) -> bool:
     """True when a function that is no breaker for one kind of failure may be one for another."""
-    return isinstance(failing, Guard) and failing.guarded == "no" and failing is not _SWALLOWED
+    if not isinstance(failing, Guard) or failing.guarded != "no":
+        return False
+    return failing is not _SWALLOWED and not failing.because.startswith(_LOST)
 
 
 def _last_name(expr: s.Expr) -> str | None:

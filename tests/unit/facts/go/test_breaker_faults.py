@@ -153,6 +153,12 @@ def test_a_lock_that_nobody_releases_stops_all_calls(tmp_path: Path, old: str, n
     assert [cell.value for cell in guards(tmp_path, old, new)] == ["no", "no"]
 
 
+def test_a_call_that_fails_must_come_back_whatever_its_code(tmp_path: Path) -> None:
+    broken = 'if status.Code(err) == codes.Unavailable {\n panic("down")\n}\nb.report(err)\n            if err != nil && '
+    found = guards(tmp_path, "b.report(err)\n            if err != nil && ", broken)
+    assert [cell.value for cell in found] == ["no", "yes"], [cell.because for cell in found]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "unary", "stream"),
     [
