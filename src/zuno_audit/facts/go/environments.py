@@ -35,6 +35,7 @@ _SETTINGS = ("max_failures", "reset_timeout_s", "half_open_max_calls")
 Key = tuple[Location, object, object]
 _SETS = re.compile(r"(?i)\.(?:ya?ml|sh|bash|env|json|toml|tf|tpl|ini|conf|service|bat|ps1)$")
 _NAMES = ("dockerfile", "containerfile", "makefile", "tiltfile", "justfile", "procfile")
+_PLAIN = re.compile(r"[A-Za-z0-9.+-]+")  # what a number or a boolean may be made of in Go, but for base 0
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
@@ -182,6 +183,8 @@ def _parse(convert: Callable[..., object]) -> Model:
             return None
         ev.text_tested = True
         try:
+            if not _PLAIN.fullmatch(text):
+                raise ValueError(text)  # Python takes spaces, underscores and digits of other scripts
             value: Val = Const(convert(text, *(_constant(ev, [a]) for a in args[1:])), None, site)
         except ValueError:
             nothing = FALSE if convert is _boolean else Extern(v.path, v.name, tuple(args), site=site)

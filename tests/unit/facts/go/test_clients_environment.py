@@ -133,6 +133,13 @@ def test_compose_sets_it(tmp_path: Path, name: str) -> None:
     assert settings(tmp_path, FORMS[name], files=files) == ("yes", 5, 60.0, 3)
 
 
+@pytest.mark.parametrize("text", ["1_2", " 12", "12s", "\u0663"])
+def test_a_number_that_go_does_not_take_leaves_the_default(tmp_path: Path, text: str) -> None:
+    compose = COMPOSE.replace("LINE", f'MAX: "{text}"')
+    files = {"docker-compose.yml": compose, "Dockerfile": DOCKERFILE}
+    assert settings(tmp_path, FORMS["a helper"], files=files)[1] == 8
+
+
 def test_compose_sets_it_with_a_default_of_its_own(tmp_path: Path) -> None:
     files = {"compose.yaml": COMPOSE.replace("LINE", "MAX: ${MAX:-6}"), "Dockerfile": DOCKERFILE}
     assert settings(tmp_path, FORMS["a helper"], files=files) == ("yes", 6, 60.0, 3)
