@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from zuno_audit.facts.go import strconv
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name, parents
 from zuno_audit.facts.go.evaluate import Limits
@@ -28,31 +29,31 @@ if TYPE_CHECKING:
     from zuno_audit.facts.go.values import Site, Value
 
 _STEPS = 3_000
-_TRUE = frozenset(("1", "t", "T", "TRUE", "true", "True"))
-_FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 _DURATION = re.compile(r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
-_DECIMAL = re.compile(r"[+-]?\d+")
 _WORDS = ("true", "false")  # what a switch is set to
 
 
+def _takes(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def takes(text: str) -> bool:
+        try:
+            parse(text)
+        except ValueError:
+            return False
+        return True
+
+    return takes
+
+
 def _is_integer(text: str) -> bool:
-    return _DECIMAL.fullmatch(text) is not None and -(2**63) <= int(text) < 2**64
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text == text.strip()
+    return _takes(strconv.parse_int)(text) and -(2**63) <= int(text) < 2**64
 
 
 _PARSERS: dict[tuple[str, str], Callable[[str], bool]] = {
-    ("strconv", "ParseBool"): lambda text: text in _TRUE or text in _FALSE,
+    ("strconv", "ParseBool"): _takes(strconv.parse_bool),
     ("strconv", "Atoi"): _is_integer,
     ("strconv", "ParseInt"): lambda text: _is_integer(text) or text[:2].lower() in ("0x", "0b", "0o"),
     ("strconv", "ParseUint"): lambda text: _is_integer(text) or text[:2].lower() in ("0x", "0b", "0o"),
-    ("strconv", "ParseFloat"): _is_float,
+    ("strconv", "ParseFloat"): lambda text: _takes(strconv.parse_float)(text) or "0x" in text.lower(),
     ("time", "ParseDuration"): lambda text: _DURATION.fullmatch(text) is not None,
 }
 _SAME: dict[str, Callable[[str], str]] = {
@@ -191,7 +192,9 @@ def _parsers(asked: dict[str, bool]) -> dict[tuple[str, str], Model]:
             if not accepts(text):
                 return [(Unknown("no value"),), (Extern("errors", "New", ((Const("syntax"),),), site=site),)]
             parsed: Value = (
-                ((TRUE if text in _TRUE else FALSE),) if key[1] == "ParseBool" else (Unknown("a number"),)
+                ((TRUE if text in strconv.TRUE else FALSE),)
+                if key[1] == "ParseBool"
+                else (Unknown("a number"),)
             )
             return [parsed, NIL]
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from zuno_audit.facts.deployed import environments
 from zuno_audit.facts.dotenv import default_environment, is_env_file
-from zuno_audit.facts.go import library
+from zuno_audit.facts.go import library, strconv
 from zuno_audit.facts.go.values import FALSE, NIL, TRUE, Const, Extern, Site, State, Val, Value
 from zuno_audit.facts.go_packages import go_packages
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
@@ -35,9 +35,6 @@ _SETTINGS = ("max_failures", "reset_timeout_s", "half_open_max_calls")
 Key = tuple[Location, object, object]
 _SETS = re.compile(r"(?i)\.(?:ya?ml|sh|bash|env|json|toml|tf|tpl|ini|conf|service|bat|ps1)$")
 _NAMES = ("dockerfile", "containerfile", "makefile", "tiltfile", "justfile", "procfile")
-_PLAIN = re.compile(r"[A-Za-z0-9.+-]+")  # what a number or a boolean may be made of in Go, but for base 0
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
-_FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
 class Environments:
@@ -160,7 +157,7 @@ def _models(
         ("strconv", "ParseInt"): _parse(_integer),
         ("strconv", "ParseUint"): _parse(_integer),
         ("strconv", "ParseFloat"): _parse(_float),
-        ("strconv", "ParseBool"): _parse(_boolean),
+        ("strconv", "ParseBool"): _parse(strconv.parse_bool),
         ("time", "ParseDuration"): _duration,
     }
 
@@ -183,11 +180,11 @@ def _parse(convert: Callable[..., object]) -> Model:
             return None
         ev.text_tested = True
         try:
-            if not _PLAIN.fullmatch(text):
-                raise ValueError(text)  # Python takes spaces, underscores and digits of other scripts
             value: Val = Const(convert(text, *(_constant(ev, [a]) for a in args[1:])), None, site)
         except ValueError:
-            nothing = FALSE if convert is _boolean else Extern(v.path, v.name, tuple(args), site=site)
+            nothing = (
+                FALSE if convert is strconv.parse_bool else Extern(v.path, v.name, tuple(args), site=site)
+            )
             return [(nothing,), (Extern("errors", "New", ((Const("invalid syntax"),),)),)]
         return [(value,), NIL]
 
@@ -206,14 +203,8 @@ def _duration(
 
 
 def _integer(text: str, base: object = 10, *_: object) -> int:
-    return int(text, base if isinstance(base, int) else 10)
+    return strconv.parse_int(text, base if isinstance(base, int) else 10)
 
 
 def _float(text: str, *_: object) -> float:
-    return float(text)
-
-
-def _boolean(text: str, *_: object) -> bool:
-    if text not in (*_TRUE, *_FALSE):
-        raise ValueError(text)
-    return text in _TRUE
+    return strconv.parse_float(text)
