@@ -234,15 +234,15 @@ def _rules_behind(rules: RuleFiles, refs: Iterable[CheckRef]) -> Iterator[RuleIn
     return (rules.rule(rule_id).info for rule_id in sorted({*OWN_RULES, *(ref.rule for ref in refs)}))
 
 
-def inventory(root: str | os.PathLike[str], *, include_all: bool = False) -> dict[str, Any]:
+def inventory(root: str | os.PathLike[str], *, include_all: bool = False, jobs: int = 1) -> dict[str, Any]:
     """What the analysis knows of any Go repository, as `zuno-audit/inventory/v1`.
 
-    `include_all` takes in test, generated and vendored code. Raises SourceError for an unreadable folder.
+    `include_all` takes in test, generated and vendored code. `jobs` as for `audit`. Raises SourceError for an
+    unreadable folder.
     """
-    from zuno_audit.facts.go.inventory import inventory as build
+    from zuno_audit.engine.inventory import take_inventory
 
-    report: dict[str, Any] = build(FactStore(open_repository(Path(root))), include_all=include_all)
-    return report
+    return take_inventory(FactStore(open_repository(Path(root))), include_all=include_all, jobs=jobs)
 
 
 def baseline_for(repository: Repository, given: str | os.PathLike[str] | Baseline | None) -> Baseline | None:

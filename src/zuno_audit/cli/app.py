@@ -45,6 +45,7 @@ def app() -> None:
     """Checks a Go monorepo against a production checklist and proves every verdict with file and line."""
 
 
+JOBS_HELP = "Upper limit of processes: 1, or 2 where a second one helps [default: 2]."
 REPORTS: dict[str, Any] = {"cls": GroupedOption, "group": "Reports"}
 SCOPE: dict[str, Any] = {"cls": GroupedOption, "group": "What is audited"}
 RUNNING: dict[str, Any] = {"cls": GroupedOption, "group": "Running"}
@@ -140,13 +141,7 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
 @click.option(
     "--no-cache", is_flag=True, help="Read and write no cache (this version keeps none).", **RUNNING
 )
-@click.option(
-    *("-j", "--jobs"),
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Upper limit of processes: 1, or 2 where a second one helps [default: 2].",
-    **RUNNING,
-)
+@click.option(*("-j", "--jobs"), type=click.IntRange(min=1), metavar="N", help=JOBS_HELP, **RUNNING)
 @click.option("-q", "--quiet", is_flag=True, help="Only what fails; no diagnostics.", **TERMINAL)
 @click.option(
     "-v", "--verbose", count=True, help="Every proof and finding; -vv also debugging messages.", **TERMINAL
@@ -181,14 +176,17 @@ def check(session: Session, /, **options: Any) -> int:
     help="Format on standard output.",
 )
 @click.option("--all", "include_all", is_flag=True, help="Take in test, generated and vendored code.")
+@click.option(*("-j", "--jobs"), type=click.IntRange(min=1), metavar="N", help=JOBS_HELP)
 @click.option("-v", "--verbose", count=True, help="-vv shows debugging messages.")
 @click.pass_obj
-def inventory(session: Session, path: str, format_: str, include_all: bool, verbose: int) -> int:
+def inventory(
+    session: Session, path: str, format_: str, include_all: bool, jobs: int | None, verbose: int
+) -> int:
     """List what the analysis knows of PATH: servers, clients, decoders, variables, metrics."""
     session.verbosity = verbose
     from zuno_audit.cli.inventory import run_inventory
 
-    return run_inventory(path, format_, include_all=include_all)
+    return run_inventory(path, format_, include_all=include_all, jobs=jobs)
 
 
 @app.command(cls=GroupedCommand)

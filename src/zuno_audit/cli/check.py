@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -14,13 +13,13 @@ from zuno_audit.cli.outputs import Output, write_file, write_stdout
 from zuno_audit.cli.progress import progress_line
 from zuno_audit.cli.terminal import stdout_color, width
 from zuno_audit.config.load import Config
+from zuno_audit.engine.share import default_jobs
 from zuno_audit.errors import ReportError, UsageError
 from zuno_audit.model.finding import Level
 from zuno_audit.model.result import AuditResult
 from zuno_audit.report.safe import visible
 
 MAX_DIAGNOSTICS = 20
-MAX_JOBS = 2  # more processes would compute the same facts again
 DEFAULT_FAIL_ON = "error"
 
 
@@ -75,7 +74,7 @@ def run_check(options: CheckOptions) -> int:
             evidence=options.evidence,
             semgrep=options.semgrep,
             progress=line,
-            jobs=options.jobs or min(os.cpu_count() or 1, MAX_JOBS),
+            jobs=options.jobs or default_jobs(),
         )
     configured = report.setup.config if report.setup is not None else Config()
     failures = _write_files(report, options)

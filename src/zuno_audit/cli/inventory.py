@@ -8,15 +8,16 @@ from typing import Any
 from zuno_audit.api import inventory
 from zuno_audit.cli import exits
 from zuno_audit.cli.outputs import write_stdout
+from zuno_audit.engine.share import default_jobs
 from zuno_audit.report.encode import to_json_text
 from zuno_audit.report.safe import visible
 
 QUIET_KEYS = frozenset({"path", "line", "name", "evidence", "reads"})
 
 
-def run_inventory(path: str, format_: str, *, include_all: bool) -> int:
+def run_inventory(path: str, format_: str, *, include_all: bool, jobs: int | None) -> int:
     """Print the inventory and return the exit code. Raises AuditError."""
-    data = inventory(path, include_all=include_all)
+    data = inventory(path, include_all=include_all, jobs=jobs or default_jobs())
     if format_ == "json":
         write_stdout(to_json_text(data), is_for_people=False)
     else:

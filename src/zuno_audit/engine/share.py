@@ -24,6 +24,14 @@ MAX_GROUPS = (
 )
 
 
+MAX_JOBS = 2  # more processes would compute the same facts again
+
+
+def default_jobs() -> int:
+    """How many processes are worth starting on this machine."""
+    return min(os.cpu_count() or 1, MAX_JOBS)
+
+
 def can_share(jobs: int) -> bool:
     """True when a second process may be forked here."""
     return jobs > 1 and sys.platform == "linux" and threading.active_count() == 1

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from zuno_audit.facts.go.analysis import Analysis, analysis
-from zuno_audit.facts.go.bindings import bound_name, called_name
+from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.collectors import (
     TOO_LATE,
     UNREGISTERED,
@@ -39,10 +39,11 @@ from zuno_audit.facts.go.registries import (
     every,
 )
 from zuno_audit.facts.go.search import Use
+from zuno_audit.facts.go.series import makes_series
 from zuno_audit.facts.go.texts import Hole, Template, Texts
 from zuno_audit.facts.go.values import Const, Extern, Func, Map, MapData, Seq, State, Struct, Value
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, LazyFields, Problem, Table
 from zuno_audit.model.location import Location
 
 if TYPE_CHECKING:
@@ -59,8 +60,6 @@ _CONSTRUCTORS = {f"New{kind}{suffix}": kind.lower() for kind in _KINDS for suffi
 _HANDLERS = ("Handler", "HandlerFor", "HandlerForTransactional")
 _NOTHING = s.BadNode(0, 0)
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
-_REGISTERED = re.compile(rb"\b(?:Must)?Register\((?:[^()]|\([^()]*\))*\)")
-_DECLARES = re.compile(rb"[ \t]*(?:,[ \t]*\w+[ \t]*)*\*?[ \t]*\w+\.\w+Vec\b")
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -72,7 +71,7 @@ class Metric(msgspec.Struct, frozen=True):
     location: Location
     registration: Registration
     binaries: tuple[str, ...]
-    written: Answer = Answer(YES)  # for a vector with labels: whether anything makes a series of it
+    vector: tuple[Declaration, s.Call] | None = None  # where it is made, if it has series by label
     last: str = ""  # the part of the name that the options call Name, where nobody says the rest
 
 
@@ -135,6 +134,11 @@ def _problems(asked: Analysis, files: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
+
+    def written() -> dict[str, Answer]:
+        vector = metric.vector
+        return {"written": makes_series(*vector, asked, serving.reachable) if vector else Answer(YES)}
+
     registration = metric.registration
     proof = (metric.location, *((registration.place,) if registration.place is not None else ()))
     serving = store.get(_serving)
@@ -154,11 +158,10 @@ def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
         "in_library": Answer(in_library, "", proof),
         "read_back": Answer(YES if registration.is_read_back else NO, "", proof),
         "binaries": Answer(metric.binaries),
-        "written": metric.written,
         "served": served,
         "served_by": Answer(served_by if registration.answer != NO else (), served.because, served.proof),
     }
-    return Entity("metric", metric.location, fields)
+    return Entity("metric", metric.location, LazyFields(fields, {("written",): written}))
 
 
 def _name(metric: Metric) -> Answer:
@@ -259,7 +262,7 @@ class _Finder:
             return
         constructed = _CONSTRUCTORS.get(called_name(call))
         kind = constructed or self._kind_of_desc(root)
-        written = self._written(root, call) if called_name(call).endswith("Vec") else Answer(YES)
+        vector = (root, call) if called_name(call).endswith("Vec") else None
         location = root.file.location(call.start, call.end)
         named = [(*one, self._registration(root, call, maker, one[2])) for one in self._named(root, call)]
         if any(registration.why != NEVER_RUNS for *_, registration in named):
@@ -274,41 +277,10 @@ class _Finder:
                     None if labels is None or added is None else tuple(dict.fromkeys([*labels, *added]))
                 )
                 type_ = constructed or registration.kind or kind
-                metric = Metric(full, type_, every_label, location, registration, binaries, written, last)
+                metric = Metric(full, type_, every_label, location, registration, binaries, vector, last)
                 if metric not in made:
                     made.append(metric)
                     yield metric
-
-    def _written(self, root: Declaration, call: s.Call) -> Answer:
-        """Whether anything makes a series of a vector: without one, a vector exports nothing.
-
-        `no` is certain: the name that the vector is bound to is only registered, or asked for a series by code
-        that never runs.
-        """
-        name = bound_name(root.node, call)
-        here = (root.file.location(call.start, call.end),)
-        if not name:
-            return Answer(UNKNOWN, "what it is bound to is not known", here)
-        mention = re.compile(rb"(?<![\w])" + name.encode() + rb"(?!\w)[ \t]*(\.[ \t\n]*(\w+)|)")
-        everywhere = name[:1].isupper()
-        for path in self.asked.search.files_with(name.encode()) if everywhere else root.package.files:
-            data = self.program.repository.read(path) or b""
-            registered = [m.span() for m in _REGISTERED.finditer(data)]
-            for match in mention.finditer(data):
-                at = match.start()
-                if (
-                    path == root.file.path
-                    and at < call.start
-                    and not data[match.end() : call.start].strip(b" \t:=&,")
-                ):
-                    continue  # where it is bound
-                if any(start <= at < end for start, end in registered) or _DECLARES.match(data, match.end(1)):
-                    continue
-                if self.reachable.can_run(path, at) != NO:
-                    return Answer(YES)
-        return Answer(
-            NO, f"nothing that runs makes a series of {name}, and without one it exports nothing", here
-        )
 
     def _last(self, root: Declaration, call: s.Call) -> str:
         """The constant field Name of the options, or nothing."""
