@@ -22,7 +22,7 @@ from zuno_audit.config.setup import Setup, built_in_checklist, built_in_rules, c
 from zuno_audit.engine.baseline import DEFAULT_FILE, MAX_BYTES, Baseline, compare, read_baseline
 from zuno_audit.engine.excuse import Excuser, Excuses
 from zuno_audit.engine.own_rules import OWN_RULES
-from zuno_audit.engine.run import run_beside
+from zuno_audit.engine.recall import recall_or_run
 from zuno_audit.engine.settle import settle, settle_diagnostics
 from zuno_audit.engine.suppress import suppressions_in
 from zuno_audit.engine.waivers import read_waivers
@@ -142,6 +142,7 @@ def audit(
     semgrep: bool | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     jobs: int = 1,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Audits a folder against the checklist.
 
@@ -157,6 +158,8 @@ def audit(
     `evidence` is a folder with the outputs of runs, by default the configured one, else `.zuno-audit/evidence`.
     `semgrep` runs the rules that need it as well, by default as the configuration says, else not.
     `jobs` above 1 lets a second, forked process help where that is safe (Linux, no other threads).
+    `cache` is a folder outside of the audited one in which the results of rules are kept for the next audit of
+    the same files, by default none; see `engine/recall.py`.
     Raises UsageError for an unknown phase or a folder of evidence that is not there, SourceError when the
     folder cannot be read, RuleError when a rule or checklist file is malformed, ConfigError when the team's
     checklist cannot serve as one, and when the configuration, the baseline or the waivers are malformed.
@@ -178,7 +181,8 @@ def audit(
     is_empty = not holds_go(repository)
 
     wanted = () if is_empty else setup.wanted(refs)
-    runs, info = run_beside(lambda: git_info(repository), wanted, setup.rule, store, progress, jobs)
+    kept = None if cache is None else Path(cache)
+    runs, info = recall_or_run(kept, lambda: git_info(repository), wanted, setup.rule, store, progress, jobs)
     shown = gather(
         repository,
         setup.evidence(repository) if evidence is None else Path(evidence),

@@ -138,9 +138,7 @@ TERMINAL: dict[str, Any] = {"cls": GroupedOption, "group": "Terminal"}
     help="Run the rules that need semgrep, too [default: what zuno-audit.yml says, else not].",
     **RUNNING,
 )
-@click.option(
-    "--no-cache", is_flag=True, help="Read and write no cache (this version keeps none).", **RUNNING
-)
+@click.option("--no-cache", is_flag=True, help="Read and write no cache: every rule runs.", **RUNNING)
 @click.option(*("-j", "--jobs"), type=click.IntRange(min=1), metavar="N", help=JOBS_HELP, **RUNNING)
 @click.option("-q", "--quiet", is_flag=True, help="Only what fails; no diagnostics.", **TERMINAL)
 @click.option(

@@ -8,6 +8,7 @@ import click
 from msgspec import Struct
 
 from zuno_audit.api import Report, audit
+from zuno_audit.cache.store import user_folder
 from zuno_audit.cli import exits
 from zuno_audit.cli.outputs import Output, write_file, write_stdout
 from zuno_audit.cli.progress import progress_line
@@ -75,6 +76,7 @@ def run_check(options: CheckOptions) -> int:
             semgrep=options.semgrep,
             progress=line,
             jobs=options.jobs or default_jobs(),
+            cache=None if options.no_cache else user_folder(),
         )
     configured = report.setup.config if report.setup is not None else Config()
     failures = _write_files(report, options)

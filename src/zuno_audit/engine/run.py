@@ -83,7 +83,7 @@ def run_beside(
     groups: list[list[CheckRef] | None] = [*_groups(tasks)]
     groups.insert(len(groups) // 2, None)  # where the two processes meet, as a rule
     if can_share(jobs) and len(groups) > 2:
-        done, seen = run_shared(groups, work, lambda: (store.problems(), store.repository.seen()))
+        done, seen = run_shared(groups, work, lambda: (store.problems(), store.repository.seen))
         if seen is not None:
             store.adopt(*seen)
     else:

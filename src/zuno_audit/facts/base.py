@@ -18,8 +18,7 @@ from zuno_audit.model.entity import Problem, Table
 
 if TYPE_CHECKING:
     from zuno_audit.facts.semgrep.wanted import SemgrepFile
-    from zuno_audit.model.finding import Diagnostic
-    from zuno_audit.source.repository import Repository
+    from zuno_audit.source.repository import Repository, Seen
 
 T = TypeVar("T")
 
@@ -62,12 +61,10 @@ class FactStore:
         tables = [fact for fact in self._facts.values() if isinstance(fact, Table)]
         return (*(problem for table in tables for problem in table.problems), *self._elsewhere)
 
-    def adopt(
-        self, problems: tuple[Problem, ...], seen: tuple[tuple[Problem, ...], tuple[Diagnostic, ...]]
-    ) -> None:
-        """Takes over what the tables and the repository of another process could not read."""
+    def adopt(self, problems: tuple[Problem, ...], seen: Seen) -> None:
+        """Takes over what the tables of another process could not read, and what it has seen of the repository."""
         self._elsewhere = problems
-        self.repository.adopt(*seen)
+        self.repository.adopt(seen)
 
     def table(self, kind: str) -> Table:
         """The table of this kind; files like its own that could not be read are among its problems.

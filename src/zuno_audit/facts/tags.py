@@ -18,15 +18,16 @@ def git_tag(store: FactStore) -> Table:
     (what it points to, or None when that is no commit). Without git there is a single row whose fields are
     unknown.
     """
-    git = store.repository.git
-    if git is None:
+    repository = store.repository
+    if repository.git is None:
         unknown = Answer(UNKNOWN, "the folder is not a git work tree, so its tags are not known")
         row = Entity("git_tag", at_line("."), {"name": unknown, "annotated": unknown, "commit": unknown})
         return Table("git_tag", (row,), (".",))
     try:
-        listing = git.run("for-each-ref", f"--format={FORMAT}", "refs/tags").decode("utf-8", "replace")
+        said = repository.ask_git("for-each-ref", f"--format={FORMAT}", "refs/tags")
     except GitError as error:
         return Table("git_tag", (), (), (Problem(".git", 1, f"the tags cannot be read: {error}"),))
+    listing = said.decode("utf-8", "replace")
     rows = tuple(_row(line) for line in sorted(listing.splitlines()) if line.count("\0") == 4)
     return Table("git_tag", rows, (".git",))
 

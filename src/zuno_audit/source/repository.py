@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from posixpath import splitext
@@ -45,6 +45,14 @@ class SourceFile(Struct, frozen=True):
         return self.disk_name or self.path.encode()
 
 
+class Seen(Struct, frozen=True):
+    """What a process has seen of a tree: what it could not read, what is odd, and what it asked, with the answers."""
+
+    problems: tuple[Problem, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    asked: dict[tuple[str, ...], str] = {}
+
+
 class Repository:
     """A read-only view of a directory tree. Nothing in it is ever executed, nothing outside of it is read.
 
@@ -53,18 +61,27 @@ class Repository:
     listed, and `read` gives what a link inside the tree leads to, but `grep` passes them over: their target
     is a file of its own.
     `missing` are tracked paths that are not on disk.
-    `problems` collects what could not be read, `diagnostics` what else a person should know of the tree.
+    `problems` collects what could not be read, `diagnostics` what else a person should know of the tree; `listed` is
+    what both said before anything was read. `asked` are the questions that the files alone do not answer, with the
+    answers: whether a path is ignored, what git says.
     """
 
     def __init__(
-        self, root: Path, files: Iterable[SourceFile], git: Git | None, missing: Iterable[str] = ()
+        self,
+        root: Path,
+        files: Iterable[SourceFile],
+        git: Git | None,
+        missing: Iterable[str] = (),
+        problems: Iterable[Problem] = (),
+        diagnostics: Iterable[Diagnostic] = (),
     ) -> None:
         self.root = root
         self.git = git
         self.files: dict[str, SourceFile] = {f.path: f for f in sorted(files, key=lambda f: f.path)}
         self.missing = frozenset(missing)
-        self.problems: list[Problem] = []
-        self.diagnostics: list[Diagnostic] = []
+        self.listed = (tuple(problems), tuple(diagnostics))
+        self.problems, self.diagnostics = list(self.listed[0]), list(self.listed[1])
+        self.asked: dict[tuple[str, ...], str] = {}
         self.reader = Reader(root)
         self._bytes: dict[str, bytes | None] = {}
         self._kept = 0
@@ -169,14 +186,28 @@ class Repository:
             return self._refuse(file.path, "binary data in a Go file")
         return data
 
-    def seen(self) -> tuple[tuple[Problem, ...], tuple[Diagnostic, ...]]:
-        """What could not be read so far, and what is odd about the tree."""
-        return tuple(self.problems), tuple(self.diagnostics)
+    def peek(self, file: SourceFile) -> tuple[bytes, str]:
+        """The bytes of a file, or why they are not read; like `read`, without recording that."""
+        data = self._bytes.get(file.path)
+        if data is None:
+            try:
+                data = self.reader.read(file.name_on_disk)
+            except TooLarge as error:
+                return error.head, str(error)
+            except Unreadable as error:
+                return b"", str(error)
+        return data, ""
 
-    def adopt(self, problems: Iterable[Problem], diagnostics: Iterable[Diagnostic]) -> None:
-        """Takes over what another process could not read of the same tree."""
-        self.problems += [p for p in problems if p not in self.problems]
-        self.diagnostics += [d for d in diagnostics if d not in self.diagnostics]
+    @property
+    def seen(self) -> Seen:
+        """What came out so far beside the contents of files."""
+        return Seen(tuple(self.problems), tuple(self.diagnostics), dict(self.asked))
+
+    def adopt(self, seen: Seen) -> None:
+        """Takes over what another process has seen of the same tree."""
+        self.problems += [p for p in seen.problems if p not in self.problems]
+        self.diagnostics += [d for d in seen.diagnostics if d not in self.diagnostics]
+        self.asked |= seen.asked
 
     def unread_like(self, paths: Iterable[str]) -> tuple[Problem, ...]:
         """Problems at files that could belong among these: same suffix, same kind as far as paths show it.
@@ -290,6 +321,11 @@ class Repository:
         return match is not None and not match.negated
 
     def _ignore_match(self, path: str) -> IgnoreMatch | None:
+        match = self._find_match(path)
+        self.asked["ignored", path] = repr(match)
+        return match
+
+    def _find_match(self, path: str) -> IgnoreMatch | None:
         file = self.files.get(path)
         raw = file.name_on_disk if file else os.fsencode(path.rstrip("/"))
         is_folder = file is None and (
@@ -300,6 +336,24 @@ class Repository:
     def _is_folder_on_disk(self, raw: bytes) -> bool:
         full = os.path.join(os.fsencode(self.root), raw)  # noqa: PTH118 - bytes
         return os.path.isdir(full) and not os.path.islink(full)  # noqa: PTH112, PTH114 - bytes
+
+    def ask_git(self, *arguments: str) -> bytes:
+        """What git says; empty without git. Raises GitError when it fails or takes too long."""
+        said = self.git.run(*arguments) if self.git is not None else b""
+        self.asked["git", *arguments] = said.decode("utf-8", "backslashreplace")
+        return said
+
+    def still_says(self, asked: Mapping[tuple[str, ...], str]) -> bool:
+        """Whether these questions have the same answers here and now."""
+        try:
+            for kind, *arguments in asked:
+                if kind == "git":
+                    self.ask_git(*arguments)
+                else:
+                    self._ignore_match(*arguments)
+        except GitError:
+            return False
+        return all(self.asked[question] == answer for question, answer in asked.items())
 
     @cached_property
     def ignore_rules(self) -> IgnoreRules:

@@ -107,10 +107,7 @@ class _Found(Struct):
 
 
 def _repository(root: Path, found: _Found, git: Git | None) -> Repository:
-    repository = Repository(root, found.files, git, found.missing)
-    repository.problems += found.problems
-    repository.diagnostics += found.diagnostics
-    return repository
+    return Repository(root, found.files, git, found.missing, found.problems, found.diagnostics)
 
 
 # --- by git ---
