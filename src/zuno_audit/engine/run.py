@@ -112,19 +112,19 @@ class _Teller:
 
 
 def _groups(tasks: Mapping[CheckRef, tuple[Rule, Mapping[str, str]]]) -> list[list[CheckRef]]:
-    """The runs by the module that makes their table, in the catalog's order.
+    """The runs by the module that makes their table, or that it stands beside, in the catalog's order.
 
-    Rules in Python stand where the catalog says, else in the middle.
+    Rules in Python that the catalog does not know stand in the middle.
     """
     modules = list(dict.fromkeys(_module(provider) for provider in TABLES.values()))
     order = {module: index for index, module in enumerate(modules)}
     groups: dict[str, list[CheckRef]] = {}
     for name, (rule, _) in tasks.items():
-        groups.setdefault(_module(TABLES.get(rule.table, rule.check or rule.table)), []).append(name)
+        module = _module(TABLES.get(rule.table, rule.check or rule.table))
+        groups.setdefault(BESIDE.get(module, module), []).append(name)
 
     def place(module: str) -> tuple[int, str]:
-        beside = BESIDE.get(module, module)
-        return order.get(beside, len(order) // 2), module
+        return order.get(module, len(order) // 2), module
 
     return [groups[module] for module in sorted(groups, key=place)]
 

@@ -13,13 +13,13 @@ TABLES: dict[str, str] = {
     "grpc_stub": "zuno_audit.facts.go.stubs:table",
     # what Go code reads from its environment
     "metric": "zuno_audit.facts.go.metrics:metric_table",
+    "http_route": "zuno_audit.facts.routes:http_route_table",
     "secret_leak": "zuno_audit.facts.go.leaks:secret_leak_table",
     "secret_guard": "zuno_audit.facts.go.secret_guards:secret_guard_table",
     "env_reading": "zuno_audit.facts.env_named:env_reading",
     "env_var": "zuno_audit.facts.environment:env_var",
     "mongo_collection": "zuno_audit.facts.mongo:mongo_collection",
     "amqp_exchange": "zuno_audit.facts.messaging:amqp_exchange",
-    "http_route": "zuno_audit.facts.routes:http_route_table",
     "document_reference": "zuno_audit.facts.readme:document_reference",
     "deployment_instruction": "zuno_audit.facts.readme:deployment_instruction",
     "sentry_client": "zuno_audit.facts.sentry:sentry_client_table",
@@ -80,8 +80,9 @@ TABLES: dict[str, str] = {
     "build_script": "zuno_audit.facts.build_scripts:build_script_table",
 }
 
-# Rules in Python by module, with the module of tables that they stand beside.
+# Modules of tables, and of rules in Python, that need what another module of tables needs: one process does both.
 BESIDE = {
+    "zuno_audit.facts.routes": "zuno_audit.facts.go.metrics",
     "zuno_audit.checks.data_stores": "zuno_audit.facts.mongo",
     "zuno_audit.checks.database": "zuno_audit.facts.sql",
 }
