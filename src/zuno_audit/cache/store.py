@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,6 +46,8 @@ class Entries:
 
     def keep(self, name: str, data: bytes) -> None:
         """Puts an entry in place of the one with this name, in one step; a folder that cannot be used keeps none."""
+        import tempfile
+
         if len(data) > MAX_ENTRY_BYTES:
             return
         with suppress(OSError):

@@ -8,7 +8,6 @@ a token may take the next group of its side, so none is taken twice and nobody w
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -83,6 +82,8 @@ def _be_the_other(
     groups: Sequence[Any], work: Callable[[Any], Any], rest: Callable[[], Any], tokens: int, writing: int
 ) -> None:
     """The forked process: it takes groups from the back, writes what came out, and ends without any clean-up."""
+    import pickle
+
     status = 1
     try:
         done: dict[int, Any] = {}
@@ -106,5 +107,7 @@ def _read_all(descriptor: int) -> bytes:
 
 def _unpack(received: bytes) -> tuple[dict[int, Any], Any]:
     """What our own forked process wrote; never data from elsewhere."""
+    import pickle
+
     done, said = pickle.loads(received)
     return done, said

@@ -121,38 +121,38 @@ _MASK = 2**64 - 1
 _RATE = 136
 
 
+# where a lane goes, and by how many bits it is turned on the way (rho and pi); lane (x, y) has the place x + 5 * y
+_PLACES = (
+    (0, 0), (10, 1), (20, 62), (5, 28), (15, 27), (16, 36), (1, 44), (11, 6), (21, 55), (6, 20), (7, 3), (17, 10),
+    (2, 43), (12, 25), (22, 39), (23, 41), (8, 45), (18, 15), (3, 21), (13, 8), (14, 18), (24, 2), (9, 61), (19, 56),
+    (4, 14),
+)  # fmt: skip
+# each lane with the two to its right in its row (chi)
+_ROWS = tuple((p, p - p % 5 + (p + 1) % 5, p - p % 5 + (p + 2) % 5) for p in range(25))
+
+
 @lru_cache(maxsize=4096)
 def keccak256(data: bytes) -> bytes:
-    """The hash that Ethereum uses."""
-    lanes = [[0] * 5 for _ in range(5)]
+    """The hash that Ethereum uses (FIPS 202 describes the permutation)."""
+    lanes = [0] * 25
     padded = data + b"\x01" + b"\0" * ((-len(data) - 1) % _RATE)
     padded = padded[:-1] + bytes([padded[-1] | 0x80])
     for start in range(0, len(padded), _RATE):
         for i in range(_RATE // 8):
             at = start + 8 * i
-            lanes[i % 5][i // 5] ^= int.from_bytes(padded[at : at + 8], "little")
-        _permute(lanes)
-    return b"".join(lanes[i % 5][i // 5].to_bytes(8, "little") for i in range(4))
+            lanes[i] ^= int.from_bytes(padded[at : at + 8], "little")
+        lanes = _permuted(lanes)
+    return b"".join(lane.to_bytes(8, "little") for lane in lanes[:4])
 
 
-def _rotate(lane: int, by: int) -> int:
-    by %= 64
-    return ((lane << by) | (lane >> (64 - by))) & _MASK
-
-
-def _permute(a: list[list[int]]) -> None:
+def _permuted(a: list[int]) -> list[int]:
+    turned = [0] * 25
     for constant in _ROUNDS:
-        columns = [a[x][0] ^ a[x][1] ^ a[x][2] ^ a[x][3] ^ a[x][4] for x in range(5)]
-        for x in range(5):
-            mix = columns[(x - 1) % 5] ^ _rotate(columns[(x + 1) % 5], 1)
-            for y in range(5):
-                a[x][y] ^= mix
-        x, y, current = 1, 0, a[1][0]
-        for t in range(24):
-            x, y = y, (2 * x + 3 * y) % 5
-            current, a[x][y] = a[x][y], _rotate(current, (t + 1) * (t + 2) // 2)
-        for y in range(5):
-            row = [a[x][y] for x in range(5)]
-            for x in range(5):
-                a[x][y] = row[x] ^ (~row[(x + 1) % 5] & _MASK & row[(x + 2) % 5])
-        a[0][0] ^= constant
+        c = [a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20] for x in range(5)]
+        d = [c[x - 1] ^ ((c[x - 4] << 1 | c[x - 4] >> 63) & _MASK) for x in range(5)] * 5
+        for (place, by), lane, mix in zip(_PLACES, a, d, strict=True):
+            lane ^= mix
+            turned[place] = (lane << by | lane >> (64 - by)) & _MASK
+        a = [turned[p] ^ (~turned[q] & turned[r]) for p, q, r in _ROWS]
+        a[0] ^= constant
+    return a

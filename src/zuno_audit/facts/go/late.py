@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.languages.go import syntax as s
+from zuno_audit.source.classify import FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,10 +52,14 @@ def is_late(asked: Analysis, root: Declaration, node: s.Node, depth: int = 0) ->
             and _is_behind(root, other, node)
         ):
             return True
-    if depth >= _MAX_DEPTH:
+    if depth >= _MAX_DEPTH or root.node.name in ("main", "init"):
         return False
-    callers = asked.search.callers(root)
-    return bool(callers) and all(is_late(asked, c.root, c.call, depth + 1) for c in callers)
+    is_called = False
+    for caller in asked.search.callers_in_turn(root):
+        is_called = True
+        if not is_late(asked, caller.root, caller.call, depth + 1):
+            return False
+    return is_called
 
 
 def has_returned(root: Declaration, first: s.Node, node: s.Node) -> bool:
@@ -132,8 +137,11 @@ def _names(asked: Analysis) -> frozenset[str]:
 
 
 def _named_around(asked: Analysis, word: bytes) -> Iterator[str]:
-    """The names of the functions whose text has a word."""
+    """The names of the functions whose text has a word. Nobody generates code that runs a program."""
+    kind = asked.program.repository.kind
     for path in asked.search.files_with(word):
+        if kind(path) is FileKind.GENERATED:
+            continue
         data = asked.program.repository.read(path) or b""
         at = data.find(word)
         while at >= 0:

@@ -340,6 +340,13 @@ class Search:
             known = self._callers[id(node)] = list(self._find_callers(declared, node))
         return known
 
+    def callers_in_turn(self, declared: Declaration) -> Iterator[CallSite]:
+        """`callers` one by one, for who may have seen enough after the first: files are parsed on the way."""
+        node = declared.node
+        assert isinstance(node, s.FuncDecl)
+        known = self._callers.get(id(node))
+        return iter(known) if known is not None else self._find_callers(declared, node)
+
     def _find_callers(self, declared: Declaration, node: s.FuncDecl) -> Iterator[CallSite]:
         package = declared.package
         is_method = node.receiver is not None
