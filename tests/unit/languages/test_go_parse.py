@@ -76,3 +76,11 @@ def test_a_broken_body_in_generated_code_is_known_once_it_is_read() -> None:
 def test_generated_code_that_ends_too_early_does_not_parse() -> None:
     data = MARK + CODE[: CODE.index(b"var served")] + b"func Last() {\n\tx := 1\n"
     assert GoFile("a.go", data).error_line
+
+
+def test_a_walk_yields_nodes_only() -> None:
+    code = b"package p\n\nvar a = []int{1}\n\nfunc f() T { x, _ := m[1:], 2; return T{1, K: 2, []int{x}} }\n"
+    file = GoFile("p.go", code)
+    nodes = [node for function in file.functions_with(b"f") for node in s.walk(function)]
+    assert sum(isinstance(node, s.CompositeLit) for node in nodes) == 2
+    assert all(isinstance(node, s.Node) for node in nodes)

@@ -529,6 +529,8 @@ def walk(node: Any) -> Any:
         if kind is dict:
             stack.extend(current.values())
             continue
+        if current is None:  # the key of an element that has none
+            continue
         yield current
         if kind is FuncDecl or kind is FuncLit:
             stack.append(current.body)
