@@ -132,8 +132,147 @@ _DEFAULTS = frozenset(
         "grafana",
     }
 )
+# words that stand beside those of a placeholder: "change this to a long random string in production"
+_FILLERS = (
+    *(
+        "please",
+        "with",
+        "this",
+        "that",
+        "must",
+        "should",
+        "least",
+        "characters",
+        "character",
+        "chars",
+        "more",
+    ),
+    *(
+        "strong",
+        "secure",
+        "safe",
+        "openssl",
+        "base64",
+        "rand",
+        "production",
+        "prod",
+        "only",
+        "service",
+        "server",
+    ),
+    *(
+        "database",
+        "user",
+        "username",
+        "account",
+        "client",
+        "access",
+        "refresh",
+        "signing",
+        "session",
+        "encryption",
+    ),
+    *(
+        "private",
+        "public",
+        "hash",
+        "salt",
+        "auth",
+        "token",
+        "code",
+        "hello",
+        "world",
+        "company",
+        "corp",
+        "acme",
+    ),
+    *(
+        "organization",
+        "project",
+        "application",
+        "from",
+        "into",
+        "never",
+        "commit",
+        "before",
+        "deploy",
+        "real",
+    ),
+    *(
+        "letmein",
+        "welcome",
+        "live",
+        "bytes",
+        "bits",
+        "digits",
+        "number",
+        "enter",
+        "paste",
+        "provide",
+        "super",
+    ),
+    *(
+        "very",
+        "good",
+        "anything",
+        "everything",
+        "secret",
+        "password",
+        "please",
+        "temp",
+        "temporary",
+        "initial",
+    ),
+    *("initial", "first", "last", "name", "domain", "email", "localhost", "sandbox", "dashboard", "console"),
+)
+_FILLER_WORDS = frozenset(
+    {
+        "a",
+        "an",
+        "the",
+        "to",
+        "in",
+        "on",
+        "of",
+        "or",
+        "and",
+        "at",
+        "by",
+        "for",
+        "is",
+        "it",
+        "me",
+        "my",
+        "as",
+        "be",
+    }
+    | {
+        "hex",
+        "sha",
+        "aes",
+        "rsa",
+        "hs",
+        "rs",
+        "api",
+        "app",
+        "sk",
+        "pk",
+        "db",
+        "sql",
+        "id",
+        "use",
+        "new",
+        "old",
+    }
+    | {"own", "put", "set", "env", "var", "url", "dsn", "aws", "gcp", "co", "inc", "ltd", "you", "do", "not"}
+    | {"xx", "com", "org", "net", "io", "pg", "bsc", "eth", "nft", "pwd", "if", "so", "no", "jwt"}
+)
+_MADE_UP = re.compile(r"EXAMPLE(?:KEY)?=*\Z")  # how documentation marks keys
+_JOINTS = re.compile(r"[-_.:,;/=]+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _NOT_A_VALUE = re.compile(
-    r"\$\{|\$\(|\{\{|\}\}|<[^>]*>|\w\(|^\$|^%|^[&*@!](?=\w)|^(?:\.{0,2}|~)/|^[A-Za-z]:\\|://|^arn:|^vault:|^sha\d+:"
+    r"\$\{|\$\(|\{\{|\}\}|<[^>]*>|^@?[A-Za-z_][\w.:]*\((?:.*\))?[;,]?$|^\$|^%|^[&*@!][A-Za-z_-]+\d*(?:\s|$)"
+    r"|^(?:\.{0,2}|~)/|^[A-Za-z]:\\|://|^arn:|^vault:|^sha\d+:"
     r"|^(?:os|process|config|cfg|env|var|data|local|secrets|this|self)\."
 )
 _RANDOM_CHARACTERS = re.compile(r"[A-Za-z0-9+/=]+")
@@ -142,6 +281,14 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 _LOGIN = re.compile(r"(://[^\s/:@]*:)(?!\$)[^\s/@]+@")
 _SETTING = re.compile(r"(\b[A-Za-z][\w-]{2,60})(\s*=\s*|\s+)(?![$'\"]*\$)(?!-)([^\s;|&]+)")
 _LEET = str.maketrans("0134578@$!", "oieastbasi")
+_PHRASE = re.compile(
+    "|".join(
+        sorted(
+            {w for w in (*_LONG_PLACEHOLDERS, *_FILLERS, *_SHORT_PLACEHOLDERS, *_DEFAULTS) if len(w) > 3},
+            key=lambda word: (-len(word), word),
+        )
+    ).translate(str.maketrans("013457", "oieast"))
+)
 # sha256 of the private keys of the first accounts of every local test chain (public in its documentation)
 _PUBLIC_TEST_KEYS = frozenset(
     {
@@ -208,25 +355,73 @@ def is_mnemonic(value: str) -> bool:
 
 
 def is_placeholder(value: str) -> bool:
-    """True for values that say of themselves that they are none, and for development defaults."""
+    """True for values that say of themselves that they are none, and for development defaults.
+
+    The whole value says so, not a word in it: what stands beside the words is no password of its own.
+    """
     lowered = value.strip().lower()
-    if not lowered or len(set(lowered)) <= 3 or _NOT_A_VALUE.search(lowered):
+    if not lowered or len(set(lowered)) <= 3 or _NOT_A_VALUE.search(lowered) or _MADE_UP.search(value):
         return True
-    if any(word in lowered for word in _LONG_PLACEHOLDERS):
-        return True
-    parts = words(value)
-    if not _SHORT_PLACEHOLDERS.isdisjoint(parts) or not _DEFAULTS.isdisjoint(parts):
-        return True
+    if _says_placeholder(value.strip()):
+        return not _is_password_beside_words(value.strip())
     stem = lowered.translate(_LEET).strip("0123456789!?.#*-_ aeiost") or lowered
     return lowered.rstrip("0123456789!?.#*-_") in _DEFAULTS or stem in _DEFAULTS
+
+
+def _says_placeholder(value: str) -> bool:
+    """Whether a word of placeholders or of development defaults is in a value."""
+    lowered, parts = value.lower(), words(value)
+    if any(word in lowered for word in _LONG_PLACEHOLDERS):
+        return True
+    if any(len(match[0]) > 5 for match in _PHRASE.finditer(lowered.translate(_LEET))):
+        return True
+    return not _SHORT_PLACEHOLDERS.isdisjoint(parts) or not _DEFAULTS.isdisjoint(parts)
+
+
+def _without_words(value: str) -> list[str]:
+    """The pieces of a value between the words that placeholders are made of, years and numbers that count up."""
+    plain = value.lower().translate(_LEET)
+    left = list(value)
+    for match in _PHRASE.finditer(plain):
+        left[match.start() : match.end()] = " " * (match.end() - match.start())
+    rest = "".join(left)
+    for match in _WORD.finditer(rest):
+        if _is_filler(match[0].lower()):
+            left[match.start() : match.end()] = " " * len(match[0])
+    return "".join(left).split()
+
+
+def _is_filler(word: str) -> bool:
+    if word.isdigit():
+        return _YEAR.fullmatch(word) is not None or _is_sequence(word)
+    return word in _SHORT_PLACEHOLDERS or word in _DEFAULTS or word in _FILLER_WORDS
+
+
+def _is_password_beside_words(value: str) -> bool:
+    """Whether a password stands beside words that say that there is none: `Summer-change-9!xK`."""
+    pieces = _without_words(value)
+    if any(_is_dense(piece) for piece in pieces):
+        return True
+    rest = _JOINTS.sub("", "".join(pieces))
+    return len(rest) >= (6 if _kinds(rest) == 4 else MIN_PASSWORD_LENGTH) and _is_chosen_password(rest)
+
+
+def _is_dense(piece: str) -> bool:
+    """True for a piece in which letters and digits take turns without a pattern (`7Tq2`, `k3v9x1w7`)."""
+    text = _JOINTS.sub("", piece)
+    if len(text) < 4 or _is_sequence(text):
+        return False
+    return _changes(text) >= 2 and (_kinds(text) >= 3 or _changes(text) >= 4)
 
 
 def _is_random(text: str) -> bool:
     """A long run of letters and digits without a pattern, alone or between separators."""
     if _UUID.fullmatch(text):
         return entropy(text) >= MIN_RANDOM_ENTROPY
-    if any(word in text.lower() for word in ("example", "placeholder", "changeme", "replace")):
+    if _MADE_UP.search(text):
         return False
+    if any(word in text.lower() for word in ("example", "placeholder", "changeme", "replace")):
+        return any(map(_is_random_run, _without_words(text)))
     return any(_is_random_run(part) for part in _SEPARATORS.split(text)) or _is_random_url_safe(text)
 
 
@@ -252,18 +447,18 @@ def _is_random_url_safe(text: str) -> bool:
 
 def _is_chosen_password(text: str) -> bool:
     """What a person types when a password must be good: kinds of characters mixed."""
-    digits = sum(c.isdigit() for c in text)
-    kinds = (
-        any(c.islower() for c in text)
-        + any(c.isupper() for c in text)
-        + (digits > 0)
-        + any(not c.isalnum() for c in text)
-    )
-    if digits == 0 or len(set(text)) < 6:
+    kinds = _kinds(text)
+    if not any(c.isdigit() for c in text) or len(set(text)) < 6:
         return False
     if not _SEPARATORS.sub("", text).isalnum() and kinds < 3:
         return False
     return kinds >= 3 or (len(text) >= 12 and _changes(text) >= 4)
+
+
+def _kinds(text: str) -> int:
+    """How many kinds of characters there are: small and capital letters, digits, others."""
+    kinds = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
+    return sum(any(map(kind, text)) for kind in kinds)
 
 
 def _changes(text: str) -> int:
@@ -274,10 +469,13 @@ def _changes(text: str) -> int:
 
 def _is_sequence(text: str) -> bool:
     """True for `0123456789abcdef...`, repeated blocks and the like."""
-    steps = sum(ord(b) - ord(a) in (0, 1) for a, b in pairwise(text))
-    if steps * 2 > len(text):
-        return True
+    if _counts_up(text) or (len(text) > 5 and _counts_up(text[::2]) and _counts_up(text[1::2])):
+        return True  # the second: a1b2c3
     return any(text[n:] == text[:-n] for n in range(1, min(len(text) // 2, 16) + 1))
+
+
+def _counts_up(text: str) -> bool:
+    return sum(ord(b) - ord(a) in (0, 1) for a, b in pairwise(text)) * 2 > len(text)
 
 
 def entropy(text: str) -> float:

@@ -231,3 +231,46 @@ def test_names_that_only_speak_of_secrets(name: str) -> None:
 def test_uuids_count_and_the_nil_uuid_does_not() -> None:
     assert real_kind("3f2b8c1e-" + "9a7d-4e6f-b1c2-d3e4f5a6b7c8") == "random value"
     assert real_kind("00000000-0000-0000-0000-000000000000") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Summer-change" + "-2024!xK9",
+        "myexample" + "7Tq2pass",
+        "prod-not-test" + "-9xK!7",
+        "Zk4!default" + "9Qw",
+        "example-" + HEX[:40],
+        "change-" + "x7k2m9q4",
+        "Tr0ub4dor" + "(9)xQ",
+        "!Qx7mz" + "92Kp",
+    ],
+)
+def test_a_password_with_a_word_of_placeholders_in_it_is_one(value: str) -> None:
+    assert real_kind(value) is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "your-super-secret-jwt-key-change-in-production",
+        "local-dev-jwt-secret-change-me-32bytes-min!!",
+        "ThisIsAnExampleJWT256Key4You2Change32Chars",
+        "your-api-key-abc123XYZ",
+        "your-key-a1b2c3d4e5f6",
+        "a1b2c3d4e5f6g7h8i9j0",
+        "YourStrong!Passw0rd",
+        "S3cr3tP@ssw0rd",
+        "Ch4ngeM3!",
+        "Zuno-Dev-2024!",
+        "v3_onion_private_key",
+        "dapr.io/disable-builtin-k8s-secret-store",
+        "oauth2-demo-Secret1",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "EXAMPLEKEY",
+        "os.getenv(",
+        "!vault",
+        "*alias1",
+    ],
+)
+def test_a_value_that_says_as_a_whole_that_it_is_a_placeholder_is_none(value: str) -> None:
+    assert real_kind(value) is None
