@@ -8,7 +8,7 @@ from functools import cached_property
 from posixpath import dirname
 
 from zuno_audit.source.classify import FileKind
-from zuno_audit.source.modules import GoModule, module_of, modules
+from zuno_audit.source.modules import ModuleTree, modules
 from zuno_audit.source.repository import Repository
 
 _STATEMENTS = re.compile(rb"(?m)^func [^\n]*\{[ \t]*(?:\n|[^\s}])")  # a function that is not empty
@@ -23,18 +23,13 @@ class Tree:
         self.repository = repository
 
     @cached_property
-    def _modules(self) -> tuple[GoModule, ...]:
-        return modules(self.repository)
+    def _modules(self) -> ModuleTree:
+        return ModuleTree(modules(self.repository))
 
     def folder_of(self, import_path: str) -> str | None:
         """The folder of a package of this tree ("" for the root), or None for a package from elsewhere."""
         path = import_path.removesuffix(".test").removesuffix("_test")
-        owners = [m for m in self._modules if m.path and (path + "/").startswith(m.path + "/")]
-        if not owners:
-            return None
-        owner = max(owners, key=lambda m: len(m.path))
-        inside = path[len(owner.path) :].lstrip("/")
-        return "/".join(part for part in (owner.directory, inside) if part)
+        return next(self._modules.folders(path), None)
 
     @cached_property
     def tested_folders(self) -> frozenset[str]:
@@ -75,9 +70,8 @@ class Tree:
         parts = path.split("/")[:-1]
         if any(part in ("vendor", "testdata") or part[:1] in ("_", ".") for part in parts):
             return False
-        owner = module_of(path, self._modules)
-        roots = [m for m in self._modules if m.directory == ""]
-        return owner is not None and (not roots or owner in roots)
+        owner = self._modules.root_of(dirname(path))
+        return owner is not None and (owner == "" or self._modules.root_of("") is None)
 
 
 def _is_code(data: bytes) -> bool:

@@ -7,14 +7,14 @@ Makefile targets are read as `languages.script` reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from posixpath import basename, dirname, normpath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from zuno_audit.facts.go_compile import go_compile
-from zuno_audit.facts.go_packages import GoPackages, go_packages, module_of, module_roots
+from zuno_audit.facts.go_packages import GoPackages, go_packages, module_tree
 from zuno_audit.facts.gomod import has_workspace, module_uses
 from zuno_audit.languages.script import (
     REPO_ROOT,
@@ -31,6 +31,7 @@ from zuno_audit.model.location import Location, at_line
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
+    from zuno_audit.source.modules import ModuleTree
 
 # `go help build`: the flags that take a value as a word of their own.
 _VALUE_FLAGS = frozenset(
@@ -54,8 +55,8 @@ class BuildTarget(Struct, frozen=True):
     make_target: str = ""
 
 
-def build_targets(path: str, text: str, roots: Mapping[str, str]) -> Iterator[BuildTarget]:
-    """Everything that a script builds with `go build` or `go install`; `roots` are the modules by folder."""
+def build_targets(path: str, text: str, modules: ModuleTree) -> Iterator[BuildTarget]:
+    """Everything that a script builds with `go build` or `go install`."""
     dialect = dialect_of(path)
     if dialect is None:
         return
@@ -66,19 +67,11 @@ def build_targets(path: str, text: str, roots: Mapping[str, str]) -> Iterator[Bu
         folder, targets = arguments
         start = command.folder if not folder else resolve(command.folder, folder)
         for target in targets or ["."]:
-            own = folder_of_import(target, roots)
+            own = next(modules.folders(target), None)
             if own is not None:
                 yield BuildTarget(path, command.line, target, (own,), command.target)
             elif not _is_import_path(target):
                 yield _target(path, command, start, target)
-
-
-def folder_of_import(target: str, roots: Mapping[str, str]) -> str | None:
-    """The folder that an import path of one of our modules means; None for anything else."""
-    for folder, module in roots.items():
-        if target == module or target.startswith(module + "/"):
-            return (folder + target[len(module) :]).strip("/")
-    return None
 
 
 def _is_import_path(target: str) -> bool:
@@ -163,7 +156,7 @@ def build_script_table(store: FactStore) -> Table:
         data = repository.read(path)
         if data is not None and b"go" in data and (b"build" in data or b"install" in data):
             text = data.decode("utf-8", "replace")
-            rows.extend(_row(store, t) for t in build_targets(path, text, store.get(module_roots)))
+            rows.extend(_row(store, t) for t in build_targets(path, text, store.get(module_tree)))
     return Table("build_script", tuple(rows), tuple(looked))
 
 
@@ -213,7 +206,7 @@ def _judge(store: FactStore, target: BuildTarget, here: Location) -> tuple[str |
         return normpath(target.folders[0]), Answer(YES, f"{target.text} is a pattern", (here,))
     packages = store.get(go_packages)
     for folder in target.folders:
-        if folder in packages.by_directory:
+        if folder in packages.folders:
             return folder, builds(store, folder, here)
     return target.folders[0], Answer(NO, f"there is no Go package in {target.folders[0] or '.'}", (here,))
 
@@ -228,6 +221,8 @@ def builds(store: FactStore, folder: str, here: Location) -> Answer:
     """Whether the package in a folder is a main package, and no mistake in what it links is known."""
     packages = store.get(go_packages)
     package = packages.by_directory.get(folder)
+    if package is None and folder in packages.folders:
+        return Answer(UNKNOWN, f"no file in {folder or '.'} belongs to the default build", (here,))
     if package is None:
         return Answer(NO, f"there is no Go package in {folder or '.'}", (here,))
     first = at_line(package.files[0].path)
@@ -267,16 +262,17 @@ def _unprovided_import(store: FactStore, packages: GoPackages, main: str) -> Loc
 
     Nothing is said of a module without go.sum: its requirements were never worked out.
     """
-    roots = store.get(module_roots)
-    root = module_of(main, roots)
+    modules = store.get(module_tree)
+    root = modules.root_of(main)
     use = next((u for u in store.get(module_uses) if u.module.directory == root), None)
     if use is None or not use.has_sum or has_workspace(store):
         return None
-    unprovided = use.imports.keys() - use.providers.keys() - packages.by_import.keys()
+    lacking = use.imports.keys() - use.providers.keys()
+    unprovided = {path for path in lacking if packages.at(path) is None}
     if not unprovided:
         return None
     for folder in sorted(packages.linked.get(main, ())):
-        for head in packages.by_directory[folder].files if module_of(folder, roots) == root else ():
+        for head in packages.by_directory[folder].files if modules.root_of(folder) == root else ():
             for imported in head.imports:
                 if imported.path in unprovided and not head.constraint:
                     note = f"{imported.path}, which no module in {use.module.file} provides"
@@ -286,16 +282,11 @@ def _unprovided_import(store: FactStore, packages: GoPackages, main: str) -> Loc
 
 def missing_import(store: FactStore, packages: GoPackages, main: str) -> Location | None:
     """A place, in what a binary links, that imports a package of its own module that does not exist."""
-    roots = store.get(module_roots)
-    names = sorted(roots.values(), key=len, reverse=True)
-    if module_of(main, roots) is None:
+    if packages.modules.root_of(main) is None:
         return None
     for folder in sorted(packages.linked.get(main, ())):
         for head in packages.by_directory[folder].files:
             for imported in head.imports:
-                own = next(
-                    (n for n in names if imported.path == n or imported.path.startswith(n + "/")), None
-                )
-                if own and imported.path not in packages.by_import:
+                if packages.lacks(imported.path):
                     return at_line(head.path, imported.line, f"package {imported.path} does not exist")
     return None

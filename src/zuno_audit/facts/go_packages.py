@@ -1,20 +1,23 @@
 """Go packages as seen from the heads of the files: which package, which imports, which binaries link it.
 
-This is what the go tool finds in a tree, for questions about builds and modules. What the default build compiles, and
-what the names in it mean, is for `facts/go/program` to say. No Go file is parsed: the scan stops at the first
-declaration, so that a whole repository costs milliseconds.
+This is what the go tool finds in a tree and what its default build compiles; what the names in it mean is for
+`facts/go/program` to say. No Go file is parsed: the scan stops at the first declaration, so that a whole repository
+costs milliseconds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
+from msgspec.structs import replace
 
-from zuno_audit.source.modules import GoModule, modules
+from zuno_audit.languages.go.build import is_in_default_build, platform_of
+from zuno_audit.source.classify import is_left_out_by_go
+from zuno_audit.source.modules import GoModule, ModuleTree, modules, workspace
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -25,7 +28,8 @@ _TOKEN = re.compile(
     rb'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`[^`]*`|[A-Za-z_\x80-\xff][\w\x80-\xff]*|\n|;|\(|\)|\.|[^\s]',
     re.DOTALL,
 )
-_CONSTRAINT = re.compile(rb"^//go:build[ \t]+(.+?)[ \t\r]*$", re.MULTILINE)
+_CONSTRAINT = re.compile(rb"//go:build[ \t]+(.*\S)")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class GoImport(Struct, frozen=True):
@@ -53,14 +57,28 @@ class GoHead(Struct, frozen=True):
         """True for a file that no ordinary build compiles (`//go:build ignore`)."""
         return re.fullmatch(r"ignore|.*&&\s*ignore|ignore\s*&&.*", self.constraint) is not None
 
+    @property
+    def is_conditional(self) -> bool:
+        """True for a file that only some builds compile."""
+        return self.constraint != "" or any(platform_of(self.path))
+
+    @property
+    def is_built(self) -> bool:
+        """True for a file that the default build, or its test, compiles (package documentation is for readers)."""
+        return self.package != "documentation" and is_in_default_build(self.path, self.constraint)
+
 
 class GoPackage(Struct, frozen=True):
-    """The non-test files of one folder that share a package clause."""
+    """The files of one folder that the default build compiles, and those that other builds compile with them.
+
+    Test files are not among them. A file without a package clause is: it keeps the package from compiling.
+    """
 
     directory: str
     name: str
     import_path: str
     files: tuple[GoHead, ...]
+    others: tuple[GoHead, ...] = ()
 
     @property
     def is_main(self) -> bool:
@@ -70,10 +88,23 @@ class GoPackage(Struct, frozen=True):
 class GoPackages(Struct, frozen=True):
     """All packages of the repository by folder, and what each binary links."""
 
+    modules: ModuleTree
     heads: dict[str, GoHead]
     by_directory: dict[str, GoPackage]
-    by_import: dict[str, GoPackage]
-    linked: dict[str, frozenset[str]] = field(default_factory=dict)  # main folder -> folders it links
+    linked: dict[str, frozenset[str]]  # main folder -> folders it links
+    folders: frozenset[str]  # that hold Go files of any kind
+
+    def at(self, import_path: str) -> GoPackage | None:
+        """The package of this repository that an import path means, also by a local `replace`."""
+        for folder in self.modules.folders(import_path):
+            if folder in self.by_directory:
+                return self.by_directory[folder]
+        return None
+
+    def lacks(self, import_path: str) -> bool:
+        """True for an import path inside our modules where no Go file is."""
+        folders = set(self.modules.folders(import_path))
+        return bool(folders) and folders.isdisjoint(self.folders)
 
     def mains(self) -> list[str]:
         """Folders of main packages, sorted."""
@@ -90,10 +121,7 @@ class GoPackages(Struct, frozen=True):
 
 def is_go_tool_file(path: str) -> bool:
     """True for a Go file that the go tool looks at: not vendored, not testdata, no `_` or `.` folder."""
-    if not path.endswith(".go"):
-        return False
-    parts = path.split("/")
-    return not any(p in ("vendor", "testdata") or p[0] in "._" for p in parts if p)
+    return path.endswith(".go") and "vendor" not in path.split("/") and not is_left_out_by_go(path)
 
 
 def go_heads(store: FactStore) -> dict[str, GoHead]:
@@ -108,35 +136,39 @@ def go_heads(store: FactStore) -> dict[str, GoHead]:
 
 def read_head(path: str, data: bytes) -> GoHead:
     """The package clause and the imports of a Go file; stops at the first declaration."""
-    tokens = _tokens(data)
-    package = ""
+    tokens = _tokens(data.removeprefix(_BYTE_ORDER_MARK))
+    package = constraint = ""
     imports: list[GoImport] = []
     for text, _line in tokens:
         if text == b"package":
-            package = next(tokens, (b"", 0))[0].decode("utf-8", "replace")
+            names = (name for name, _ in tokens if not _is_blank(name))
+            package = next(names, b"").decode("utf-8", "replace")
             break
-        if text not in (b"\n", b";"):
+        if not _is_blank(text):
             return GoHead(path, "", ())
+        if (found := _CONSTRAINT.match(text)) is not None:
+            constraint = constraint or found.group(1).decode("utf-8", "replace")
     for text, _line in tokens:
         if text == b"import":
             imports.extend(_import_declaration(tokens))
-        elif text not in (b"\n", b";"):
+        elif not _is_blank(text):
             break
-    constraint = _CONSTRAINT.search(data[:4096]) if b"//go:build" in data[:4096] else None
-    words = constraint.group(1).decode("utf-8", "replace") if constraint else ""
-    return GoHead(path, package, tuple(imports), words)
+    return GoHead(path, package, tuple(imports), constraint)
 
 
 def _tokens(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Tokens outside comments with their lines, lazily."""
+    """Tokens with their lines, lazily; comments are among them."""
     line = 1
     for count, match in enumerate(_TOKEN.finditer(data)):
         text = match.group()
         if count > MAX_HEAD_TOKENS:
             return
-        if not text.startswith((b"//", b"/*")):
-            yield text, line
+        yield text, line
         line += text.count(b"\n")
+
+
+def _is_blank(token: bytes) -> bool:
+    return token in (b"\n", b";") or token[:2] in (b"//", b"/*")
 
 
 def _import_declaration(tokens: Iterator[tuple[bytes, int]]) -> Iterator[GoImport]:
@@ -153,7 +185,7 @@ def _import_declaration(tokens: Iterator[tuple[bytes, int]]) -> Iterator[GoImpor
             alias = ""
             if not grouped:
                 return
-        elif text not in (b"\n", b";"):
+        elif not _is_blank(text):
             alias = text.decode("utf-8", "replace")
 
 
@@ -162,56 +194,49 @@ def go_modules(store: FactStore) -> tuple[GoModule, ...]:
     return modules(store.repository)
 
 
-def module_roots(store: FactStore) -> dict[str, str]:
-    """Module path by the folder of its go.mod ("" for the root); modules without a name are left out."""
-    return {module.directory: module.path for module in store.get(go_modules) if module.path}
-
-
-def module_of(directory: str, roots: dict[str, str]) -> str | None:
-    """The folder of the innermost module that a folder belongs to, or None."""
-    while True:
-        if directory in roots:
-            return directory
-        if not directory:
-            return None
-        directory = dirname(directory)
+def module_tree(store: FactStore) -> ModuleTree:
+    """The modules by folder, with what go.work and local replacements join to them."""
+    return ModuleTree(store.get(go_modules), workspace(store.repository))
 
 
 def go_packages(store: FactStore) -> GoPackages:
     """Packages, their import paths and what each main package links (tests left out)."""
-    heads = store.get(go_heads)
-    roots = store.get(module_roots)
+    heads, tree = store.get(go_heads), store.get(module_tree)
     groups: dict[str, list[GoHead]] = {}
     for head in heads.values():
-        if head.package and not head.is_test and not head.is_ignored:
-            groups.setdefault(dirname(head.path), []).append(head)
-    by_directory = {d: _package(d, files, roots) for d, files in groups.items()}
-    by_import = {p.import_path: p for p in by_directory.values() if p.import_path}
-    linked = {d: _closure(p, by_import) for d, p in by_directory.items() if p.is_main}
-    return GoPackages(heads, by_directory, by_import, linked)
+        groups.setdefault(dirname(head.path), []).append(head)
+    found = {directory: make_package(directory, files, tree) for directory, files in groups.items()}
+    by_directory = {directory: package for directory, package in found.items() if package.name}
+    folders = frozenset(dirname(path) for path in store.repository.files if path.endswith(".go"))
+    packages = GoPackages(tree, heads, by_directory, {}, folders)
+    return replace(packages, linked=dict(_closures(packages)))
 
 
-def _package(directory: str, files: list[GoHead], roots: dict[str, str]) -> GoPackage:
-    names = [f.package for f in files]
-    name = max(sorted(set(names)), key=names.count)
-    root = module_of(directory, roots)
-    if root is None:
-        import_path = ""
-    else:
-        below = directory[len(root) :].strip("/")
-        import_path = f"{roots[root]}/{below}" if below else roots[root]
-    return GoPackage(directory, name, import_path, tuple(f for f in files if f.package == name))
+def make_package(directory: str, heads: Iterable[GoHead], tree: ModuleTree) -> GoPackage:
+    """The package in a folder with these files; its name is empty when no file of the default build says one."""
+    files = [head for head in heads if not head.is_test]
+    built = tuple(head for head in files if head.is_built)
+    others = tuple(head for head in files if not head.is_built and head.package and not head.is_ignored)
+    names = [head.package for head in built if head.package]
+    name = max(sorted(set(names)), key=names.count, default="")
+    return GoPackage(directory, name, tree.import_path(directory), built, others)
 
 
-def _closure(main: GoPackage, by_import: dict[str, GoPackage]) -> frozenset[str]:
-    """Folders of all packages that a binary links, its own included."""
-    seen = {main.directory}
-    todo = [main]
-    while todo:
-        for head in todo.pop().files:
-            for imported in head.imports:
-                package = by_import.get(imported.path)
-                if package is not None and package.directory not in seen:
-                    seen.add(package.directory)
-                    todo.append(package)
-    return frozenset(seen)
+def _closures(packages: GoPackages) -> Iterator[tuple[str, frozenset[str]]]:
+    """The main packages by folder, each with the folders of all packages that its binary links, its own included."""
+    known: dict[str, str | None] = {}  # the folder of a package of ours, by import path
+    imported: dict[str, list[str]] = {}
+    for directory, package in packages.by_directory.items():
+        paths = {i.path for head in package.files for i in head.imports}
+        for path in paths - known.keys():
+            found = packages.at(path)
+            known[path] = found.directory if found is not None else None
+        imported[directory] = [folder for path in paths if (folder := known[path]) is not None]
+    for directory, package in packages.by_directory.items():
+        if package.is_main:
+            seen, todo = {directory}, [directory]
+            while todo:
+                new = set(imported[todo.pop()]) - seen
+                seen |= new
+                todo += new
+            yield directory, frozenset(seen)

@@ -215,7 +215,7 @@ class TestCode:
         return self._may_connect[directory]
 
     def _leads_to_connector(self, import_path: str) -> bool:
-        ours = self.packages.by_import.get(import_path)
+        ours = self.packages.at(import_path)
         return is_connector(import_path) if ours is None else self.may_connect(ours.directory)
 
 
@@ -546,13 +546,13 @@ class _Walk:
         """The folder of our package that a call's first name stands for."""
         first = qualifier.split(".")[0]
         import_path = file.imports.get(first)
-        package = self.code.packages.by_import.get(import_path) if import_path else None
+        package = self.code.packages.at(import_path) if import_path else None
         return package.directory if package is not None and "." not in qualifier else None
 
     def _dotted(self, file: GoOutline, name: str) -> str | None:
         """The folder of our package that a function without a qualifier comes from: it is imported by a dot."""
         for path in file.dotted:
-            package = self.code.packages.by_import.get(path)
+            package = self.code.packages.at(path)
             if package is not None and name in self.code.package_functions(package.directory):
                 return package.directory
         return None

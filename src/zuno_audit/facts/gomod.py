@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from zuno_audit.facts.go_packages import GoHead, go_heads, go_modules, module_of, module_roots
+from zuno_audit.facts.go_packages import GoHead, go_heads, go_modules, module_tree
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.modules import GoModule, Replacement, Requirement, go_version
@@ -83,10 +83,10 @@ class ModuleUse(Struct, frozen=True):
 
 def module_uses(store: FactStore) -> tuple[ModuleUse, ...]:
     """All modules of the repository with their imports."""
-    roots = store.get(module_roots)
+    modules = store.get(module_tree)
     by_root: dict[str, list[GoHead]] = {}
     for head in store.get(go_heads).values():
-        root = module_of(dirname(head.path), roots)
+        root = modules.root_of(dirname(head.path))
         if root is not None and not head.is_ignored:
             by_root.setdefault(root, []).append(head)
     return tuple(_use(store, mod, by_root.get(mod.directory, [])) for mod in store.get(go_modules))

@@ -25,16 +25,15 @@ from zuno_audit.model.entity import NO, YES, Answer, Entity, LazyFields, Problem
 from zuno_audit.model.location import at_line
 
 if TYPE_CHECKING:
+    from zuno_audit.facts.go_packages import GoHead
     from zuno_audit.model.location import Location
 
 END_TO_END = re.compile(
     r"e2e|end[-_]?to[-_]?end|acceptance|smoke(?:[-_]?tests?)?|system[-_]?tests?", re.IGNORECASE
 )
-MAX_HEAD = 4000
 
 _TAGS = re.compile(rb"-tags[\"']?[=, ]+(?:\"([^\"\n]*)\"|'([^'\n]*)'|([\w.,]+))")
 _NO_COMMANDS = (".go", ".sum", ".mod", ".proto", ".svg", ".png", ".lock", ".sql", ".graphql")
-_CONSTRAINT = re.compile(r"^//go:build[ \t]+(.+)$", re.MULTILINE)
 
 
 _TEST_FIELDS = (
@@ -83,28 +82,22 @@ def _near(code: TestCode, folder: TestFolder) -> tuple[str, ...]:
     found = {folder.directory} if folder.directory in code.packages.by_directory else set()
     for file in folder.tests:
         for import_path in file.imports.values():
-            package = code.packages.by_import.get(import_path)
+            package = code.packages.at(import_path)
             if package is not None:
                 found.add(package.directory)
     return tuple(sorted(found))
 
 
 def _test_row(store: FactStore, code: TestCode, test: TestFunction, near: tuple[str, ...]) -> Entity:
-    constraint = _constraint(test.file)
+    head = code.packages.heads[test.file.path]
     known = {
         "name": Answer(test.name),
         "near": Answer(near),
-        "end_to_end": Answer(YES if is_end_to_end(test.file) else NO),
-        "tags": Answer(constraint or None),
+        "end_to_end": Answer(YES if is_end_to_end(head) else NO),
+        "tags": Answer(head.constraint or None),
     }
     fields = LazyFields(known, {_TEST_FIELDS: lambda: _followed(store, code, test)})
     return Entity("go_test", at_line(test.file.path, test.line), fields)
-
-
-def _constraint(file: GoOutline) -> str:
-    head = file.text[:MAX_HEAD]
-    match = _CONSTRAINT.search(head) if "//go:build" in head else None
-    return match.group(1).strip() if match else ""
 
 
 def _left_out(code: TestCode, file: GoOutline) -> str:
@@ -112,15 +105,14 @@ def _left_out(code: TestCode, file: GoOutline) -> str:
 
     A constraint may ask for a tag of the project's own, if anything in the repository passes it to go.
     """
-    if is_in_default_build(file.path, file.text[:MAX_HEAD].encode()):
+    head = code.packages.heads[file.path]
+    if head.is_built:
         return ""
-    constraint = _constraint(file)
-    if is_in_default_build(file.path, b""):
-        given = code.store.get(build_tags)
-        if not constraint or evaluate_constraint(constraint, DEFAULT_TAGS | given):
-            return ""
-        return f"nothing in the repository runs tests with the build constraint {constraint}"
-    return "its name is for another platform"
+    if not is_in_default_build(file.path, ""):
+        return "its name is for another platform"
+    if evaluate_constraint(head.constraint, DEFAULT_TAGS | code.store.get(build_tags)):
+        return ""
+    return f"nothing in the repository runs tests with the build constraint {head.constraint}"
 
 
 def build_tags(store: FactStore) -> frozenset[str]:
@@ -136,11 +128,11 @@ def build_tags(store: FactStore) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_end_to_end(file: GoOutline) -> bool:
+def is_end_to_end(head: GoHead) -> bool:
     """True when a folder, the file name or the build constraint says end-to-end."""
-    parts = file.path.removesuffix("_test.go").split("/")
+    parts = head.path.removesuffix("_test.go").split("/")
     named = any(END_TO_END.fullmatch(word) for part in parts for word in (part, *re.split(r"[-_.]", part)))
-    return named or END_TO_END.search(_constraint(file)) is not None
+    return named or END_TO_END.search(head.constraint) is not None
 
 
 def _followed(store: FactStore, code: TestCode, test: TestFunction) -> dict[str, Answer]:
@@ -243,10 +235,11 @@ def go_test_file(store: FactStore) -> Table:
 
 
 def _file_row(code: TestCode, file: GoOutline, tests: list[TestFunction]) -> Entity:
+    head = code.packages.heads[file.path]
     known = {
         "tests": Answer(len(tests), proof=tuple(at_line(file.path, t.line, t.name) for t in tests[:3])),
-        "end_to_end": Answer(YES if is_end_to_end(file) else NO),
-        "tags": Answer(_constraint(file) or None),
+        "end_to_end": Answer(YES if is_end_to_end(head) else NO),
+        "tags": Answer(head.constraint or None),
         "folder": Answer(dirname(file.path)),
     }
     fields = LazyFields(

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from zuno_audit.facts.build_scripts import builds, built_files, folder_of_import, go_build_arguments
+from zuno_audit.facts.build_scripts import builds, built_files, go_build_arguments
 from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
 from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
 from zuno_audit.facts.dotenv import default_environment
-from zuno_audit.facts.go_packages import go_modules, go_packages, module_of, module_roots
+from zuno_audit.facts.go_packages import go_modules, go_packages, module_tree
 from zuno_audit.languages import shell
 from zuno_audit.languages.dockerfile import Instruction
 from zuno_audit.languages.script import START, commands, resolve
@@ -569,10 +569,8 @@ def _wanted_go(store: FactStore, image: ImageBuild) -> tuple[str, Location]:
     """The go directive of the module that is built, with its place."""
     mods = {m.directory: m for m in store.get(go_modules)}
     package = package_of(store, image)
-    folder = module_of(
-        package if package is not None else normpath(image.build.context), store.get(module_roots)
-    )
-    mod = mods.get(folder if folder is not None else "") or (next(iter(mods.values())) if mods else None)
+    folder = package if package is not None else normpath(image.build.context)
+    mod = store.get(module_tree).module_of(folder) or mods.get("") or next(iter(mods.values()), None)
     if mod is None:
         return "", at_line("go.mod")
     return mod.go, at_line(mod.file, mod.go_line or 1, f"go {mod.go}")
@@ -634,7 +632,7 @@ def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
 
 def _imported(store: FactStore, image: ImageBuild, target: str) -> str | None:
     """The folder of the build context that an import path of ours means; None for anything else."""
-    folder = folder_of_import(target, store.get(module_roots))
+    folder = next(store.get(module_tree).folders(target), None)
     if folder is None or image.build.context == ".":
         return folder
     return folder[len(image.build.context) + 1 :] if folder.startswith(image.build.context + "/") else None
@@ -726,7 +724,7 @@ def _module_unfit(store: FactStore, image: ImageBuild, compiled: Compiled) -> st
 
 def _missing_package(store: FactStore, image: ImageBuild, state: StageState, main: str) -> str:
     """What a binary links but the builder does not have; empty when it has everything."""
-    module = module_of(main, store.get(module_roots))
+    module = store.get(module_tree).root_of(main)
     if module is None or not state.everything_known:
         return ""
     have = [normpath(join(image.build.context, c.source)) for c in state.copied]

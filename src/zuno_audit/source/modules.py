@@ -127,13 +127,72 @@ def workspace(repository: Repository, file: str = "go.work") -> GoWorkspace | No
     return parse_go_work(file, text)
 
 
-def module_of(path: str, among: tuple[GoModule, ...]) -> GoModule | None:
-    """The module that a file belongs to: the one in the nearest folder upwards."""
-    by_folder = {module.directory: module for module in among}
-    folder = dirname(path)
-    while folder and folder not in by_folder:
-        folder = dirname(folder)
-    return by_folder.get(folder)
+class ModuleTree:
+    """The modules of a tree by folder: whose a folder is, and which folder an import path means.
+
+    A local `replace`, in a go.mod or in the go.work, gives the module in its folder another path besides its own.
+    """
+
+    def __init__(self, modules: tuple[GoModule, ...], work: GoWorkspace | None = None) -> None:
+        self._modules = {module.directory: module for module in modules}
+        self.paths: dict[str, str] = {m.directory: m.path for m in modules if m.path}  # by folder
+        self._bounds = set(self._modules)
+        self._folders: dict[str, list[str]] = {}  # of a module path
+        self._roots: dict[str, str | None] = {}
+        replaces = [(m.directory, r) for m in modules for r in m.replaces]
+        if work is not None:
+            replaces += [(dirname(work.file), r) for r in work.replaces]
+        replaced = [
+            (r.path, folder) for base, r in replaces if (folder := _local_folder(base, r)) is not None
+        ]
+        used = [folder for folder, _ in work.uses] if work is not None else []
+        self.shared = frozenset((*used, *(folder for _, folder in replaced)))  # what others are built with
+        for path, folder in (*((path, folder) for folder, path in self.paths.items()), *replaced):
+            self.paths.setdefault(folder, path)
+            self._bounds.add(folder)
+            if folder not in self._folders.setdefault(path, []):
+                self._folders[path].append(folder)
+
+    def root_of(self, folder: str) -> str | None:
+        """The folder of the innermost module that a folder belongs to, or None."""
+        above: list[str] = []
+        while folder not in self._roots and folder not in self._bounds and folder.strip("/"):
+            above.append(folder)
+            folder = dirname(folder)
+        root = folder if folder in self._bounds else self._roots.get(folder)
+        self._roots.update(dict.fromkeys(above, root))
+        return root
+
+    def module_of(self, folder: str) -> GoModule | None:
+        """The module that a folder belongs to."""
+        root = self.root_of(folder)
+        return self._modules.get(root) if root is not None else None
+
+    def import_path(self, folder: str) -> str:
+        """The import path of a folder; outside every module it is the folder itself."""
+        root = self.root_of(folder)
+        if root is None or root not in self.paths:
+            return folder
+        inside = folder[len(root) :].strip("/")
+        return f"{self.paths[root]}/{inside}" if inside else self.paths[root]
+
+    def folders(self, import_path: str) -> Iterator[str]:
+        """The folders that an import path may mean, those of the longest module path first; there may be no code."""
+        module = import_path
+        while module:
+            for root in self._folders.get(module, ()):
+                folder = f"{root}/{import_path[len(module) + 1 :]}".strip("/")
+                if self.root_of(folder) == root:
+                    yield folder
+            module = module.rpartition("/")[0]
+
+
+def _local_folder(base: str, replacement: Replacement) -> str | None:
+    """The folder of the tree that a `replace` in the folder `base` names."""
+    folder = normpath(join(base, replacement.new))
+    if not replacement.is_local or folder.startswith(("..", "/")):
+        return None
+    return "" if folder == "." else folder
 
 
 def parse_go_mod(file: str, text: str) -> GoModule:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from work_tree import WorkTree
 
 from zuno_audit.source.modules import (
+    ModuleTree,
     Replacement,
     Requirement,
-    module_of,
     modules,
     parse_go_mod,
     parse_go_work,
@@ -109,12 +109,42 @@ def test_modules_of_a_tree_and_the_module_of_a_file(tree: WorkTree) -> None:
     found = modules(repository)
     assert [(m.directory, m.path) for m in found] == [("", "m"), ("svc", "m/svc"), ("tools", "")]
     assert {p.path for m in found for p in m.problems} == {"tools/go.mod"}
-    of = {p: module_of(p, found) for p in ("svc/a/b.go", "main.go", "other/x.go")}
-    assert [m and m.file for m in of.values()] == ["svc/go.mod", "go.mod", "go.mod"]
+    found_in = ModuleTree(found)
+    assert [found_in.root_of(folder) for folder in ("svc/a", "", "other", "tools/x")] == [
+        "svc",
+        "",
+        "",
+        "tools",
+    ]
     work = workspace(repository)
     assert work is not None
     assert work.uses == (("svc", 1),)
-    assert module_of("x.go", ()) is None
+    assert ModuleTree(()).root_of("x") is None
+
+
+def test_import_paths_and_folders() -> None:
+    """A local `replace`, in a go.mod or the go.work, gives a folder of the tree a second path."""
+    tree = ModuleTree(
+        (
+            parse_go_mod(
+                "go.mod", "module m\nreplace (\n\tfork.io/a v1.0.0 => ./third/a\n\tb.io => ../b\n)\n"
+            ),
+            parse_go_mod("svc/go.mod", "module m/svc\nreplace m => ../\n"),
+            parse_go_mod("third/a/go.mod", "module other.io/a\n"),
+            parse_go_mod("docs/go.mod", ""),
+        ),
+        parse_go_work("go.work", "use ./svc\nreplace old.io/c => ./third/c\n"),
+    )
+    assert tree.import_path("svc/x") == "m/svc/x"
+    assert tree.import_path("third/a/y") == "other.io/a/y"
+    assert tree.import_path("docs/z") == "docs/z"
+    assert list(tree.folders("fork.io/a/y")) == ["third/a/y"] == list(tree.folders("other.io/a/y"))
+    assert list(tree.folders("old.io/c")) == ["third/c"]
+    assert list(tree.folders("m")) == [""]
+    assert list(tree.folders("m/svc/x")) == ["svc/x"]
+    assert list(tree.folders("m/docs/z")) == []  # a go.mod ends the module around it
+    assert list(tree.folders("b.io")) == [] == list(tree.folders("mm/x"))
+    assert tree.shared == {"svc", "", "third/a", "third/c"}
 
 
 @given(st.text(st.sampled_from('require()=>"`//\\ \n\tmodulevx.1'), max_size=80))

@@ -23,13 +23,11 @@ class Linked:
         self.program, self.packages, self.repository = program, packages, program.repository
         self.files: dict[str, str] = {}
         self._by_directory: dict[str, list[str]] = {}
+        anywhere = frozenset().union(*packages.linked.values())
         for directory, package in packages.by_directory.items():
-            compiled = program.package_in(directory) if packages.is_linked(directory) else None
-            paths = [
-                head.path for head in package.files if compiled is not None and head.path in compiled.files
-            ]
-            self._by_directory[directory] = paths
-            self.files.update(dict.fromkeys(paths, directory))
+            if directory in anywhere:
+                paths = self._by_directory[directory] = [head.path for head in package.files]
+                self.files.update(dict.fromkeys(paths, directory))
         self._paths_with: dict[tuple[tuple[bytes, ...], str | None], list[str]] = {}
 
     def file(self, path: str) -> GoFile | None:

@@ -12,18 +12,16 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.go_packages import go_modules
+from zuno_audit.facts.go_packages import GoHead, GoPackage, GoPackages, go_packages, make_package, read_head
 from zuno_audit.languages.go import syntax
-from zuno_audit.languages.go.build import is_in_default_build
 from zuno_audit.languages.go.parse import GoFile
 from zuno_audit.languages.go_outline import assumed_names
-from zuno_audit.source.modules import GoModule, go_version
+from zuno_audit.source.modules import go_version
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.source.repository import Repository
 
-_PACKAGE = re.compile(rb"^\s*package\s+(\w+)", re.MULTILINE)
 # Names that mean something without a declaration (specification, "Predeclared identifiers").
 _PREDECLARED = frozenset(
     b"any bool byte comparable complex64 complex128 error float32 float64 int int8 int16 int32 int64 rune string "
@@ -64,7 +62,7 @@ _FOLLOWED = (b"google.golang.org/grpc", b"recover()", b"reaker", b"Getenv", b"Lo
 
 def program(store: FactStore) -> Program:
     """The fact provider: one `Program` per audited repository."""
-    return Program(store.repository, store.get(go_modules), tests=store.everything)
+    return Program(store.repository, store.get(go_packages), tests=store.everything)
 
 
 class Declaration:
@@ -95,25 +93,17 @@ class Declaration:
 class Package:
     """The files of one folder that the default build compiles together."""
 
-    def __init__(self, program: Program, path: str, folder: str, files: tuple[str, ...]) -> None:
+    def __init__(self, program: Program, path: str, folder: str, name: str, files: tuple[str, ...]) -> None:
         self.program = program
         self.path = path  # import path
         self.folder = folder
+        self.name = name or path.rpartition("/")[2]  # in the package clause
         self.files = files
         self._declarations: dict[str, Declaration | None] = {}
         self._methods: dict[tuple[str, str], Declaration | None] = {}
 
     def __repr__(self) -> str:
         return f"Package({self.path!r})"
-
-    @cached_property
-    def name(self) -> str:
-        """The name in the package clause."""
-        for path in self.files:
-            found = _PACKAGE.search(self.program.repository.read(path) or b"")
-            if found:
-                return found.group(1).decode()
-        return self.path.rpartition("/")[2]
 
     @property
     def is_main(self) -> bool:
@@ -181,14 +171,13 @@ class Package:
 
 
 class Program:
-    """All Go packages of a repository, by folder and by import path."""
+    """What the names in the packages of a repository mean, those in vendored and in `testdata` folders as well."""
 
-    def __init__(self, repository: Repository, modules: tuple[GoModule, ...], *, tests: bool = False) -> None:
+    def __init__(self, repository: Repository, packages: GoPackages, *, tests: bool = False) -> None:
         self.repository = repository
         self.tests = tests  # `_test.go` files are looked at like others
         self._files: dict[str, GoFile | None] = {}
-        self._modules = _owners(modules)
-        self._go = {module.directory + "/" if module.directory else "": module.go for module in modules}
+        self._known, self._modules = packages, packages.modules
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
         self._test_packages: dict[tuple[str, str], Package] = {}
@@ -209,22 +198,13 @@ class Program:
     def import_path(self, folder: str) -> str:
         """The import path of a folder; outside every module it is the folder itself."""
         _, vendor, inside = ("/" + folder).rpartition("/vendor/")
-        if vendor:
-            return inside
-        slashed = folder + "/" if folder else ""
-        for prefix, module in self._modules:
-            if slashed.startswith(prefix):
-                rest = slashed[len(prefix) :].rstrip("/")
-                return f"{module}/{rest}" if rest else module
-        return folder
+        return inside if vendor else self._modules.import_path(folder)
 
     def folder_of(self, import_path: str) -> str | None:
         """The folder of a package of this repository, or None for packages from elsewhere."""
-        for prefix, module in self._modules:
-            if import_path == module or import_path.startswith(module + "/"):
-                folder = (prefix + import_path[len(module) + 1 :]).rstrip("/")
-                if folder in self._by_folder:
-                    return folder
+        for folder in self._modules.folders(import_path):
+            if folder in self._by_folder:
+                return folder
         vendored = "vendor/" + import_path
         if vendored in self._by_folder and not import_path.startswith(MODELLED):
             return vendored if self._matters(vendored) else None
@@ -241,8 +221,8 @@ class Program:
 
     def has_loop_variables_per_round(self, path: str) -> bool:
         """Whether variables of a `for` are made anew for each round: since Go 1.22, as go.mod says."""
-        prefix = next((p for p, _ in self._modules if path.startswith(p)), "")
-        version = go_version(self._go.get(prefix, ""))
+        module = self._modules.module_of(path.rpartition("/")[0])
+        version = go_version(module.go) if module is not None else None
         return version is None or version >= (1, 22)
 
     def is_followed(self, path: str) -> bool:
@@ -261,12 +241,22 @@ class Program:
     def package_in(self, folder: str) -> Package | None:
         """The package in a folder."""
         if folder not in self._packages:
-            paths = self._by_folder.get(folder)
-            if paths is None:
+            known = self._package(folder)
+            if known is None:
                 return None
-            kept = tuple(p for p in paths if is_in_default_build(p, self.repository.read(p) or b""))
-            self._packages[folder] = Package(self, self.import_path(folder), folder, kept)
+            path, paths = self.import_path(folder), tuple(head.path for head in known.files)
+            self._packages[folder] = Package(self, path, folder, known.name, paths)
         return self._packages[folder]
+
+    def _package(self, folder: str) -> GoPackage | None:
+        known = self._known.by_directory.get(folder)
+        if known is None and (paths := self._by_folder.get(folder)) is not None:
+            known = make_package(folder, [self._head(path) for path in paths], self._modules)
+        return known
+
+    def _head(self, path: str) -> GoHead:
+        known = self._known.heads.get(path)
+        return known if known is not None else read_head(path, self.repository.read(path) or b"")
 
     def package_of(self, path: str) -> Package | None:
         """The package that a file belongs to."""
@@ -278,27 +268,16 @@ class Program:
         """The package that a `_test.go` file is compiled in: all its test files, and what it tests if it is
         inside."""
         folder = path.rpartition("/")[0]
-        clause = self._clause(path)
+        clause = self._head(path).package
         key = (folder, clause)
         if key not in self._test_packages:
             tested = self.package_in(folder)
             inside = tested.files if tested is not None and tested.name == clause else ()
             siblings = self.repository.glob(f"{folder}/*_test.go" if folder else "*_test.go")
-            tests = tuple(p for p in siblings if self._clause(p) == clause)
+            tests = tuple(p for p in siblings if self._head(p).package == clause)
             name = f"{self.import_path(folder)} [{clause}.test]"
-            self._test_packages[key] = Package(self, name, folder, (*inside, *tests))
+            self._test_packages[key] = Package(self, name, folder, clause, (*inside, *tests))
         return self._test_packages[key]
-
-    def _clause(self, path: str) -> str:
-        found = _PACKAGE.search(self.repository.read(path) or b"")
-        return found.group(1).decode() if found else ""
-
-    def packages(self) -> Iterator[Package]:
-        """Every package, sorted by folder."""
-        for folder in sorted(self._by_folder):
-            package = self.package_in(folder)
-            if package is not None and package.files:
-                yield package
 
     # ------------------------------------------------------------ files
 
@@ -351,26 +330,3 @@ class Program:
                 bound.setdefault(name, path)
             file.bound_imports = bound
         return bound
-
-
-def _owners(modules: tuple[GoModule, ...]) -> list[tuple[str, str]]:
-    """Pairs of folder prefix (empty or ending in `/`) and module path, innermost folder first."""
-    found: dict[str, str] = {}
-    aliases: list[tuple[str, str]] = []
-    for module in modules:
-        prefix = module.directory + "/" if module.directory else ""
-        if module.path:
-            found[prefix] = module.path
-        aliases += [(_join(prefix, r.new), r.path) for r in module.replaces if r.new.startswith(".")]
-    pairs = [*found.items(), *(a for a in aliases if found.get(a[0]) != a[1])]
-    return sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
-
-
-def _join(prefix: str, target: str) -> str:
-    parts = [p for p in prefix.split("/") if p]
-    for part in target.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in (".", ""):
-            parts.append(part)
-    return "/".join(parts) + "/" if parts else ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from posixpath import dirname, join, normpath
+from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.linked import Linked, linked
@@ -20,10 +20,9 @@ from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.references import Reference, References, references
 from zuno_audit.facts.go.static_types import static_type
 from zuno_audit.facts.go.types import receiver_type_name
-from zuno_audit.facts.go_packages import GoPackages, go_modules, module_of
+from zuno_audit.facts.go_packages import GoPackages
 from zuno_audit.languages.go.syntax import Call, Expr, FuncDecl, Ident, Index, Return, Selector
 from zuno_audit.model.entity import NO, UNKNOWN, YES
-from zuno_audit.source.modules import GoModule, workspace
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -100,16 +99,9 @@ _ASK_FOR_KNOWN = frozenset(
 class Reach:
     """Answers for one repository, remembered per function."""
 
-    def __init__(
-        self,
-        linked: Linked,
-        references: References,
-        found: tuple[GoModule, ...] = (),
-        used: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, linked: Linked, references: References) -> None:
         self.linked, self.references, self.packages = linked, references, linked.packages
-        self._roots = {module.directory: module.path for module in found if module.path}
-        self._libraries = _libraries(self.packages, found, used)
+        self._libraries = _libraries(self.packages)
         self._known: dict[int, str] = {}
         self._mains: dict[int, frozenset[str]] = {}
         self._made: dict[tuple[str, str], bool] = {}
@@ -119,7 +111,7 @@ class Reach:
         """Whether a file belongs to a module without programs, which no program here is built with: who runs its
         code is decided elsewhere.
         """
-        return module_of(dirname(path), self._roots) in self._libraries
+        return self.packages.modules.root_of(dirname(path)) in self._libraries
 
     def enclosing(self, path: str, offset: int) -> Declaration | None:
         """The function around a byte offset of a linked file; None outside of functions."""
@@ -379,17 +371,13 @@ def _is_stream(type_: Expr | None) -> bool:
     return isinstance(type_, Selector) and type_.sel.endswith(("Server", "ServerStream"))
 
 
-def _libraries(packages: GoPackages, found: tuple[GoModule, ...], used: tuple[str, ...]) -> frozenset[str]:
+def _libraries(packages: GoPackages) -> frozenset[str]:
     """The folders of the modules whose packages no program of the repository is built with for certain."""
-    roots = {module.directory: module.path for module in found if module.path}
-    local = {normpath(join(m.directory, r.new)) for m in found for r in m.replaces if r.is_local}
-    taken = {"" if folder == "." else folder for folder in (*local, *used)}
-    taken |= {module_of(directory, roots) or "" for directory in packages.linked}
-    return frozenset(roots) - taken
+    modules = packages.modules
+    taken = {modules.root_of(directory) or "" for directory in packages.linked}
+    return frozenset(modules.paths) - modules.shared - taken
 
 
 def reach(store: FactStore) -> Reach:
     """The fact provider: one `Reach` per audited repository."""
-    work = workspace(store.repository)
-    uses = tuple(folder for folder, _ in work.uses) if work is not None else ()
-    return Reach(store.get(linked), store.get(references), store.get(go_modules), uses)
+    return Reach(store.get(linked), store.get(references))

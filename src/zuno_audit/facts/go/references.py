@@ -97,8 +97,7 @@ class References:
     @cached_property
     def _files(self) -> list[str]:
         """The files that the default build compiles."""
-        folders = [self.program.package_in(folder) for folder in self._packages.by_directory]
-        return [path for package in folders if package is not None for path in package.files]
+        return [head.path for package in self._packages.by_directory.values() for head in package.files]
 
     @cached_property
     def _importers(self) -> dict[str, list[str]]:

@@ -16,11 +16,10 @@ from zuno_audit.facts.go_compile.sources import (
     Sources,
     in_functions,
     is_hidden,
-    is_special,
     is_start,
     places,
 )
-from zuno_audit.facts.go_packages import module_roots
+from zuno_audit.languages.go.build import platform_of
 from zuno_audit.languages.go_outline import GoFunction, GoOutline, assumed_names
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ class GoCompile:
         self.sources = Sources(store)
         self.members, self.packages = Members(self.sources), self.sources.packages
         self._faults: dict[str, tuple[Fault, ...]] = {}
-        self._modules = sorted(store.get(module_roots).items(), key=lambda m: len(m[1]), reverse=True)
 
     def linked(self, main: str) -> Fault | None:
         """A place, in what a binary links, that does not compile."""
@@ -62,7 +60,7 @@ class GoCompile:
         key = directory + "/"
         if key not in self._faults:
             package = self.packages.by_directory.get(directory)
-            heads = package.files if package is not None else ()
+            heads = (*package.files, *package.others) if package is not None else ()
             siblings = tuple(h.path for h in heads)
             found = list(self._clauses(directory))
             for head in heads:
@@ -93,7 +91,7 @@ class GoCompile:
 
     def _below(self, path: str, siblings: Iterable[str]) -> Iterator[Fault]:
         start = {i.path for p in (path, *siblings) for i in self.packages.heads[p].imports}
-        todo = [p.directory for s in sorted(start) if (p := self.packages.by_import.get(s)) is not None]
+        todo = [p.directory for s in sorted(start) if (p := self.packages.at(s)) is not None]
         if not self._clause(path).endswith("_test") and dirname(path) in self.packages.by_directory:
             todo.append(dirname(path))
         seen = set(todo)
@@ -102,7 +100,7 @@ class GoCompile:
             yield from self.package(directory)
             for head in self.packages.by_directory[directory].files:
                 for imported in head.imports:
-                    package = self.packages.by_import.get(imported.path)
+                    package = self.packages.at(imported.path)
                     if package is not None and package.directory not in seen:
                         seen.add(package.directory)
                         todo.append(package.directory)
@@ -110,9 +108,7 @@ class GoCompile:
     def _clauses(self, directory: str) -> Iterator[Fault]:
         """Files of one folder must agree on the package."""
         heads = [self.packages.heads[p] for p in self.sources.files_in(directory)]
-        heads = [
-            h for h in heads if h.package and not h.is_test and not h.constraint and not is_special(h.path)
-        ]
+        heads = [h for h in heads if h.package and not h.is_test and not h.is_conditional]
         first = heads[0] if heads else None
         for head in heads:
             if first is not None and head.package != first.package:
@@ -127,7 +123,7 @@ class GoCompile:
         for path in paths:
             file = (
                 None
-                if is_special(path) or self.sources.is_generated(path)
+                if any(platform_of(path)) or self.sources.is_generated(path)
                 else self.store.get(program).file(path)
             )
             if file is None:
@@ -144,7 +140,7 @@ class GoCompile:
     def _file(self, path: str, siblings: tuple[str, ...]) -> Iterator[Fault]:
         file = (
             self.sources.outline(path)
-            if not is_special(path) and not self.sources.is_generated(path)
+            if not any(platform_of(path)) and not self.sources.is_generated(path)
             else None
         )
         if file is None:
@@ -166,16 +162,9 @@ class GoCompile:
         yield from _unread_variables(file)
         yield from _returns(file)
 
-    def _ours(self, import_path: str) -> bool:
-        return any(import_path == m or import_path.startswith(m + "/") for _, m in self._modules)
-
     def _unknown_packages(self, file: GoOutline) -> Iterator[Fault]:
         for import_path in file.imports.values():
-            if import_path in self.packages.by_import or not self._ours(import_path):
-                continue
-            directory, module = next(m for m in self._modules if _is_below(import_path, m[1]))
-            inner = (directory + import_path[len(module) :]).strip("/")
-            if not any(p.endswith(".go") for p in self.store.repository.glob(f"{inner}/*")):
+            if self.packages.lacks(import_path):
                 yield Fault(
                     file.path, _import_line(file, import_path), f"the package {import_path} does not exist"
                 )
@@ -204,7 +193,7 @@ class GoCompile:
         for imported in self.packages.heads[file.path].imports:
             if imported.alias in ("_", ".") or imported.path == "C":
                 continue
-            ours = self.packages.by_import.get(imported.path)
+            ours = self.packages.at(imported.path)
             assumed = assumed_names(imported.path)
             own = imported.alias or (ours.name if ours is not None else "")
             if not own and _is_standard(imported.path):
@@ -321,10 +310,6 @@ def _returns(file: GoOutline) -> Iterator[Fault]:
 
 def _is_standard(import_path: str) -> bool:
     return "." not in import_path.split("/", 1)[0]
-
-
-def _is_below(import_path: str, module: str) -> bool:
-    return import_path == module or import_path.startswith(module + "/")
 
 
 def _import_line(file: GoOutline, import_path: str) -> int:

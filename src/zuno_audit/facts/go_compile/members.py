@@ -177,7 +177,7 @@ class Members:
     def _interface_of(self, file: GoOutline, type_name: str) -> tuple[str, ...]:
         """The methods of an interface of ours as a file names it; empty when it is none."""
         alias, _, name = type_name.rpartition(".")
-        place = self.packages.by_import.get(file.imports.get(alias, "")) if alias else None
+        place = self.packages.at(file.imports.get(alias, "")) if alias else None
         directory = place.directory if place is not None else "" if alias else dirname(file.path)
         return self._interface(directory, name) if directory and name else ()
 
@@ -187,7 +187,7 @@ class Members:
         if made is None:
             return ""
         package, kind, is_constructor = made
-        own = self.packages.by_import.get(file.imports.get(package, "")) if package else None
+        own = self.packages.at(file.imports.get(package, "")) if package else None
         folder = dirname(file.path) if not package else own.directory if own is not None else None
         if is_constructor and folder is not None:
             makers = self.sources.functions(folder).get(kind, [])
@@ -246,7 +246,7 @@ class Members:
         uses = self.sources.uses(file)
         for signature in (function.signature, *_literal_signatures(file, function)) if uses else ():
             for match in _PARAMETER.finditer(signature):
-                package = self.packages.by_import.get(file.imports.get(match.group(2), ""))
+                package = self.packages.at(file.imports.get(match.group(2), ""))
                 if package is not None:
                     yield match.group(1), package.directory, match.group(3)
         for use, variable in self._made_in(file, function):
@@ -255,7 +255,7 @@ class Members:
                 qualifier, _, name = first_result(made[0][1].signature).rpartition(".")
                 package = use.package
                 if qualifier:
-                    package = self.packages.by_import.get(made[0][0].imports.get(qualifier, ""))
+                    package = self.packages.at(made[0][0].imports.get(qualifier, ""))
                 if name and package is not None:
                     yield variable, package.directory, name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from posixpath import basename, dirname
+from posixpath import dirname
 from string import ascii_letters
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,6 @@ _NO_NAME = str.maketrans({c: " " for c in map(chr, range(128)) if not (c.isalnum
 FUNCTION = re.compile(r"(?<![\w.])func\b")
 _EXPORTED = re.compile(r"[A-Z]\w*")
 _WORD_OR_DOT = re.compile(r"[\w.]")
-_PLATFORM_FILE = re.compile(r"_(?:aix|android|darwin|dragonfly|freebsd|illumos|ios|js|linux|netbsd|openbsd|plan9"
-                            r"|solaris|wasip1|windows|386|amd64|arm|arm64|loong64|mips\w*|ppc64\w*|riscv64|s390x"
-                            r"|wasm)(?:_test)?\.go$")  # fmt: skip
 
 
 class Fault(Struct, frozen=True):
@@ -82,7 +79,7 @@ class Sources:
     def _named(self, file: GoOutline) -> GoOutline:
         """The file with packages of ours under the name that their package clause gives them."""
         for alias, import_path in list(file.imports.items()):
-            package = self.packages.by_import.get(import_path)
+            package = self.packages.at(import_path)
             if package is not None and alias not in file.renamed and package.name != alias:
                 del file.imports[alias]
                 file.imports[package.name] = import_path
@@ -95,7 +92,7 @@ class Sources:
     def written(self, directory: str) -> list[GoOutline]:
         """The files of a package that people write."""
         package = self.packages.by_directory.get(directory)
-        paths = [h.path for h in package.files] if package is not None else []
+        paths = [h.path for h in (*package.files, *package.others)] if package is not None else []
         return [o for p in paths if not self.is_generated(p) and (o := self.outline(p)) is not None]
 
     def every(self, directory: str) -> list[GoOutline]:
@@ -104,7 +101,7 @@ class Sources:
     def has_hidden_code(self, directory: str) -> bool:
         """True when files of a package are generated, or belong to some builds only."""
         heads = [self.packages.heads[p] for p in self.files_in(directory)]
-        return any(h.constraint or is_special(h.path) or self.is_generated(h.path) for h in heads)
+        return any(h.is_conditional or self.is_generated(h.path) for h in heads)
 
     def files_in(self, directory: str) -> list[str]:
         """All Go files of a folder; test files as well, because some of them export what others test."""
@@ -130,9 +127,7 @@ class Sources:
     def uses(self, file: GoOutline) -> list[Use]:
         """Where a file names something of our packages, by import and place."""
         if file.path not in self._uses_in:
-            ours = [
-                (a, p) for a, i in file.imports.items() if (p := self.packages.by_import.get(i)) is not None
-            ]
+            ours = [(a, p) for a, i in file.imports.items() if (p := self.packages.at(i)) is not None]
             self._uses_in[file.path] = [
                 Use(a, p, n, at) for a, p in ours for at, n in _uses_of(file.masked, a)
             ]
@@ -221,11 +216,6 @@ def _uses_of(masked: str, alias: str) -> Iterator[tuple[int, str]]:
 def is_start(masked: str, at: int) -> bool:
     """True when a word starts here that no selector's dot stands before."""
     return at == 0 or masked.endswith("...", 0, at) or not _WORD_OR_DOT.match(masked, at - 1)
-
-
-def is_special(path: str) -> bool:
-    """True for files that only some platforms compile."""
-    return _PLATFORM_FILE.search(basename(path)) is not None
 
 
 def is_hidden(file: GoOutline, alias: str) -> bool:

@@ -50,34 +50,29 @@ ARCHITECTURES = frozenset(
 )
 DEFAULT_TAGS = frozenset(["linux", "amd64", "unix", "cgo", "gc"])
 
-_CONSTRAINT = re.compile(rb"^//go:build[ \t]+(.+)$", re.MULTILINE)
 _TOKEN = re.compile(r"\s*(&&|\|\||!|\(|\)|[\w.]+)")
 _GO_VERSION = re.compile(r"go1\.\d+$")
 
 
-def is_in_default_build(path: str, data: bytes) -> bool:
-    """True when `go build` on linux/amd64 compiles this file."""
-    return _name_fits(path) and _constraint_holds(data)
-
-
-def _name_fits(path: str) -> bool:
+def is_in_default_build(path: str, constraint: str) -> bool:
+    """True when `go build` on linux/amd64 compiles a file with this name and `//go:build` expression, if any."""
     name = path.rpartition("/")[2]
     if name.startswith(("_", ".")):
         return False
+    system, architecture = platform_of(path)
+    fits = system in ("", "linux") and architecture in ("", "amd64")
+    return fits and (not constraint or evaluate_constraint(constraint))
+
+
+def platform_of(path: str) -> tuple[str, str]:
+    """The operating system and the architecture in the name of a Go file, empty where it is for all."""
+    name = path.rpartition("/")[2]
     parts = name.removesuffix(".go").removesuffix("_test").split("_")[1:]
     if len(parts) >= 2 and parts[-2] in OPERATING_SYSTEMS and parts[-1] in ARCHITECTURES:
-        return parts[-2] == "linux" and parts[-1] == "amd64"
+        return parts[-2], parts[-1]
     if parts and parts[-1] in OPERATING_SYSTEMS:
-        return parts[-1] == "linux"
-    return not (parts and parts[-1] in ARCHITECTURES) or parts[-1] == "amd64"
-
-
-def _constraint_holds(data: bytes) -> bool:
-    if b"//go:build" not in data:
-        return True
-    head = data.partition(b"\npackage ")[0]
-    found = _CONSTRAINT.search(head)
-    return found is None or evaluate_constraint(found.group(1).decode("utf-8", "replace"))
+        return parts[-1], ""
+    return "", parts[-1] if parts and parts[-1] in ARCHITECTURES else ""
 
 
 def evaluate_constraint(text: str, tags: frozenset[str] = DEFAULT_TAGS) -> bool:
