@@ -498,7 +498,7 @@ def _apply(store: FactStore, tool: MigrationTool, run: DatabaseRun) -> None:
 
 def _migrate(store: FactStore, tool: MigrationTool, server: Server, path: str) -> Outcome:
     from zuno_audit.facts.postgres.scripts import run_migration
-    from zuno_audit.languages.sql.statements import parse_script
+    from zuno_audit.languages.sql.statements import parse_file
 
     text = store.repository.text(path) or ""
     body, options = up_section(text)
@@ -510,7 +510,7 @@ def _migrate(store: FactStore, tool: MigrationTool, server: Server, path: str) -
     if "atlas:txmode none" in text:
         wrapped = False
     by_statement = tool.tool != "golang-migrate"
-    pieces = store.get(sql_files).file(path).pieces if body == text else parse_script(body)
+    pieces = store.get(sql_files).file(path).pieces if body == text else parse_file(body)
     return run_migration(server, path, pieces, wrapped=wrapped, by_statement=by_statement)
 
 

@@ -7,6 +7,7 @@ as PostgreSQL would have run them. A statement in a file that nobody runs create
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -186,10 +187,11 @@ def _not_created(
 ) -> Iterator[Entity]:
     file = store.get(sql_files).file(path)
     text, pieces = file.text, file.pieces
+    starts = [piece.start for piece in pieces]
     for run in runs:
         for doubt in run.outcomes[path].doubts if path in run.outcomes else ():
-            piece = next((p for p in pieces if p.start <= doubt.offset < p.end), None)
-            if piece is not None:
+            piece = pieces[bisect_right(starts, doubt.offset) - 1]
+            if piece.start <= doubt.offset < piece.end:
                 where = place(store, path, doubt.offset)
                 unseen.append(Unseen(text[piece.start : piece.end], doubt.message, where))
     for declared in declarations(pieces):

@@ -25,9 +25,9 @@ class SqlFile:
     @property
     def pieces(self) -> tuple[Piece, ...]:
         if self._pieces is None:
-            from zuno_audit.languages.sql.statements import parse_script
+            from zuno_audit.languages.sql.statements import parse_file
 
-            self._pieces = parse_script(self.text)
+            self._pieces = parse_file(self.text)
         return self._pieces
 
     def place(self, offset: int, note: str = "") -> Location:

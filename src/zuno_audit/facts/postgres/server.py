@@ -19,9 +19,11 @@ from zuno_audit.facts.postgres.catalog import (
 from zuno_audit.facts.postgres.connection import RELATION_KINDS
 from zuno_audit.facts.postgres.drops import Drops
 from zuno_audit.facts.postgres.expressions import Scope, Source
+from zuno_audit.facts.postgres.types import number_type, text_class
 from zuno_audit.languages.sql.errors import NotUnderstood, SqlError
-from zuno_audit.languages.sql.statements import Piece
+from zuno_audit.languages.sql.statements import Piece, parse_change
 from zuno_audit.languages.sql.tree import (
+    Change,
     Comment,
     CreateDatabase,
     CreateDomain,
@@ -54,6 +56,14 @@ from zuno_audit.languages.sql.tree import (
 class Server(Alterations, Drops):
     """A connection that runs statements; see `Connection` for its arguments."""
 
+    def __init__(self, database: str = "postgres", user: str | None = None, *, official: bool = True) -> None:
+        super().__init__(database, user, official=official)
+        self._alike: set[tuple[object, ...]] = set()  # changes accepted since the last definition
+
+    def rollback(self) -> None:
+        self._alike.clear()
+        super().rollback()
+
     def execute(self, piece: Piece) -> None:
         """Run one statement.
 
@@ -67,14 +77,30 @@ class Server(Alterations, Drops):
         if piece.tree is None:
             raise DatabaseError("syntax_error", 'syntax error at or near "\\"', piece.start)
         if isinstance(piece.tree, Transaction):
+            self._alike.clear()
             self._transaction(piece.tree)
             return
+        if isinstance(piece.tree, Change):
+            self._change(piece.tree)
+            return
+        self._alike.clear()
         before = self.catalog.copy()
         try:
             self.run(piece.tree)
         except (DatabaseError, Undecided):
             self.catalog = before
             raise
+
+    def _change(self, change: Change) -> None:
+        """Check a statement, unless one that differs from it in nothing that matters was just accepted."""
+        labels = {label for kind in self.catalog.types.values() for label in kind.labels}
+        texts = tuple((text_class(text), text if text in labels else "") for text in change.texts)
+        key = (change.outline, texts, tuple(map(number_type, change.numbers)))
+        if key not in self._alike:
+            tree = parse_change(change)
+            assert tree is not None
+            self.run(tree)
+            self._alike.add(key)
 
     def _transaction(self, statement: Transaction) -> None:
         if statement.kind == "begin" and self.saved is None:

@@ -77,7 +77,8 @@ class Cursor:
 
     def peek(self, ahead: int = 1) -> Token:
         """The token `ahead` places further, or the end."""
-        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
+        at = self.at + ahead
+        return self.tokens[at if at < len(self.tokens) else -1]
 
     def advance(self) -> Token:
         token = self.tokens[self.at]
@@ -122,7 +123,13 @@ class Cursor:
 
     def is_phrase(self, *words: str) -> bool:
         """True when the next tokens are these words."""
-        return all(self.peek(i).kind == "word" and self.peek(i).value == w for i, w in enumerate(words))
+        at = self.at
+        for word in words:  # beyond the end there is nothing to compare: the end is no word
+            token = self.tokens[at]
+            if token.kind != "word" or token.value != word:
+                return False
+            at += 1
+        return True
 
     def is_symbol(self, *symbols: str) -> bool:
         token = self.tokens[self.at]
@@ -136,7 +143,8 @@ class Cursor:
         return False
 
     def take_symbol(self, symbol: str) -> bool:
-        if self.is_symbol(symbol):
+        token = self.tokens[self.at]
+        if token.kind == "symbol" and token.value == symbol:
             self.at += 1
             return True
         return False

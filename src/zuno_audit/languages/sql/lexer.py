@@ -1,6 +1,7 @@
 """Tokens of PostgreSQL: its quoting rules, nested comments and dollar quotes (manual, section 4.1)."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from zuno_audit.languages.sql.errors import SqlError
@@ -23,8 +24,9 @@ class Token(NamedTuple):
 # Names: letters, digits, _ and everything beyond ASCII; negated classes compile a hundred times faster.
 _TOKEN = re.compile(
     r"""
-      (?P<space>[\ \t\n\r\f\v]+|--[^\r\n]*)
-    | (?P<word>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
+    (?:[\ \t\n\r\f\v]+|--[^\r\n]*)*+
+    (?:
+      (?P<word>[^\x00-@\[-^`{-\x7f][^\x00-\#%-/:-@\[-^`{-\x7f]*)
     | (?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<comment>/\*)
     | (?P<text>')
@@ -36,83 +38,80 @@ _TOKEN = re.compile(
     | (?P<single>[()\[\],;.:])
     | (?P<operator>[-+*/<>=~!@\#%^&|`?]+)
     | (?P<meta>\\[^\r\n]*)
+    | (?P<end>\Z)
+    | (?P<other>.)
+    )
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _PLAIN_TEXT = re.compile(r"'((?:[^']|'')*)'")
 _ESCAPED_TEXT = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.DOTALL)
 _QUOTED_NAME = re.compile(r'"((?:[^"]|"")*)"')
 _CONTINUED = re.compile(r"(?:[ \t\f]|--[^\r\n]*)*[\r\n]\s*(?=')")
-_PREFIXED = {"e": "text", "b": "bits", "x": "bits", "n": "text", "u&": "text"}
+_PREFIXES = {"e": "text", "b": "bits", "x": "bits", "n": "text", "u": "text"}
+_QUOTES = frozenset("'&\"")
 _LOOSE_END = re.compile(r"[~!@#%^&|`?]")
 
 
-def tokenize(text: str, start: int = 0) -> list[Token]:
-    """All tokens from `start` on, ended by one of kind `end`.
+def tokenize(text: str, start: int = 0) -> Iterator[Token]:
+    """The tokens from `start` on one after the other, ended by one of kind `end`.
 
     A quote or a comment that is never closed swallows the rest: the token before the end is then `broken`.
     """
-    tokens: list[Token] = []
     try:
-        _scan(text, start, tokens)
+        yield from _scan(text, start)
     except SqlError as error:
-        tokens.append(Token("broken", error.message, error.offset, len(text)))
-    tokens.append(Token("end", "", len(text), len(text)))
-    return tokens
+        yield Token("broken", error.message, error.offset, len(text))
+    yield Token("end", "", len(text), len(text))
 
 
-def _scan(text: str, start: int, tokens: list[Token]) -> None:
-    i = start
-    size = len(text)
+def _scan(text: str, end: int) -> Iterator[Token]:
     match_at = _TOKEN.match
-    while i < size:
-        match = match_at(text, i)
-        if match is None:
-            raise SqlError(f'syntax error at or near "{text[i]}"', i)
-        kind = match.lastgroup
-        end = match.end()
-        if kind == "space":
-            i = end
-        elif kind == "word":
-            word = match.group()
-            if end < size and text[end] in "'&\"" and word.lower() in ("e", "b", "x", "n", "u"):
-                i = _prefixed(text, i, end, word.lower(), tokens)
-            else:
-                tokens.append(Token("word", word.lower(), i, end))
-                i = end
-        elif kind == "operator":
-            i = _operator(text, i, match.group(), tokens)
+    while match := match_at(text, end):
+        kind = match.lastgroup or ""
+        start, end = match.span(kind)
+        if kind == "word":
+            token = Token("word", text[start:end].lower(), start, end)
+            if token.value in _PREFIXES and text[end : end + 1] in _QUOTES:
+                token = _prefixed(text, token)
         elif kind == "single" or kind == "cast":
-            tokens.append(Token("symbol", match.group(), i, end))
-            i = end
-        elif kind == "comment":
-            i = _skip_comment(text, i)
+            token = Token("symbol", text[start:end], start, end)
         elif kind == "text":
-            i = _text(text, i, i, _PLAIN_TEXT, "text", tokens)
+            token = _text(text, start, start, _PLAIN_TEXT, "text")
+        elif kind == "operator":
+            token = _operator(start, text[start:end])
+        elif kind == "comment":
+            end = _skip_comment(text, start)
+            continue
         elif kind == "name":
-            i = _name(text, i, i, tokens)
+            token = _name(text, start, start)
         elif kind == "dollar":
-            i = _dollar(text, i, match.group(), tokens)
+            token = _dollar(text, start, text[start:end])
+        elif kind == "other":
+            raise SqlError(f'syntax error at or near "{text[start]}"', start)
+        elif kind == "end":
+            return
         else:
-            tokens.append(Token(str(kind), match.group(), i, end))
-            i = end
+            token = Token(kind, text[start:end], start, end)
+        yield token
+        end = token.end
 
 
-def _prefixed(text: str, start: int, quote: int, prefix: str, tokens: list[Token]) -> int:
+def _prefixed(text: str, word: Token) -> Token:
     """E'..', B'..', X'..', N'..', U&'..' and U&".."; anything else is a plain word."""
-    if prefix == "u" and text.startswith("&'", quote):
-        return _text(text, start, quote + 1, _PLAIN_TEXT, "text", tokens)
-    if prefix == "u" and text.startswith('&"', quote):
-        return _name(text, start, quote + 1, tokens)
-    if prefix != "u" and text[quote] == "'":
-        pattern = _ESCAPED_TEXT if prefix == "e" else _PLAIN_TEXT
-        return _text(text, start, quote, pattern, _PREFIXED[prefix], tokens)
-    tokens.append(Token("word", text[start:quote].lower(), start, quote))
-    return quote
+    quote = word.end
+    if word.value == "u" and text.startswith("&'", quote):
+        return _text(text, word.start, quote + 1, _PLAIN_TEXT, "text")
+    if word.value == "u" and text.startswith('&"', quote):
+        return _name(text, word.start, quote + 1)
+    if word.value != "u" and text.startswith("'", quote):
+        pattern = _ESCAPED_TEXT if word.value == "e" else _PLAIN_TEXT
+        return _text(text, word.start, quote, pattern, _PREFIXES[word.value])
+    return word
 
 
-def _text(text: str, start: int, quote: int, pattern: re.Pattern[str], kind: str, tokens: list[Token]) -> int:
+def _text(text: str, start: int, quote: int, pattern: re.Pattern[str], kind: str) -> Token:
     """A string; pieces that only a line break separates are one string."""
     value = ""
     while True:
@@ -123,27 +122,24 @@ def _text(text: str, start: int, quote: int, pattern: re.Pattern[str], kind: str
         end = match.end()
         more = _CONTINUED.match(text, end)
         if more is None:
-            tokens.append(Token(kind, value, start, end))
-            return end
+            return Token(kind, value, start, end)
         quote = more.end()
 
 
-def _name(text: str, start: int, quote: int, tokens: list[Token]) -> int:
+def _name(text: str, start: int, quote: int) -> Token:
     match = _QUOTED_NAME.match(text, quote)
     if match is None:
         raise SqlError("unterminated quoted identifier", start)
     if not match.group(1):
         raise SqlError("zero-length delimited identifier", start)
-    tokens.append(Token("name", match.group(1).replace('""', '"'), start, match.end()))
-    return match.end()
+    return Token("name", match.group(1).replace('""', '"'), start, match.end())
 
 
-def _dollar(text: str, start: int, tag: str, tokens: list[Token]) -> int:
+def _dollar(text: str, start: int, tag: str) -> Token:
     end = text.find(tag, start + len(tag))
     if end < 0:
         raise SqlError("unterminated dollar-quoted string", start)
-    tokens.append(Token("text", text[start + len(tag) : end], start, end + len(tag)))
-    return end + len(tag)
+    return Token("text", text[start + len(tag) : end], start, end + len(tag))
 
 
 def _skip_comment(text: str, start: int) -> int:
@@ -155,7 +151,7 @@ def _skip_comment(text: str, start: int) -> int:
     raise SqlError("unterminated /* comment", start)
 
 
-def _operator(text: str, start: int, symbols: str, tokens: list[Token]) -> int:
+def _operator(start: int, symbols: str) -> Token:
     """The longest operator that holds no comment start and does not wrongly end in + or -."""
     for comment in ("--", "/*"):
         at = symbols.find(comment)
@@ -163,5 +159,4 @@ def _operator(text: str, start: int, symbols: str, tokens: list[Token]) -> int:
             symbols = symbols[:at]
     while len(symbols) > 1 and symbols[-1] in "+-" and not _LOOSE_END.search(symbols[:-1]):
         symbols = symbols[:-1]
-    tokens.append(Token("symbol", symbols, start, start + len(symbols)))
-    return start + len(symbols)
+    return Token("symbol", symbols, start, start + len(symbols))

@@ -86,7 +86,7 @@ def parse_plpgsql(body: str, start: int) -> Block:
 
     Raises SqlError for what PostgreSQL refuses, NotUnderstood for what is not modelled.
     """
-    tokens = tokenize(body)
+    tokens = list(tokenize(body))
     parser = _Parser([t._replace(start=t.start + start, end=t.end + start) for t in tokens])
     while parser.is_symbol("#"):
         parser.advance()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, NoReturn
 
 from zuno_audit.languages.sql.alter import AlterParser
 from zuno_audit.languages.sql.errors import NotUnderstood, SqlError
 from zuno_audit.languages.sql.keywords import RESERVED
 from zuno_audit.languages.sql.lexer import Token, tokenize
+from zuno_audit.languages.sql.repeated import change_at
 from zuno_audit.languages.sql.tree import (
+    Change,
     Comment,
     CreateDatabase,
     CreateDomain,
@@ -86,12 +88,47 @@ class Piece(NamedTuple):
 
 
 def parse_script(text: str) -> tuple[Piece, ...]:
-    """All statements of a file in order. Never raises."""
-    tokens = tokenize(blank_copy_data(text))
-    return tuple(parse_piece(piece) for piece in split(tokens))
+    """All statements of a text in order. Never raises."""
+    return tuple(parse_piece(piece) for piece in split(tokenize(blank_copy_data(text))))
 
 
-def split(tokens: list[Token]) -> Iterator[list[Token]]:
+def parse_file(text: str) -> tuple[Piece, ...]:
+    """As `parse_script`, but plain statements that change rows are a `Change`.
+
+    A file may insert thousands of rows with a statement each: those that differ in constants only are parsed
+    once.
+    """
+    return tuple(_pieces(blank_copy_data(text)))
+
+
+def _pieces(text: str) -> Iterator[Piece]:
+    parsed: set[str] = set()  # outlines
+    end = 0
+    while True:
+        change = change_at(text, end)
+        if change is not None and change.outline in parsed:
+            yield Piece(change.start, change.end, change)
+            end = change.end
+            continue
+        tokens = next(split(tokenize(text, end)), None)
+        if tokens is None:
+            return
+        piece = parse_piece(tokens)
+        end = piece.end
+        if change is not None and change.end == end and piece.tree is not None:
+            parsed.add(change.outline)
+            piece = Piece(change.start, end, change)
+        yield piece
+
+
+def parse_change(change: Change) -> Statement | None:
+    """The tree of a statement that parses."""
+    at = change.start
+    tokens = (t._replace(start=t.start + at, end=t.end + at) for t in tokenize(change.source))
+    return parse_piece(next(split(tokens))).tree
+
+
+def split(tokens: Iterable[Token]) -> Iterator[list[Token]]:
     """Cut at `;` outside parentheses and SQL bodies, and at meta commands, as psql's lexer does."""
     current: list[Token] = []
     parens = begins = 0
@@ -108,8 +145,11 @@ def split(tokens: list[Token]) -> Iterator[list[Token]]:
                 yield [token]
             continue
         if token.kind == "symbol":
-            parens = max(0, parens + {"(": 1, ")": -1}.get(token.value, 0))
-            if token.value == ";" and parens == 0 and begins == 0:
+            if token.value == "(":
+                parens += 1
+            elif token.value == ")":
+                parens = max(0, parens - 1)
+            elif token.value == ";" and parens == 0 and begins == 0:
                 if current:
                     yield [*current, token]
                 current = []
@@ -149,7 +189,8 @@ def parse_piece(tokens: list[Token]) -> Piece:
     start, end = tokens[0].start, tokens[-1].end
     if tokens[0].kind == "meta":
         return Piece(start, end, meta=tokens[0].value)
-    body = [t for t in tokens if not (t.kind == "symbol" and t.value == ";" and t is tokens[-1])]
+    last = tokens[-1]
+    body = tokens[:-1] if last.kind == "symbol" and last.value == ";" else tokens
     parser = StatementParser([*body, Token("end", "", end, end)])
     try:
         tree = parser.statement()

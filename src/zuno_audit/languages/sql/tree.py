@@ -391,6 +391,17 @@ class OnTable(NamedTuple):
     names: tuple[Name, ...] = ()
 
 
+class Change(NamedTuple):
+    """An INSERT, UPDATE or DELETE that parses: its text with marks for its constants, and the constants."""
+
+    start: int
+    end: int
+    outline: str
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    source: str
+
+
 Statement: TypeAlias = (
     CreateSchema
     | CreateTable
@@ -416,4 +427,5 @@ Statement: TypeAlias = (
     | Do
     | Grant
     | OnTable
+    | Change
 )
