@@ -88,6 +88,7 @@ class Trial:
     ) -> None:
         self.ev = ev.derive(lazy=False, limits=_LIMITS)
         self.ev.models = {**self.ev.models, **breaker_library.MODELS, **lock_library.MODELS}
+        self.ev.asks_environment = set()  # by the code that is tried
         if wire:
             self.ev.models[lib.GRPC, ".Invoke"] = self._wire
             self.ev.models[lib.GRPC, ".NewStream"] = self._wire
@@ -188,6 +189,8 @@ class Trial:
     def verdict(self) -> Guard:
         """What the function does when calls fail; unknown where code that it ran does not parse."""
         found = self._verdict()
+        if self.ev.asks_environment:
+            found = replace(found, asks_environment=True)
         broken = next((f.file.path for f in self.bodies.values() if f.file.error_line), None)
         if broken is None:
             return found
@@ -217,8 +220,11 @@ class Trial:
             return Guard("no", "once open it never lets a call through again", proof)
         duration, timeout_known, timeout_sites = timeout
         probes, probes_known, probe_sites = self._half_open(refused.memory, duration)
-        if self._never_closes(refused.memory, duration, probes or MAX_PROBES):
+        closes = self._closes(refused.memory, duration, probes or MAX_PROBES)
+        if closes is False:
             return Guard("no", "once open it never closes again, however many calls succeed", proof)
+        if closes is None and self.ev.asks_environment:
+            return Guard("unknown", "the environment may keep it from closing again", proof, mixed=True)
         if self._stays_open(refused.memory, duration, probes or MAX_PROBES):
             because = "a call that fails while it tries shuts it for good: it never lets one through again"
             return Guard("no", because, proof)
@@ -416,14 +422,15 @@ class Trial:
         self.ev.clock = opened
         return early is not None and early.invoked is False
 
-    def _never_closes(self, memory: State, timeout: int, probes: int) -> bool:
-        """True when calls are refused time and again although those that are let through succeed.
+    def _closes(self, memory: State, timeout: int, probes: int) -> bool | None:
+        """False when calls are refused time and again although those that are let through succeed, None when that
+        may be so.
 
         `probes` calls are let through at once while it tries: one of the next two is refused unless it closed.
         """
         opened = self.ev.clock or START
         self.succeed = True
-        closes = False
+        last: bool | None = False
         for _ in range(MAX_PROBES):
             self.ev.clock = (self.ev.clock or START) + timeout + max(timeout // 50, 1) + SECOND
             outcome = self.call(memory)
@@ -432,12 +439,12 @@ class Trial:
                     break
                 memory = outcome.memory
                 outcome = self.call(memory)
-            closes = outcome.invoked is not False or self.ev.exhausted
-            if closes:
+            last = True if self.ev.exhausted else outcome.invoked
+            if last is not False:
                 break
             memory = outcome.memory
         self.succeed, self.ev.clock, self.ev.exhausted = False, opened, False
-        return not closes
+        return last
 
     def _stays_open(self, memory: State, timeout: int, probes: int) -> bool:
         """True when calls that fail while it tries make it refuse all others, however long it waits."""

@@ -44,6 +44,7 @@ func (b *Breaker) allow() error {
 
 func (b *Breaker) done(err error) {
 	if err == nil {
+		CLOSES
 		b.failures, b.running = 0, 0
 		return
 	}
@@ -99,10 +100,18 @@ DOCKERFILE = 'FROM golang:1.22 AS build\nCOPY . .\nRUN go build -o /gateway .\nF
 
 
 def settings(
-    tmp_path: Path, code: str, *, off: str = "", dial: str = "", files: dict[str, str] | None = None
+    tmp_path: Path,
+    code: str,
+    *,
+    off: str = "",
+    dial: str = "",
+    closes: str = "",
+    files: dict[str, str] | None = None,
 ) -> tuple[object, ...]:
     """Whether the one stub is guarded, and its settings; the connection says the same."""
-    source = BREAKER.replace("SETTINGS", code).replace("OFF", off).replace("DIAL", dial)
+    source = (
+        BREAKER.replace("SETTINGS", code).replace("OFF", off).replace("DIAL", dial).replace("CLOSES", closes)
+    )
     tree = {"main.go": go_file(source, local=("pb",)), "pb/pay.go": GENERATED, **(files or {})}
     store = analyse(tmp_path, tree)
     fields = ("circuit_breaker", "max_failures", "reset_timeout_s", "half_open_max_calls")
@@ -200,3 +209,15 @@ def test_compose_switches_it_off(tmp_path: Path) -> None:
     dial = 'if os.Getenv("BREAKER") == "off" { return grpc.NewClient(addr) }'
     files = {"compose.yaml": COMPOSE.replace("LINE", "BREAKER: 'off'"), "Dockerfile": DOCKERFILE}
     assert settings(tmp_path, "", dial=dial, files=files)[0] == "no"
+
+
+@pytest.mark.parametrize(
+    ("test", "answer"), [('os.Getenv("RESET") != "on"', "no"), ('os.Getenv("RESET") == "off"', "yes")]
+)
+def test_a_switch_may_keep_it_from_closing(tmp_path: Path, test: str, answer: str) -> None:
+    assert settings(tmp_path, "", closes=f"if {test} {{ return }}")[0] == answer
+
+
+def test_what_sets_the_switch_that_closes_it_is_not_known(tmp_path: Path) -> None:
+    closes = 'if os.Getenv("RESET") != "on" { return }'
+    assert settings(tmp_path, "", closes=closes, files={"run.sh": "export RESET=on\n"})[0] == "unknown"
