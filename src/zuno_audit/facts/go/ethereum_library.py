@@ -183,7 +183,7 @@ class World:
     def _event_value(self, ev: Evaluator, event: AbiEvent, known: bool) -> Struct:
         self.signatures[event.topic] = event.name
         argument = ev.types.extern(ABI, "Argument")
-        hidden: Value = (_HiddenEvent(event, known),)
+        hidden: Value = (HiddenEvent(event, known),)
         items = tuple(
             (
                 Struct(
@@ -781,7 +781,7 @@ def _field(value: Value | Val, name: str) -> Value:
     return ()
 
 
-class _HiddenEvent(Opaque):
+class HiddenEvent(Opaque):
     """The event that a value of the abi package stands for, and whether its ABI is known."""
 
     __slots__ = ("event", "is_known")
@@ -789,6 +789,10 @@ class _HiddenEvent(Opaque):
     def __init__(self, event: AbiEvent, is_known: bool) -> None:
         super().__init__("event")
         self.event, self.is_known = event, is_known
+
+    @property
+    def meaning(self) -> object:
+        return self.event, self.is_known
 
 
 def _hidden(value: Value) -> tuple[AbiEvent, bool] | None:
@@ -800,7 +804,7 @@ def _hidden(value: Value) -> tuple[AbiEvent, bool] | None:
             return (AbiEvent(str(names[0].value), ()), True) if names else None
         return _hidden(inputs[0].items[0])
     for v in _field(value, "(event)"):
-        if isinstance(v, _HiddenEvent):
+        if isinstance(v, HiddenEvent):
             return v.event, v.is_known
     return None
 

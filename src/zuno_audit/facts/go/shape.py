@@ -17,6 +17,8 @@ from zuno_audit.facts.go.values import (
     Lazy,
     Map,
     MapData,
+    Nil,
+    Opaque,
     Pointer,
     Rest,
     Seq,
@@ -53,6 +55,7 @@ class _Walker:
         self.ev, self.state, self.texts = ev, state, texts
         self.cells: dict[Any, int] = {}
         self.scopes: dict[tuple[int, int], int] = {}
+        self.planted: dict[int, int] = {}
         self.left = MAX_NODES
 
     def value(self, value: Value) -> object:
@@ -71,7 +74,7 @@ class _Walker:
                 return ("const", v.value, type(v).__name__, id(v.type))
             case Func():
                 receiver = self.value(v.receiver) if v.receiver is not None else None
-                return ("func", id(v.node), receiver, self.scope(v.scope, v.node))
+                return ("func", id(v.node), id(v.type), receiver, self.scope(v.scope, v.node))
             case Struct():
                 fields = tuple((name, self.value(x)) for name, x in sorted(v.fields.items()))
                 return ("struct", id(v.type), v.open, fields)
@@ -80,7 +83,7 @@ class _Walker:
             case Seq():
                 return ("seq", v.open, id(v.type), tuple(self.value(i) for i in v.items))
             case Map():
-                return ("map", self.cell(v.cell))
+                return ("map", id(v.type), self.cell(v.cell))
             case MapData():
                 entries = tuple((repr(k), self.value(x)) for k, x in v.entries.items())
                 return ("data", v.open, entries)
@@ -98,6 +101,11 @@ class _Walker:
                 return ("rest", self.val(v.source))
             case TypeValue():
                 return ("type", id(v.type))
+            case Nil():
+                return ("nil", id(v.type))
+            case Opaque():
+                number = self.planted.setdefault(id(v), len(self.planted))
+                return ("opaque", number, id(v.type), v.meaning)
         return (type(v).__name__,)
 
     def lazy(self, v: Lazy) -> object:

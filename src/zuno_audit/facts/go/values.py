@@ -252,6 +252,11 @@ class Opaque(Val):
     ) -> None:
         self.label, self.type, self.on_call, self.site = label, type_, on_call, None
 
+    @property
+    def meaning(self) -> object:
+        """What tells it apart from others that are planted, hashable."""
+        return self.label
+
     def __repr__(self) -> str:
         return f"Opaque({self.label})"
 

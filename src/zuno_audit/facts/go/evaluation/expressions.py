@@ -403,6 +403,10 @@ class Expressions(Operators):
                 out = union(out, (Seq(v.items, v.open, type_, v.site),))
             elif isinstance(v, Struct) and keep is not None:
                 out = union(out, (Struct(type_, v.fields, v.open, v.site),))
+            elif isinstance(v, Map) and keep is not None:
+                out = union(out, (Map(v.cell, type_, v.site),))
+            elif isinstance(v, Nil):
+                out = union(out, (self.nil_of(type_, v.site),))
             elif isinstance(v, Func) and keep is not None and under is not None and under.kind == "func":
                 out = union(out, (Func(v.node, v.file, v.package, v.scope, v.receiver, v.site, keep),))
             elif isinstance(v, Input) and kind and type_.kind == "named":

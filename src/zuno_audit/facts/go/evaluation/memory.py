@@ -11,7 +11,6 @@ from zuno_audit.facts.go.evaluation.records import (
 )
 from zuno_audit.facts.go.types import BASIC, Type
 from zuno_audit.facts.go.values import (
-    NIL,
     Cell,
     Const,
     Extern,
@@ -242,9 +241,13 @@ class Memory(Core):
                 return (Seq((), True, type_),)
             assert under.elem is not None
             return (Seq(tuple(self.zero(under.elem) for _ in range(under.size)), False, type_),)
-        if type_.kind == "named" and under.kind in ("slice", "map", "func"):
-            return (Nil(None, type_),)
-        return NIL
+        return (self.nil_of(type_),)
+
+    def nil_of(self, type_: Type, site: Site | None = None) -> Nil:
+        """The nil of a type; it keeps one that may have methods which take nil."""
+        under = self.types.underlying(type_)
+        keeps = type_.kind == "named" and under is not None and under.kind in ("slice", "map", "func")
+        return Nil(site, type_ if keeps else None)
 
     def is_nil(self, v: Val) -> bool | None:
         """Whether an alternative is nil, or None when that is not known."""

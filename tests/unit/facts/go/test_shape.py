@@ -1,0 +1,86 @@
+"""What has one shape shares one trial: what a trial could tell apart must not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from go_program import analyse, go_file
+
+from zuno_audit.facts.go.analysis import analysis
+from zuno_audit.facts.go.ethereum_abi import AbiEvent, Parameter
+from zuno_audit.facts.go.ethereum_library import HiddenEvent
+from zuno_audit.facts.go.servers import table
+from zuno_audit.facts.go.shape import shape
+from zuno_audit.facts.go.values import Opaque, Seq, State, Val
+from zuno_audit.model.entity import NO, YES
+
+PROGRAM = """
+    type policy interface { Recovers() bool }
+
+    type strict %(type)s
+    func (strict) Recovers() bool { return true }
+
+    type lenient %(type)s
+    func (lenient) Recovers() bool { return false }
+
+    func guard(p policy) grpc.UnaryServerInterceptor {
+        return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+            defer func() {
+                if !p.Recovers() {
+                    return
+                }
+                if r := recover(); r != nil {
+                    log.Printf("panic: %%v\\n%%s", r, debug.Stack())
+                    err = status.Error(codes.Internal, "internal error")
+                }
+            }()
+            return next(ctx, req)
+        }
+    }
+
+    func main() {
+        first := grpc.NewServer(grpc.UnaryInterceptor(guard(%(one)s)))
+        second := grpc.NewServer(grpc.UnaryInterceptor(guard(%(other)s)))
+        _, _ = first, second
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("[]string", "(nil)"),
+        ("map[string]bool", "{}"),
+        ("struct{}", "{}"),
+        ("[]string", '{"a"}'),
+        ("func()", "(func() {})"),
+    ],
+    ids=["nil", "map", "struct", "slice", "func"],
+)
+@pytest.mark.parametrize("order", [("strict", "lenient"), ("lenient", "strict")])
+def test_servers_with_policies_of_two_types(
+    tmp_path: Path, type_: str, value: str, order: tuple[str, str]
+) -> None:
+    one, other = (name + value for name in order)
+    code = PROGRAM % {"type": type_, "one": one, "other": other}
+    rows = table(analyse(tmp_path, {"main.go": go_file(code)})).rows
+    found = [str(row.fields["unary_recovery"].value) for row in rows]
+    assert found == [YES if name == "strict" else NO for name in order]
+
+
+def test_two_events_have_two_shapes(tmp_path: Path) -> None:
+    """They are compared by what they are, and by whether they are one: not by their places in memory."""
+    ev = analyse(tmp_path, {"main.go": "package main\n"}).get(analysis).evaluator()
+    deposit = AbiEvent("Deposit", (Parameter("amount", "uint256", False),))
+    bare = AbiEvent("Deposit", (Parameter("amount", "uint256", True),))
+
+    def of(*values: Val) -> object:
+        return shape(ev, Seq(tuple((v,) for v in values)), State())
+
+    assert of(HiddenEvent(deposit, True)) == of(HiddenEvent(deposit, True))
+    shapes = [of(HiddenEvent(deposit, True)), of(HiddenEvent(deposit, False)), of(HiddenEvent(bare, True))]
+    assert len(set(shapes)) == 3
+    assert of(Opaque("a")) != of(Opaque("b"))
+    once = Opaque("a")
+    assert of(once, once) != of(once, Opaque("a")) == of(Opaque("a"), once)
