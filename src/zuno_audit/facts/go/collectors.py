@@ -47,6 +47,7 @@ class Registration(Struct, frozen=True):
 
     `kind` is the type that constant metrics of a description are given, where there is but one. `is_read_back` for
     a metric that no registry needs: the program reads its value itself, or makes it to see whether it can be made.
+    `sites` are the calls that register it, where they are known.
     """
 
     answer: str
@@ -55,6 +56,7 @@ class Registration(Struct, frozen=True):
     why: str = ""
     kind: str = ""
     is_read_back: bool = False
+    sites: tuple[tuple[Declaration, s.Call], ...] = ()
 
 
 class _Trail(Struct):
@@ -94,7 +96,10 @@ class Collectors:
                 return replace(alike[0], answer=UNKNOWN, why=UNREGISTERED)
             if alike:
                 alike = sure
-                return replace(alike[0], registerers=tuple(r for found in alike for r in found.registerers))
+                registerers = tuple(r for found in alike for r in found.registerers)
+                return replace(
+                    alike[0], registerers=registerers, sites=tuple(x for found in alike for x in found.sites)
+                )
         if trail.escapes or len(trail.seen) > MAX_NODES:
             return Registration(UNKNOWN, why="it is handed to code that is not followed")
         if trail.found:
@@ -360,7 +365,8 @@ class Collectors:
         why = ""
         if answer != NO and is_late(self.asked, root, call):
             answer, why = NO, TOO_LATE
-        trail.found.append(Registration(answer, (self._registerer(call.fun, root),), place, why))
+        given = (self._registerer(call.fun, root),)
+        trail.found.append(Registration(answer, given, place, why, sites=((root, call),)))
 
     def _registerer(self, fun: s.Expr, root: Declaration) -> Registerer:
         """The registry whose method is called."""

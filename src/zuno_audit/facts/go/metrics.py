@@ -8,12 +8,14 @@ is decided outside of the code. Names are put together as prometheus.BuildFQName
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
+from zuno_audit.facts.deployed import environments
 from zuno_audit.facts.go.analysis import Analysis, analysis
 from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.collectors import (
@@ -40,6 +42,7 @@ from zuno_audit.facts.go.registries import (
 )
 from zuno_audit.facts.go.search import Use
 from zuno_audit.facts.go.series import makes_series
+from zuno_audit.facts.go.switches import switches
 from zuno_audit.facts.go.texts import Hole, Template, Texts
 from zuno_audit.facts.go.values import Const, Extern, Func, Map, MapData, Seq, State, Struct, Value
 from zuno_audit.languages.go import syntax as s
@@ -134,34 +137,59 @@ def _problems(asked: Analysis, files: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
-
-    def written() -> dict[str, Answer]:
-        vector = metric.vector
-        return {"written": makes_series(*vector, asked, serving.reachable) if vector else Answer(YES)}
-
     registration = metric.registration
     proof = (metric.location, *((registration.place,) if registration.place is not None else ()))
-    serving = store.get(_serving)
-    answers = {binary: serving.serves(binary, registration.registerers) for binary in metric.binaries}
-    served_by: tuple[str, ...] | None = tuple(b for b, answer in answers.items() if answer == YES)
-    if not served_by and UNKNOWN in answers.values():
-        served_by = None
-    served = _served(registration, answers, proof)
-    in_library = YES if serving.reachable.is_library(metric.location.path) else NO
-    if served.value == NO and registration.answer != NO and in_library == YES:
-        served = Answer(UNKNOWN, "it belongs to a library, whose users decide who serves it", proof)
+    reachable = store.get(reach)
+    in_library = reachable.is_library(metric.location.path)
+
+    def written() -> dict[str, Answer]:
+        return {"written": makes_series(*metric.vector, asked, reachable) if metric.vector else Answer(YES)}
+
     fields = {
         "name": _name(metric),
         "type": Answer(metric.kind),
         "labels": Answer(metric.labels, "" if metric.labels is not None else "its labels are computed"),
         "registered": Answer(registration.answer, registration.why, proof),
-        "in_library": Answer(in_library, "", proof),
+        "in_library": Answer(YES if in_library else NO, "", proof),
         "read_back": Answer(YES if registration.is_read_back else NO, "", proof),
         "binaries": Answer(metric.binaries),
-        "served": served,
-        "served_by": Answer(served_by if registration.answer != NO else (), served.because, served.proof),
     }
-    return Entity("metric", metric.location, LazyFields(fields, {("written",): written}))
+    later: dict[tuple[str, ...], Callable[[], dict[str, Answer]]] = {
+        ("served", "served_by"): partial(_serving_of, store, metric, proof, in_library),
+        ("written",): written,
+    }
+    return Entity("metric", metric.location, LazyFields(fields, later))
+
+
+def _serving_of(
+    store: FactStore, metric: Metric, proof: tuple[Location, ...], in_library: bool
+) -> dict[str, Answer]:
+    """Whether and by which binaries a metric is served, as their deployments have the settings."""
+    registration, serving = metric.registration, store.get(_serving)
+    answers = {binary: serving.serves(binary, registration.registerers) for binary in metric.binaries}
+    off = {b: _switched_off(store, registration, b) for b, answer in answers.items() if answer == YES}
+    answers |= {binary: UNKNOWN for binary, place in off.items() if place is not None}
+    served_by: tuple[str, ...] | None = tuple(b for b, answer in answers.items() if answer == YES)
+    if not served_by and UNKNOWN in answers.values():
+        served_by = None
+    served = _served(registration, answers, proof)
+    if served.value == UNKNOWN and any(off.values()):
+        places = tuple(place for place in off.values() if place is not None)
+        served = Answer(UNKNOWN, "a setting that is off keeps it from being registered", (*proof, *places))
+    if served.value == NO and registration.answer != NO and in_library:
+        served = Answer(UNKNOWN, "it belongs to a library, whose users decide who serves it", proof)
+    found = served_by if registration.answer != NO else ()
+    return {"served": served, "served_by": Answer(found, served.because, served.proof)}
+
+
+def _switched_off(store: FactStore, registration: Registration, binary: str) -> Location | None:
+    """The setting that keeps a metric from being registered where a binary runs."""
+    known = store.get(switches)
+    for environment in environments(store, binary):
+        out = [known.off(call, root, environment) for root, call in registration.sites]
+        if out and None not in out:
+            return out[0]
+    return None
 
 
 def _name(metric: Metric) -> Answer:
@@ -358,7 +386,9 @@ class _Finder:
             if chain and found.answer == YES:  # what becomes of the object that this caller gets
                 outer = self.collectors.registration(chain[-1].root, chain[-1].call)
                 if outer.answer == YES:
-                    found = replace(found, registerers=outer.registerers, place=outer.place)
+                    found = replace(
+                        found, registerers=outer.registerers, place=outer.place, sites=outer.sites
+                    )
         else:
             found = self._automatic(root, call, maker[1], chain)
             if found.answer == YES and is_late(self.asked, root, call):
@@ -376,11 +406,11 @@ class _Finder:
     ) -> Registration:
         place = root.file.location(call.start, call.end, "promauto registers it")
         if registerer is None:
-            return Registration(YES, (Registerer(),), place)
+            return Registration(YES, (Registerer(),), place, sites=((root, call),))
         try:
             seen = self._through(_Seen(registerer, root, chain))
         except _NeedsCallerError:
-            return self._by_callers(root, registerer, place)
+            return self._by_callers(root, call, registerer, place)
         if isinstance(seen.expr, s.Ident) and seen.expr.name == "nil":
             found = self.collectors.registration(root, call)  # a collector of our own may hold it
             if found.answer != NO:
@@ -389,9 +419,11 @@ class _Finder:
             return Registration(
                 NO, place=place, why=why, is_read_back=seen.expr is registerer and _is_bare(call)
             )
-        return Registration(YES, (Registerer(seen.expr, seen.root),), place)
+        return Registration(YES, (Registerer(seen.expr, seen.root),), place, sites=((root, call),))
 
-    def _by_callers(self, root: Declaration, registerer: s.Expr, place: Location) -> Registration:
+    def _by_callers(
+        self, root: Declaration, call: s.Call, registerer: s.Expr, place: Location
+    ) -> Registration:
         """Only the callers know the registerer: when every one of them that can run gives nil, it is not."""
         found = []
         given = Registerer(registerer, root)
@@ -399,7 +431,7 @@ class _Finder:
             found.append(self.flow.of(given, binary))
         if found and not any(registries.may for registries in found):
             return Registration(NO, place=place, why="promauto.With(nil) registers nothing")
-        return Registration(YES, (given,), place)
+        return Registration(YES, (given,), place, sites=((root, call),))
 
     def _wraps(
         self,

@@ -760,3 +760,40 @@ def test_a_metric_that_is_unregistered(tmp_path: Path, body: str, registered: st
 def test_promauto_and_then_unregistered(tmp_path: Path) -> None:
     body = f"var x = promauto.NewCounter({OPTS})\nfunc main() {{ prometheus.Unregister(x) }}"
     assert told(rows(tmp_path, body), "registered") == [("unknown",)]
+
+
+SWITCHED_BODY = """
+func metricsOn() bool { return os.Getenv("BREAKER_METRICS") == "on" }
+var on = false
+var x = prometheus.NewCounter(OPTS)
+func register(r prometheus.Registerer) { r.MustRegister(x) }
+func main() {
+    WAY
+    http.Handle("/metrics", promhttp.Handler())
+    http.ListenAndServe(":80", nil)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "served"),
+    [
+        ("prometheus.MustRegister(x)", "yes"),
+        ("if metricsOn() { prometheus.MustRegister(x) }", "unknown"),
+        ('if os.Getenv("BREAKER_METRICS") != "off" { prometheus.MustRegister(x) }', "yes"),
+        ('if os.Getenv("BREAKER_METRICS") != "" { register(prometheus.DefaultRegisterer) }', "unknown"),
+        ("if on { prometheus.MustRegister(x) }", "unknown"),
+        ("if !metricsOn() { prometheus.Register(x) } else { prometheus.MustRegister(x) }", "yes"),
+        (
+            'if metricsOn() { promauto.NewGauge(prometheus.GaugeOpts{Name: "y"}) }; prometheus.MustRegister(x)',
+            "yes",
+        ),
+        ("if err := prometheus.Register(x); err != nil { panic(err) }", "yes"),
+    ],
+)
+def test_a_metric_that_a_setting_registers_is_served_where_the_setting_is_on(
+    tmp_path: Path, way: str, served: str
+) -> None:
+    found = rows(tmp_path, SWITCHED_BODY.replace("OPTS", OPTS).replace("WAY", way))
+    assert [row.get("served").value for row in found if row.get("name").value == "x_total"] == [served]
+    assert [row.get("registered").value for row in found if row.get("name").value == "x_total"] == ["yes"]
