@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from posixpath import dirname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from zuno_audit.facts.deployed import deployments, environments
 from zuno_audit.facts.go.analysis import analysis
 from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.dead_code import is_dead
+from zuno_audit.facts.go.gates import Wrap, gates, worst
 from zuno_audit.facts.go.http_serving import HttpServing, Route, Serving, http_serving
 from zuno_audit.facts.go.late import has_returned, is_late
 from zuno_audit.facts.go.origins import At
@@ -115,17 +116,25 @@ def _rows(
                 "method": Answer(route.method),
                 "kind": Answer(kind, proof=(here,)),
                 "binary": Answer(binary),
-                "served": _served(
-                    route,
-                    binary,
-                    binary in reached,
-                    mine,
-                    is_over or is_lost or serving.is_left_unserved(route),
-                    here,
-                ),
                 "conditional": _conditional(file, route),
             },
             {
+                ("served",): partial(
+                    _served_openly,
+                    store,
+                    handlers,
+                    route,
+                    path,
+                    mine,
+                    _served(
+                        route,
+                        binary,
+                        binary in reached,
+                        mine,
+                        is_over or is_lost or serving.is_left_unserved(route),
+                        here,
+                    ),
+                ),
                 ("on",): partial(_on, store, route, binary, mine),
                 ("status_ok",): partial(_status, handlers, route),
                 ("tls",): partial(_tls, mine),
@@ -133,6 +142,31 @@ def _rows(
             },
         )
         yield Entity("http_route", here, fields)
+
+
+def _served_openly(
+    store: FactStore, handlers: _Handlers, route: Route, path: str, servings: list[Serving], served: Answer
+) -> dict[str, Answer]:
+    """`served`, unless what is around the handler or its router keeps requests from it."""
+    if served.value != YES:
+        return {"served": served}
+    known = store.get(gates)
+    own = [*handlers.wraps(route.handler), *store.get(http_serving).middlewares(route)]
+    ways = [[*own, *s.wraps] for s in servings]
+    judged = [worst(known.lets_through(wrap, path) for wrap in way) for way in ways]
+    if YES in judged:
+        return {"served": served}
+    by_place: dict[object, set[str]] = {}
+    for serving, answer in zip(servings, judged, strict=True):  # seen from the wrapper and from its caller
+        by_place.setdefault((id(serving.node), serving.mounts), set()).add(answer)
+    answers = {NO if NO in found else UNKNOWN for found in by_place.values()}
+    is_open = UNKNOWN in answers
+    way = ways[judged.index(UNKNOWN if is_open else NO)]
+    wrap = next(w for w in way if known.lets_through(w, path) != YES)
+    place = wrap.root.file.location(wrap.value.start, wrap.value.end, "is around it")
+    if is_open:
+        return {"served": Answer(UNKNOWN, "a handler around it lets only some requests through", (place,))}
+    return {"served": Answer(NO, "a handler around it lets no request through", (place,))}
 
 
 def _visible(route: Route, servings: list[Serving]) -> tuple[str, list[Serving], bool]:
@@ -309,6 +343,29 @@ class _Handlers:
     def _library_kind(self, node: Node, root: Declaration) -> str:
         path = self.origins.texts.package_path(node.x, root) if isinstance(node, Selector) else None
         return library_kind(path, last_name(node)) if path is not None else ""
+
+    def wraps(self, handler: At) -> list[Wrap]:
+        """What is put around a handler where it is named."""
+        if not isinstance(handler.expr, Call) or called_name(handler.expr) == "HandlerFunc":
+            return []
+        inner = next((n for n in walk(handler.expr) if self._is_handler(n, handler.root)), None)
+        if inner is None or inner is handler.expr:
+            return []
+        return [Wrap(handler.root, handler.expr, inner)]
+
+    def _is_handler(self, node: Node, root: Declaration) -> TypeGuard[Expr]:
+        """True for an expression that is plainly a handler."""
+        if isinstance(node, Call):
+            return called_name(node) == "HandlerFunc" or bool(self._own_kind(node.fun, root))
+        if isinstance(node, FuncLit):
+            return len(node.params) == 2 and not node.results
+        if not isinstance(node, Ident | Selector):
+            return False
+        return any(
+            len(f.params) == 2 and not f.node.results
+            for f in self.origins.functions(node, root)[:1]
+            if isinstance(f.node, FuncDecl)
+        )
 
     def kind(self, handler: At) -> str:
         """prometheus, playground or other; variables and the functions that give the handler are looked into."""

@@ -20,7 +20,7 @@ from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Program, program
 from zuno_audit.facts.go.search import CallSite, Search
 from zuno_audit.facts.go.types import Type, Types
-from zuno_audit.facts.go.values import Extern, Func, Pointer, Site, State, Struct, Value
+from zuno_audit.facts.go.values import Extern, Func, Pointer, Site, State, Struct, Val, Value
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.location import Location
 
@@ -151,6 +151,25 @@ class Analysis:
                 yield Construction(place, root, made[-1], run.evaluator, calls=made)
             else:
                 yield Construction(place, root, None, run.evaluator, failed=run.why_not())
+
+    def values_of(
+        self, root: Declaration, expr: s.Expr, inner: s.Expr | None, stand_in: Value
+    ) -> Iterator[tuple[Evaluator, Val, State]]:
+        """What an expression of a function can be, with `stand_in` for what a part of it, `inner`, gives."""
+        run = _Run(self, root, {expr.start}, frozenset())
+        found: list[tuple[Value, State]] = []
+
+        def note(value: Value, state: State) -> None:
+            found.append((value, state.fork()))
+            run.hits.setdefault(expr.start, [])
+
+        run.evaluator.watch(expr, note)
+        if inner is not None:
+            run.evaluator.replace(inner, stand_in)
+        run.evaluate()
+        for value, state in found:
+            for v in run.evaluator.force(value):
+                yield run.evaluator, v, state
 
     def from_callers(
         self, construction: Construction, helper: Declaration, targets: Targets

@@ -10,6 +10,7 @@ The semantics follow the Go language specification; section names are given wher
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.go.effects import Effects
@@ -163,12 +164,36 @@ class Evaluator(Loops):
         """The first file with a syntax error among those whose functions were evaluated, or the empty string."""
         return next((path for path, file in sorted(self.consulted.items()) if file.error_line), "")
 
+    def watch(self, expr: s.Expr, note: Callable[[Value, State], None]) -> None:
+        """Tells `note` what one expression gives, each time that it is evaluated."""
+        self.special.add(id(expr))
+        usual = self._expressions[type(expr)]
+
+        def expression(one: s.Expr, scope: Scope, state: State) -> Value:
+            value = usual(one, scope, state)
+            if one is expr and not state.dead:
+                note(value, state)
+            return value
+
+        self._expressions[type(expr)] = expression
+
+    def replace(self, expr: s.Expr, stand_in: Value) -> None:
+        """Lets one expression give another value than its own."""
+        self.special.add(id(expr))
+        self.replaced.append((expr, stand_in))
+        usual = self._expressions[type(expr)]
+        self._expressions[type(expr)] = lambda one, scope, state: (
+            stand_in if one is expr else usual(one, scope, state)
+        )
+
     def derive(self, *, lazy: bool, limits: Limits | None = None) -> Evaluator:
         """Another evaluator over the same memory, for a simulation that starts from a state of this one."""
         other = Evaluator(self.program, self.types, self.effects, lazy=lazy, limits=limits)
         other.heap, other._cells, other.consulted = self.heap, self._cells, self.consulted
         other.called, other.heap_since, other.models = self.called, self.heap_since, self.models
         other.asks_environment = self.asks_environment
+        for expr, stand_in in self.replaced:
+            other.replace(expr, stand_in)
         return other
 
     def apart(self, limits: Limits) -> Evaluator:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from zuno_audit.facts.go.bindings import element, last_name, mentions_error
+from zuno_audit.facts.go.gates import Wrap
 from zuno_audit.facts.go.origins import At
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.settings import Settings, settings
@@ -69,6 +70,7 @@ VERBS = {
     "Delete": "DELETE", "DELETE": "DELETE", "Patch": "PATCH", "PATCH": "PATCH", "Head": "HEAD",
     "HEAD": "HEAD",
 }  # fmt: skip
+ORDERED = ("github.com/gin-gonic/gin", "github.com/gofiber/fiber/v2", "github.com/gofiber/fiber/v3")
 STARTS = ("ListenAndServe", "ListenAndServeTLS", "Serve", "ServeTLS")
 MAX_DEPTH = 8
 _PATTERN = re.compile(r"(?:[A-Z]+ )?/[\w./{}*:$~-]*")
@@ -79,13 +81,15 @@ Matches = Callable[[Node], bool]
 class Serving(Struct, frozen=True, eq=False):
     """A place where a handler begins to be served. `address` is the expression of the address, if any.
 
-    `mounts` are the paths at which other routers hold it, the outermost first, and whether they take the path off.
+    `mounts` are the paths at which other routers hold it, the outermost first, and whether they take the path off;
+    `wraps` are the expressions on the way that put something around it.
     """
 
     root: Declaration
     node: Node
     address: At | None
     mounts: tuple[tuple[str, bool], ...] = ()
+    wraps: tuple[Wrap, ...] = ()
 
     def visible(self, path: str) -> str | None:
         """The path at which a route of the handler is found; None when no request for it gets there."""
@@ -298,6 +302,57 @@ class HttpServing:
         found = self.texts.constants(expression, root)
         return found[0] if found is not None and len(found) == 1 else None
 
+    # ------------------------------------------------------------ middlewares
+
+    def middlewares(self, route: Route) -> Iterator[Wrap]:
+        """What `Use` puts around a route: in its router and in the groups and routers that this one is part of."""
+        router = route.call.fun.x if isinstance(route.call.fun, Selector) else None
+        for root, name, until in self._routers(route.root, router, route.call.start, 0):
+            for node in root.nodes:
+                if not isinstance(node, Call) or not isinstance(node.fun, Selector):
+                    continue
+                if isinstance(node.fun.x, Ident) and node.fun.x.name == name:
+                    is_before = node.start < until or not self._is_in_order(root.file)
+                    if node.fun.sel in ("Use", "Pre") and is_before:
+                        yield from (Wrap(root, value) for value in node.args)
+
+    def _routers(
+        self, root: Declaration, router: Expr | None, until: int, depth: int
+    ) -> Iterator[tuple[Declaration, str, int]]:
+        """The variables that a router and those around it are in, by function, and where routes are added to it."""
+        while router is not None and depth < MAX_DEPTH:
+            depth += 1
+            if isinstance(router, Call) and isinstance(router.fun, Selector):
+                router = router.fun.x
+                continue
+            if not isinstance(router, Ident):
+                return
+            yield root, router.name, until
+            yield from self._handed_on(root, router.name, until)
+            index = _parameter_index(root, router.name)
+            if index is not None:
+                for caller, call in self.origins.calls_of(root):
+                    if index < len(call.args):
+                        yield from self._routers(caller, call.args[index], call.start, depth)
+                return
+            router = self._group_definition(root, router.name)
+
+    def _handed_on(self, root: Declaration, name: str, until: int) -> Iterator[tuple[Declaration, str, int]]:
+        """The parameters that a router is handed on to before a place."""
+        for node in root.nodes:
+            if isinstance(node, Call) and (node.start < until or not self._is_in_order(root.file)):
+                for index, argument in enumerate(node.args):
+                    if isinstance(argument, Ident) and argument.name == name:
+                        for callee in self.origins.functions(node.fun, root)[:4]:
+                            parameter = _parameter_name(callee, index)
+                            if parameter is not None and callee.node is not root.node:
+                                yield callee, parameter, callee.node.end
+
+    def _is_in_order(self, file: GoFile) -> bool:
+        """True where `Use` is for the routes that are added after it."""
+        routers = {p for p in ROUTERS if p != HTTP and self._file_imports(file, p)}
+        return bool(routers) and routers <= set(ORDERED)
+
     # ------------------------------------------------------------ servers
 
     def servings(self, route: Route) -> list[Serving]:
@@ -397,7 +452,7 @@ class HttpServing:
             yield from self._flows(root, _is(mux), depth, seen)
 
     def _served_name(self, root: Declaration, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
-        yield from self._flows(root, _is_named(name), depth, seen)
+        yield from self._flows_named(root, name, depth, seen)
         index = _parameter_index(root, name)
         if index is not None:
             for caller, call in self.origins.calls_of(root):
@@ -406,7 +461,28 @@ class HttpServing:
         elif not _is_local(root.nodes, name):
             for other in self._package_functions(root.package.folder, name.encode()):
                 if id(other.node) != id(root.node):
-                    yield from self._flows(other, _is_named(name), depth + 1, seen)
+                    yield from self._flows_named(other, name, depth + 1, seen)
+
+    def _flows_named(self, root: Declaration, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
+        """`_flows` of a variable or parameter."""
+        again = list(self._wrapped_again(root, name))
+        for serving in self._flows(root, _is_named(name), depth, seen):
+            more = [
+                w for w in again if serving.root.node is not root.node or w.value.start < serving.node.start
+            ]
+            yield replace(serving, wraps=(*serving.wraps, *more)) if more else serving
+
+    def _wrapped_again(self, root: Declaration, name: str) -> Iterator[Wrap]:
+        """What is put around a variable in place: `h = wrap(h)`."""
+        for node in root.nodes:
+            if isinstance(node, Assign) and len(node.lhs) == len(node.rhs):
+                for target, value in zip(node.lhs, node.rhs, strict=True):
+                    inner = _held(value, _is_named(name)) if _is_named(name)(target) else None
+                    if inner is not None and inner is not _strip(value):
+                        is_sure = not any(
+                            isinstance(n, If) and n.start < node.start < n.end for n in root.nodes
+                        )
+                        yield Wrap(root, value, inner, optional=not is_sure)
 
     def _served_field(self, root: Declaration, name: str, depth: int, seen: set[object]) -> Iterator[Serving]:
         for other in self._package_functions(root.package.folder, name.encode()):
@@ -426,19 +502,24 @@ class HttpServing:
             elif isinstance(node, CompositeLit) and self._is_http(root, node.type, ("Server",)):
                 handler = element(node, "Handler")
                 if handler is not None and _holds(handler, matches):
-                    yield from self._started(root, node, _address_in(node, root), depth)
+                    found: Iterable[Serving] = self._started(root, node, _address_in(node, root), depth)
+                    yield from _wrapped(found, root, handler, matches)
             elif isinstance(node, Assign):
                 yield from self._into_variable(root, node, matches, depth, seen)
             elif isinstance(node, ValueSpec):
                 for target, value in zip(node.names, node.values, strict=False):
                     if _holds(value, matches):
-                        yield from self._served(root, target, depth + 1, seen)
+                        found = self._served(root, target, depth + 1, seen)
+                        yield from _wrapped(found, root, value, matches)
             elif isinstance(node, CompositeLit):
                 for key, value in node.elements:
                     if isinstance(key, Ident) and _holds(value, matches) and key.name != "Handler":
-                        yield from self._served_once(root, key.name, depth, seen)
-            elif isinstance(node, Return) and any(_holds(v, matches) for v in node.values):
-                yield from self._into_callers(root, depth, seen)
+                        found = self._served_once(root, key.name, depth, seen)
+                        yield from _wrapped(found, root, value, matches)
+            elif isinstance(node, Return):
+                held = next((v for v in node.values if _holds(v, matches)), None)
+                if held is not None:
+                    yield from _wrapped(self._into_callers(root, depth, seen), root, held, matches)
 
     def _into_callers(self, root: Declaration, depth: int, seen: set[object]) -> Iterator[Serving]:
         if ("result", id(root.node)) not in seen:
@@ -457,7 +538,8 @@ class HttpServing:
     ) -> Iterator[Serving]:
         if self._is_http(root, call.fun, STARTS):
             if len(call.args) > 1 and _holds(call.args[-1], matches):
-                yield Serving(root, call, At(call.args[0], root))
+                served = Serving(root, call, At(call.args[0], root))
+                yield from _wrapped((served,), root, call.args[-1], matches)
             return
         if isinstance(call.fun, Selector):
             if self._is_starter(root.file, call.fun.sel) and _holds(call.fun.x, matches):
@@ -472,7 +554,7 @@ class HttpServing:
                     name = _parameter_name(callee, index)
                     if name is not None and (id(callee.node), name) not in seen:
                         seen.add((id(callee.node), name))
-                        yield from self._flows(callee, _is_named(name), depth + 1, seen)
+                        yield from self._flows_named(callee, name, depth + 1, seen)
 
     @staticmethod
     def _mounts(call: Call, matches: Matches) -> bool:
@@ -493,7 +575,8 @@ class HttpServing:
         else:
             found = self._served(root, self.base(root, call.fun.x)[1], depth + 1, seen)
         mount = self._mount(root, call)
-        yield from (replace(s, mounts=(*s.mounts, *mount)) for s in found)
+        found = (replace(s, mounts=(*s.mounts, *mount)) for s in found)
+        yield from _wrapped(found, root, call.args[-1], matches)
 
     def _mount(self, root: Declaration, call: Call) -> tuple[tuple[str, bool], ...]:
         """Where a call puts a handler into a router of net/http or chi; nothing where that changes no path."""
@@ -521,11 +604,13 @@ class HttpServing:
                 continue
             target = node.lhs[position] if len(node.lhs) == len(node.rhs) else node.lhs[0]
             if isinstance(target, Selector) and target.sel == "Handler":
-                yield from self._started_value(root, target.x, self._address(root, target.x), depth)
+                found = self._started_value(root, target.x, self._address(root, target.x), depth)
+                yield from _wrapped(found, root, value, matches)
             elif (
                 isinstance(target, Ident | Selector) and not matches(target) and not _is_server_literal(value)
             ):
-                yield from self._served(root, target, depth + 1, seen)
+                found = self._served(root, target, depth + 1, seen)
+                yield from _wrapped(found, root, value, matches)
 
     def _address(self, root: Declaration, server: Expr) -> At | None:
         """The address of a server whose handler is set after it was made."""
@@ -682,23 +767,42 @@ def _is_nil(expression: Expr) -> bool:
     return isinstance(expression, Ident) and expression.name == "nil"
 
 
+def _wrapped(
+    servings: Iterable[Serving], root: Declaration, value: Expr, matches: Matches
+) -> Iterator[Serving]:
+    """Servings of an expression that holds the value, with what it puts around it."""
+    inner = _held(value, matches)
+    if inner is None or inner is _strip(value):
+        yield from servings
+        return
+    wrap = Wrap(root, value, inner)
+    yield from (replace(s, wraps=(*s.wraps, wrap)) for s in servings)
+
+
 def _holds(expression: Expr, matches: Matches) -> bool:
     """True when the value flows into the expression: it is it, or an argument, element or operand of it."""
-    stack: list[Node] = [expression]
+    return _held(expression, matches) is not None
+
+
+def _held(expression: Expr, matches: Matches) -> Expr | None:
+    """The part of an expression that is the value which flows into it."""
+    stack: list[Expr] = [expression]
     while stack:
         node = stack.pop()
         if matches(node):
-            return True
+            return node
         if isinstance(node, Call):
             stack += [*node.args, node.fun.x] if isinstance(node.fun, Selector) else node.args
         elif isinstance(node, CompositeLit):
             stack += [v for _, v in node.elements]
-        elif isinstance(node, Unary | Star | Index):
+        elif isinstance(node, Unary | Star | Index) or (
+            isinstance(node, Selector) and node.sel == "ServeHTTP"
+        ):
             stack.append(node.x)
         elif isinstance(node, FuncLit):
             calls = [c for c in walk(node.body) if isinstance(c, Call) and isinstance(c.fun, Selector)]
             stack += [c.fun.x for c in calls if isinstance(c.fun, Selector) and c.fun.sel == "ServeHTTP"]
-    return False
+    return None
 
 
 def _parameter_index(root: Declaration, name: str) -> int | None:

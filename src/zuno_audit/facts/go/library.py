@@ -81,21 +81,26 @@ CONSTANTS: dict[tuple[str, str], tuple[Any, str, str]] = {
     ("math", "MaxUint16"): (2**16 - 1, "", ""),
     ("math", "MaxUint32"): (2**32 - 1, "", ""),
     ("math", "MaxUint64"): (2**64 - 1, "", ""),
-    ("net/http", "StatusOK"): (200, "", ""),
-    ("net/http", "StatusCreated"): (201, "", ""),
-    ("net/http", "StatusNoContent"): (204, "", ""),
-    ("net/http", "StatusBadRequest"): (400, "", ""),
-    ("net/http", "StatusNotFound"): (404, "", ""),
-    ("net/http", "StatusInternalServerError"): (500, "", ""),
-    ("net/http", "StatusServiceUnavailable"): (503, "", ""),
-    ("net/http", "MethodGet"): ("GET", "", ""),
-    ("net/http", "MethodPost"): ("POST", "", ""),
     **{(CODES, name): (number, CODES, "Code") for number, name in enumerate(CODE_NAMES)},
     **{
         (path, name): (number, path, "State")
         for path in ("github.com/sony/gobreaker", "github.com/sony/gobreaker/v2")
         for number, name in enumerate(("StateClosed", "StateHalfOpen", "StateOpen"))
     },
+}
+HTTP_STATUS = {
+    "OK": 200, "Created": 201, "Accepted": 202, "NoContent": 204, "MovedPermanently": 301, "Found": 302,
+    "SeeOther": 303, "NotModified": 304, "TemporaryRedirect": 307, "PermanentRedirect": 308, "BadRequest": 400,
+    "Unauthorized": 401, "PaymentRequired": 402, "Forbidden": 403, "NotFound": 404, "MethodNotAllowed": 405,
+    "NotAcceptable": 406, "ProxyAuthRequired": 407, "RequestTimeout": 408, "Conflict": 409, "Gone": 410,
+    "RequestEntityTooLarge": 413, "UnsupportedMediaType": 415, "Teapot": 418, "UnprocessableEntity": 422,
+    "Locked": 423, "UpgradeRequired": 426, "TooManyRequests": 429, "InternalServerError": 500,
+    "NotImplemented": 501, "BadGateway": 502, "ServiceUnavailable": 503, "GatewayTimeout": 504,
+}  # fmt: skip
+CONSTANTS |= {("net/http", "Status" + name): (code, "", "") for name, code in HTTP_STATUS.items()}
+CONSTANTS |= {
+    ("net/http", "Method" + name): (name.upper(), "", "")
+    for name in ("Connect", "Delete", "Get", "Head", "Options", "Patch", "Post", "Put", "Trace")
 }
 
 # Types from elsewhere whose zero value is a number.

@@ -69,8 +69,9 @@ class Calls(Panics):
         return self.force(value) if any(isinstance(v, Lazy) for v in value) else value
 
     def _arguments(self, expr: s.Call, scope: Scope, state: State) -> list[Value]:
-        if len(expr.args) == 1 and isinstance(expr.args[0], s.Call) and not expr.ellipsis:
-            return self.call(expr.args[0], scope, state)  # f(g()) with several results of g
+        first = expr.args[0] if len(expr.args) == 1 else None
+        if isinstance(first, s.Call) and not expr.ellipsis and id(first) not in self.special:
+            return self.call(first, scope, state)  # f(g()) with several results of g
         return [self.eval(a, scope, state) for a in expr.args]
 
     def call_value(

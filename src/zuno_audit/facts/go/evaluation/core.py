@@ -69,6 +69,8 @@ class Core:
         self.depth = 0
         self.eager: set[int] = set()  # ids of function nodes that are always evaluated
         self.watched: set[int] = set()  # ids of function nodes; calls that are handed one are evaluated too
+        self.special: set[int] = set()  # ids of expressions that are watched or replaced
+        self.replaced: list[tuple[s.Expr, Value]] = []  # expressions that give another value than their own
         self.on_extern: Watch | None = None
         self.on_literal: Callable[[Func, State], None] | None = None
         self.on_reference: Callable[[Func, State], None] | None = None  # a function is named but not called

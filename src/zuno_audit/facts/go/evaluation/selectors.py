@@ -103,6 +103,8 @@ class Selectors(Packages):
         if isinstance(v, Func | Seq | Map):
             if type_ is not None and type_.kind == "extern":
                 return (Extern(type_.path, name, recv=(v,), site=site),)
+            if type_ is None and isinstance(v, Func) and name == "ServeHTTP":  # of an http.HandlerFunc
+                return (Extern("net/http", name, recv=(v,), site=site),)
             method = self._method(type_, name, (v,), state, site) if type_ is not None else None
             return method or (Unknown(f"selector {name}", site),)
         return self._select_unknown(v, type_, name, state, site)
