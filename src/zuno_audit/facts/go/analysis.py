@@ -88,7 +88,7 @@ class Analysis:
         if self._texts is None:
             from zuno_audit.facts.go.texts import Texts
 
-            self._texts = Texts(self.program)
+            self._texts = Texts(self.program, self.types)
         return self._texts
 
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:

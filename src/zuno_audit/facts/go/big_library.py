@@ -235,6 +235,7 @@ def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
     formats = [c.value for c in consts(ev.force(args[0])) if isinstance(c.value, str)] if args else []
     if len(formats) != 1:
         return None
+    args = library.with_own_texts(ev, args, state, site)
     rest = iter(args[1:])
     out, position = "", 0
     for found in _VERB.finditer(formats[0]):

@@ -260,11 +260,14 @@ class _Flags:
 
     def kingpin(self) -> Iterator[Found]:
         """kingpin: `.Envar("X")` or `.OverrideDefaultFromEnvar("X")` in the chain of a flag."""
-        for root in self._roots(b"alecthomas/kingpin"):
-            if not any(_KINGPIN.match(i.path) for i in root.file.imports):
-                continue
-            calls = [n for n in s.walk(root.node) if isinstance(n, s.Call) and isinstance(n.fun, s.Selector)]
-            application = self._named_by_default(calls, root)
+        found = [
+            (root, [n for n in s.walk(root.node) if isinstance(n, s.Call) and isinstance(n.fun, s.Selector)])
+            for root in self._roots(b"alecthomas/kingpin")
+            if any(_KINGPIN.match(i.path) for i in root.file.imports)
+        ]
+        only = self._named_by_default(found)
+        for root, calls in found:
+            application = self._named_by_default([(root, calls)]) or only
             for call in calls:
                 chain = [c for c in calls if c.start == call.start]
                 names: list[str] = []
@@ -280,12 +283,16 @@ class _Flags:
                 for name in names:
                     yield self._read(name, root, call, text, required, "kingpin.Envar")
 
-    def _named_by_default(self, calls: list[s.Call], root: Declaration) -> str | None:
-        """The name of an application all of whose flags have variables (`DefaultEnvars`)."""
-        if not any(called_name(c) == "DefaultEnvars" for c in calls):
+    def _named_by_default(self, found: list[tuple[Declaration, list[s.Call]]]) -> str | None:
+        """The name of an application all of whose flags have variables (`DefaultEnvars`), if there is only one."""
+        if not any(called_name(c) == "DefaultEnvars" for _, calls in found for c in calls):
             return None
         names = [
-            t for c in calls if called_name(c) == "New" and c.args for t in self._texts_of(c.args[0], root)
+            t
+            for root, calls in found
+            for c in calls
+            if called_name(c) == "New" and c.args and _KINGPIN.match(self._path(c.fun, root))
+            for t in self._texts_of(c.args[0], root)
         ]
         return names[0] if len(names) == 1 else None
 

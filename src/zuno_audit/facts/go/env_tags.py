@@ -55,6 +55,10 @@ class _Library:
     literal = b""
     functions: ClassVar[Mapping[str, int]] = {}
 
+    def asked_by(self, call: s.Call, texts: Texts, root: Declaration) -> _Library:
+        """The library as the options of a call want it."""
+        return self
+
     def prefix(self, call: s.Call, texts: Texts, root: Declaration) -> str:
         """The prefix of all names that a call asks for."""
         return ""
@@ -96,20 +100,45 @@ class _Caarlos(_Library):
         "ParseAsWithOptions": -1,
     }
 
+    def __init__(self, names_fields: bool = False, requires: bool = False) -> None:
+        self.names_fields, self.requires = names_fields, requires
+
+    def asked_by(self, call: s.Call, texts: Texts, root: Declaration) -> _Library:
+        options = _options(call, texts, root)
+        on = {key for key, value in options.items() if isinstance(value, s.Ident) and value.name == "true"}
+        return _Caarlos("UseFieldNameByDefault" in on, "RequiredIfNoDef" in on)
+
     def prefix(self, call: s.Call, texts: Texts, root: Declaration) -> str:
-        for argument in call.args:
-            literal = texts.literal(argument, root)
-            for key, value in literal[0].elements if literal is not None else ():
-                if isinstance(key, s.Ident) and key.name == "Prefix":
-                    return (texts.constants(value, root) or [""])[0]
-        return ""
+        value = _options(call, texts, root).get("Prefix")
+        return (texts.constants(value, root) or [""])[0] if value is not None else ""
 
     def field(self, name: str, tags: dict[str, str], embedded: bool, prefix: str, is_struct: bool) -> _Field:
         own, _, options = tags.get("env", "").partition(",")
+        if self.names_fields and not own and not is_struct and name[:1].isupper():
+            own = _name_of(name)
+        default = tags.get("envDefault")
         required = bool({"required", "notEmpty"} & set(options.split(",")))
         below = prefix + tags.get("envPrefix", "") if is_struct else None
         names = (prefix + own,) if own and own != "-" else ()
-        return _Field(names, tags.get("envDefault"), required, below)
+        return _Field(names, default, required or (self.requires and default is None), below)
+
+
+def _options(call: s.Call, texts: Texts, root: Declaration) -> dict[str, s.Expr]:
+    """The fields of the options that a call of caarlos0/env has among its arguments."""
+    literals = [texts.literal(argument, root) for argument in call.args[-1:]]
+    elements = literals[0][0].elements if literals and literals[0] is not None else ()
+    return {key.name: value for key, value in elements if isinstance(key, s.Ident)}
+
+
+def _name_of(field: str) -> str:
+    """The variable that caarlos0/env reads for a field without a tag: words with `_` between them."""
+    out = ""
+    for i, letter in enumerate(field):
+        starts = letter.isupper() and i + 1 < len(field)
+        if out and starts and (field[i + 1].islower() or field[i - 1].islower()):
+            out += "_"
+        out += letter.upper() if letter != "_" else ""
+    return out
 
 
 class _Cleanenv(_Library):
@@ -213,6 +242,7 @@ class _Tags:
         return path is not None and library.path.match(path) is not None
 
     def _site(self, site: Use, library: _Library, index: int) -> Iterator[tuple[EnvRead, int]]:
+        library = library.asked_by(site.call, self.texts, site.root)
         prefix = library.prefix(site.call, self.texts, site.root)
         mechanism = self._mechanism(site)
         if index < 0:

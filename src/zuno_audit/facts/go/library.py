@@ -649,8 +649,39 @@ def _context_error(
 # ---------------------------------------------------------------- text
 
 
+_VERBS = re.compile(r"%[-+# 0-9.]*([a-zA-Z%])")
+
+
+def with_own_texts(ev: Evaluator, args: list[Value], state: State, site: Site) -> list[Value]:
+    """The arguments of fmt.Sprintf, with what their methods say in the place of values that have such methods."""
+    formats = _numbers(ev, list(args[:1]))
+    if not formats or not isinstance(formats[0], str):
+        return args
+    verbs = [verb for verb in _VERBS.findall(formats[0]) if verb != "%"]
+    return [
+        args[0],
+        *(
+            _own_text(ev, value, state, site) if verb in ("s", "v") else value
+            for value, verb in zip(args[1:], [*verbs, *[""] * len(args)], strict=False)
+        ),
+    ]
+
+
+def _own_text(ev: Evaluator, value: Value, state: State, site: Site) -> Value:
+    """What the String or Error method of a value says, or the value."""
+    forced = ev.force(value)
+    if len(forced) != 1 or not isinstance(forced[0], Const | Struct) or forced[0].type is None:
+        return value
+    method = ev.types.text_method(forced[0].type)
+    if method is None:
+        return value
+    results = ev.call_value(ev.select(forced, method, state, site), [], state, site)
+    return results[0] if results else value
+
+
 def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
     """fmt.Sprintf of constants, for the verbs whose result Python formats alike."""
+    args = with_own_texts(ev, args, state, site)
     numbers = _numbers(ev, list(args))
     if not numbers or not isinstance(numbers[0], str):
         return None

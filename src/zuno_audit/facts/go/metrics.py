@@ -484,14 +484,17 @@ class _Finder:
             return
         if names is None:
             found = self._evaluated(root, call, chain)
-            if found != [(None, None)] or len(chain) >= MAX_LEVELS:
+            above: list[tuple[str | None, tuple[str, ...] | None, tuple[Use, ...]]] = []
+            if all(n is None for n, _ in found) and len(chain) < MAX_LEVELS:
+                sites = self.reachable.references.calls(chain[-1].root if chain else root)[:MAX_CALLERS]
+                for site in sites:  # perhaps their arguments decide
+                    above += self._chains(root, call, (*chain, site))
+            if any(n is not None for n, _, _ in above):
+                yield from above
+            elif found == [(None, None)]:
+                yield from above or [(None, labels, chain)]
+            else:
                 yield from ((n, lab, chain) for n, lab in found)
-                return
-            sites = self.reachable.references.calls(chain[-1].root if chain else root)[:MAX_CALLERS]
-            for site in sites:  # perhaps their arguments decide
-                yield from self._chains(root, call, (*chain, site))
-            if not sites:
-                yield None, labels, chain
         else:
             if labels is None:
                 labels = self._evaluated_labels(root, call, chain)

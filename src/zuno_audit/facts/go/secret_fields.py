@@ -319,6 +319,21 @@ class SecretFields:
                     return found
         return None
 
+    def fills_receiver(self, method: Declaration) -> bool:
+        """True when functions that speak of secrets fill a struct of the type that a method belongs to."""
+        node = method.node
+        if not isinstance(node, s.FuncDecl) or node.receiver is None:
+            return False
+        type_ = self.types.resolve(node.receiver.type, method.file, method.package)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        if base is None or base.kind != "named" or base.package is None:
+            return False
+        return any(
+            made is not None and self.flow.type_of(made, where) is base
+            for fillings in self._fillings(base).values()
+            for _, made, where in fillings
+        )
+
     def _fillings(self, base: Type) -> dict[str, list[tuple[s.Expr, s.Expr | None, Declaration]]]:
         """What the package of a type writes to fields, by their names, in functions that speak of secrets."""
         package = base.package

@@ -400,7 +400,9 @@ class SecretFlow:
         base = self.fields.struct_type(type_) if type_ is not None else None
         if base is not None:
             return bool(self.fields.holding(base, TEXT))
-        if not self.is_text(type_, "") or not self.speaks_of_secrets(declared.file.path, node):
+        if not self.is_text(type_, "") or not (
+            self.speaks_of_secrets(declared.file.path, node) or self.fields.fills_receiver(declared)
+        ):
             return False
         returned = (self.calls.returned(statement, node, 0) for statement in self.calls.returns_of(node))
         return any(v is not None and self.shown(v, At(declared), TEXT) is not None for v in returned)

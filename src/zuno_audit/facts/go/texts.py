@@ -17,10 +17,12 @@ from msgspec import Struct
 from zuno_audit.facts.go.bindings import Bindings, FunctionNode, Source, last_name
 from zuno_audit.facts.go.effects import local_names
 from zuno_audit.facts.go.program import Declaration, Program
+from zuno_audit.facts.go.static_types import static_type
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.dead_code import DeadCode
+    from zuno_audit.facts.go.types import Types
 
 MAX_DEPTH = 8
 MAX_TEMPLATES = 200
@@ -57,8 +59,8 @@ Template = tuple[str | Hole | Setting, ...]
 class Texts:
     """Folds expressions of one program."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, types: Types | None = None) -> None:
+        self.program, self.types = program, types
         self._bindings: dict[int, Bindings] = {}
         self._local_names: dict[int, set[str]] = {}
         self.dead_code: dict[int, DeadCode] = {}  # by the id of a declaration; filled by `dead_code`
@@ -189,6 +191,8 @@ class Texts:
         self, form: str, args: list[s.Expr], root: Declaration, depth: int
     ) -> list[Template] | None:
         pieces = form.replace("%v", "%s").split("%s")
+        if any(self._prints_itself(arg, root) for arg in args):
+            return None
         if len(pieces) != len(args) + 1 or any("%" in p for p in pieces):
             return None
         parts: list[s.Expr] = []
@@ -196,6 +200,13 @@ class Texts:
             parts.append(s.BasicLit(0, 0, "STRING", piece))
             parts += args[i : i + 1]
         return self._joined(parts, root, depth)
+
+    def _prints_itself(self, expr: s.Expr, root: Declaration) -> bool:
+        """True for a value whose method fmt asks for its text."""
+        if self.types is None:
+            return False
+        type_ = static_type(expr, root, self, self.types)
+        return type_ is not None and self.types.text_method(type_) is not None
 
     def _name(self, name: str, offset: int, root: Declaration, depth: int) -> list[Template] | None:
         variable = self.bindings(root).variable(name, offset)

@@ -321,6 +321,20 @@ class Types:
             level = below
         return None
 
+    def text_method(self, type_: Type) -> str | None:
+        """The method of a type of the repository that fmt asks for the text of a value: Error or String."""
+        for name in ("Error", "String"):
+            found = self.find_method(type_, name)
+            if found is None or isinstance(found[1], Type):
+                continue
+            node = found[1].node
+            if not isinstance(node, s.FuncDecl) or node.params:
+                continue
+            receiver = node.receiver
+            if type_.kind == "pointer" or receiver is None or not isinstance(receiver.type, s.Star):
+                return name
+        return None
+
     def interface_methods(self, type_: Type) -> dict[str, s.FuncType]:
         """The methods of an interface of the repository, embedded interfaces included."""
         under = self.underlying(type_)

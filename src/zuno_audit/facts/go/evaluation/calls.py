@@ -288,7 +288,7 @@ class Calls(Panics):
             type_ = self.types.resolve(param.type, func.file, func.package, scope)
             frame.result_types.append(type_)
             if param.name:
-                cell = self._declare(param.name, self.zero(type_), scope, state)
+                cell = self._declare(param.name, self.zero_of(param.type, type_), scope, state)
                 frame.result_cells.append(cell)
 
     def _receiver_value(self, node: s.FuncDecl, receiver: Value, state: State) -> Value:

@@ -33,6 +33,7 @@ from zuno_audit.facts.go.values import (
     merge,
     union,
 )
+from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     pass
@@ -218,6 +219,13 @@ class Memory(Core):
             type_ = self.types.field_type(struct.type, name) if struct.type else None
             return (Unknown(f"field {name} may have been set elsewhere", type_=type_),)
         return self.zero(self.types.field_type(struct.type, name) if struct.type else None)
+
+    def zero_of(self, node: s.Expr | None, type_: Type | None) -> Value:
+        """The zero value of a type that stands in the code, which may have type parameters in it (`[]T`)."""
+        is_list = isinstance(node, s.ArrayType) and node.length is None
+        if type_ is None and (is_list or isinstance(node, s.MapType | s.Star | s.FuncType)):
+            return NIL
+        return self.zero(type_)
 
     def zero(self, type_: Type | None) -> Value:
         """The zero value of a type (specification, "The zero value")."""

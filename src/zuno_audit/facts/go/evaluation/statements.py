@@ -238,7 +238,7 @@ class Statements(Calls):
         frame = scope.frame
         type_ = self.types.resolve(spec.type, frame.file, frame.package, scope) if spec.type else None
         if not spec.values:
-            return [self.zero(type_) for _ in spec.names]
+            return [self.zero_of(spec.type, type_) for _ in spec.names]
         values = self._right_sides(spec.values, len(spec.names), scope, state)
         return [self._typed(v, type_) for v in values] if type_ is not None else values
 
