@@ -190,7 +190,7 @@ class Trial:
         """What the function does when calls fail; unknown where code that it ran does not parse."""
         found = self._verdict()
         if self.ev.asks_environment:
-            found = replace(found, asks_environment=True)
+            found = replace(found, asks_environment=True, reads_environment=True)
         broken = next((f.file.path for f in self.bodies.values() if f.file.error_line), None)
         if broken is None:
             return found
@@ -224,7 +224,7 @@ class Trial:
         if closes is False:
             return Guard("no", "once open it never closes again, however many calls succeed", proof)
         if closes is None and self.ev.asks_environment:
-            return Guard("unknown", "the environment may keep it from closing again", proof, mixed=True)
+            return Guard("unknown", "the environment may keep it from closing again", proof)
         if self._stays_open(refused.memory, duration, probes or MAX_PROBES):
             because = "a call that fails while it tries shuts it for good: it never lets one through again"
             return Guard("no", because, proof)

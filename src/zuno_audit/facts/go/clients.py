@@ -315,7 +315,8 @@ class Connections:
         """Remembers a row about which the environment may decide."""
         if not ev.asks_environment and not guard.asks_environment:
             return
-        if guard.mixed or (guard.guarded == "yes" and None in guard.settings):
+        is_open = guard.mixed or (guard.guarded == "yes" and None in guard.settings)
+        if is_open or guard.reads_environment:
             self.open_rows.add(key_of(row))
 
     def _with_streams(self, construction: Construction, guards: ConnectionGuards, whole: Guard) -> Guard:

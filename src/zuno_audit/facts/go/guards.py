@@ -13,7 +13,8 @@ class Guard(Struct, frozen=True):
 
     `guarded` is yes, no or unknown. The settings are None where they come from outside. `sites` prove it.
     `mixed` is set where an alternative is better, or may be.
-    `asks_environment` is set where variables of the environment were read on the way.
+    `asks_environment` is set where variables of the environment were read on the way, `reads_environment` where
+    the guard reads them itself: what it does may depend on them.
     `useless` marks a breaker that works but for its settings, with which it never opens or closes at once.
     """
 
@@ -29,6 +30,7 @@ class Guard(Struct, frozen=True):
     useless: bool = False
     mixed: bool = False
     asks_environment: bool = False
+    reads_environment: bool = False
 
     @property
     def settings(self) -> tuple[int | None, float | None, int | None]:
@@ -40,9 +42,10 @@ def all_of(guards: list[Guard]) -> Guard:
     if not guards:
         return Guard("unknown", "nothing is known of it")
     worst = min(guards, key=rank)
+    reads = any(g.reads_environment for g in guards)
     if worst.guarded != "yes":
         mixed = any(g.guarded == "yes" or g.depends_on_caller or g.mixed for g in guards)
-        return replace(worst, mixed=True) if mixed else worst
+        return replace(worst, mixed=mixed or worst.mixed, reads_environment=reads)
     if len(guards) == 1:
         return worst
     failures = {g.max_failures for g in guards}
@@ -53,6 +56,7 @@ def all_of(guards: list[Guard]) -> Guard:
         max_failures=failures.pop() if len(failures) == 1 else None,
         reset_timeout_s=resets.pop() if len(resets) == 1 else None,
         half_open_max_calls=probes.pop() if len(probes) == 1 else None,
+        reads_environment=reads,
     )
 
 

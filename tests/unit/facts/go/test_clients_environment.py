@@ -221,3 +221,11 @@ def test_a_switch_may_keep_it_from_closing(tmp_path: Path, test: str, answer: st
 def test_what_sets_the_switch_that_closes_it_is_not_known(tmp_path: Path) -> None:
     closes = 'if os.Getenv("RESET") != "on" { return }'
     assert settings(tmp_path, "", closes=closes, files={"run.sh": "export RESET=on\n"})[0] == "unknown"
+
+
+@pytest.mark.parametrize(("switch", "answer"), [("off", "yes"), ("", "no")])
+def test_a_breaker_may_switch_itself_off(tmp_path: Path, switch: str, answer: str) -> None:
+    off = f'if os.Getenv("BREAKER") == "{switch}" {{ return nil }}'
+    assert settings(tmp_path, "", off=off) == (
+        (answer, 5, 60.0, 3) if answer == "yes" else (answer, None, None, None)
+    )
