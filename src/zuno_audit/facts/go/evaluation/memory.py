@@ -224,7 +224,7 @@ class Memory(Core):
         """The zero value of a type that stands in the code, which may have type parameters in it (`[]T`)."""
         is_list = isinstance(node, s.ArrayType) and node.length is None
         if type_ is None and (is_list or isinstance(node, s.MapType | s.Star | s.FuncType)):
-            return NIL
+            return (Nil(),)
         return self.zero(type_)
 
     def zero(self, type_: Type | None) -> Value:
