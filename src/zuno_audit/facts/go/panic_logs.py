@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.go.values import (
     Const,
     Extern,
+    Func,
     Lazy,
     Map,
     MapData,
@@ -23,6 +24,7 @@ from zuno_audit.facts.go.values import (
     Val,
     Value,
 )
+from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
@@ -34,12 +36,14 @@ _ERROR, _NO_LEVEL = 3, 6
 _OFTEN_OFF = 0  # what is not above debug is written only where somebody asks for it
 _SET = re.compile(rb"\bSetGlobalLevel\(\s*(?:\w+\.(\w+?)(?:Level)?\s*\))?")
 _STACK_OF = {"runtime": ("Stack", "Callers"), "runtime/debug": ("Stack",)}
+_GLOBAL = re.compile(rb"\bLogger\s*=[^=]")
 _MARSHALER = re.compile(rb"\bErrorStackMarshaler\s*=\s*(\S+)")
 # Methods of events that write numbers, which are no stack.
 _PLAIN = re.compile(r"(?:Int(?!erface)|Uint|Float|Bool|Dur|Time)\w*$")
 _KEEPS_A_STACK = ("github.com/pkg/errors", "github.com/go-errors/errors", "github.com/cockroachdb/errors")
 MAX_VALUES = 2_000
 MAX_CHAIN = 64
+_PER_GLOBAL = 16  # of a chain: a logger that is made from the one before it
 
 
 def captures_stack(call: Extern) -> bool:
@@ -94,10 +98,52 @@ def _is_written(
         if v.name == "Level" and own is None:
             own = given
     if not v.recv:
-        return _is_above(ev, event, own)
+        answers = {
+            _is_written(ev, one, kept, event, own, has_writer, depth + _PER_GLOBAL)
+            for one, kept in (_global_loggers(ev) if _is_global(v) else ())
+        }
+        if not answers:
+            return _is_above(ev, event, own)
+        return answers.pop() if len(answers) == 1 else None
     seen = v.state or state
     answers = {_is_written(ev, one, seen, event, own, has_writer, depth + 1) for one in ev.force(v.recv)}
     return answers.pop() if len(answers) == 1 else None
+
+
+def _is_global(v: Extern) -> bool:
+    """True for the logger of the package zerolog/log, which its functions use too."""
+    return (
+        v.path == ZEROLOG[1]
+        and v.recv is None
+        and (v.args is not None or v.name == "Logger")
+        and v.name != "Ctx"
+    )
+
+
+def _global_loggers(ev: Evaluator) -> Iterator[tuple[Val, State]]:
+    """What the program assigns to `log.Logger` of zerolog."""
+    found: list[tuple[Value, State]] = []
+    for path in ev.program.sources_with(b".Logger"):
+        data = ev.program.repository.read(path) or b""
+        if ZEROLOG[1].encode() not in data or _GLOBAL.search(data) is None:
+            continue
+        file, package = ev.program.file(path), ev.program.package_of(path)
+        if file is None or package is None or path not in package.files:
+            continue
+        imported = ev.program.imported(file)
+        for node in file.functions_with(b".Logger"):
+            for assign in s.nodes_of(node):
+                for target, value in (
+                    zip(assign.lhs, assign.rhs, strict=False) if isinstance(assign, s.Assign) else ()
+                ):
+                    if isinstance(target, s.Selector) and target.sel == "Logger":
+                        if isinstance(target.x, s.Ident) and imported.get(target.x.name) == ZEROLOG[1]:
+                            other = ev.apart(ev.limits)
+                            other.watch(value, lambda v, state: found.append((v, state.fork())))
+                            other.run(Func(node, file, package), until=value.end + 1)
+    for kept, state in found:
+        for v in ev.force(kept):
+            yield v, state
 
 
 def _is_zero(ev: Evaluator, v: Val, state: State | None) -> bool:

@@ -214,3 +214,33 @@ def test_an_error_brings_the_stack(tmp_path: Path, marshaler: str, error: str, a
     }
     (row,) = servers.table(analyse(tmp_path, files)).rows
     assert row.get("logs_stack").value == answer
+
+
+@pytest.mark.parametrize(
+    ("assigned", "expected"),
+    [
+        ("", "yes"),
+        ("zlog.Logger = zerolog.New(os.Stderr).With().Timestamp().Logger()", "yes"),
+        ("zlog.Logger = zlog.Output(os.Stderr)", "yes"),
+        ("zlog.Logger = zerolog.Nop()", "no"),
+        ("zlog.Logger = zerolog.New(io.Discard)", "no"),
+        ("zlog.Logger = zlog.Logger.Level(zerolog.Disabled)", "no"),
+        ("zlog.Logger = zlog.Logger.Level(zerolog.FatalLevel)", "no"),
+        ("zlog.Logger = zlog.Logger.Level(level())", "yes"),
+        (
+            'if os.Getenv("QUIET") != "" { zlog.Logger = zerolog.Nop() } else { zlog.Logger = zerolog.New(os.Stderr) }',
+            "unknown",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "event", ["zlog.Error()", "zlog.Logger.Error()", 'zlog.With().Str("a", "b").Logger().Error()']
+)
+def test_the_logger_of_the_whole_program(assigned: str, event: str, expected: str, tmp_path: Path) -> None:
+    code = PROGRAM.replace("LOGGER", "").replace("LOG", event + '.Bytes("stack", debug.Stack()).Msg("p")', 1)
+    set_up = f"func setUp() {{\n\t{assigned}\n}}\n"
+    main = go_file(code + set_up).replace(
+        "import (", 'import (\n\tzlog "github.com/rs/zerolog/log"\n\t"io"', 1
+    )
+    (row,) = servers.table(analyse(tmp_path, {"main.go": main})).rows
+    assert row.get("logs_stack").value == expected
