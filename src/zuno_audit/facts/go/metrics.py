@@ -28,6 +28,7 @@ from zuno_audit.facts.go.collectors import (
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.foreign_handlers import foreign_handlers
 from zuno_audit.facts.go.late import is_late
+from zuno_audit.facts.go.origins import origins
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.facts.go.registries import (
@@ -143,7 +144,11 @@ def _row(store: FactStore, asked: Analysis, metric: Metric) -> Entity:
     in_library = reachable.is_library(metric.location.path)
 
     def written() -> dict[str, Answer]:
-        return {"written": makes_series(*metric.vector, asked, reachable) if metric.vector else Answer(YES)}
+        return {
+            "written": makes_series(*metric.vector, asked, reachable, store.get(origins))
+            if metric.vector
+            else Answer(YES)
+        }
 
     fields = {
         "name": _name(metric),
