@@ -28,6 +28,7 @@ _VALUED = frozenset(
      "--compress", "-E", "--encoding", "-S", "--superuser", "--role", "--lock-wait-timeout", "--section")
 )  # fmt: skip
 _RESTORERS = ("psql", "pg_restore", "createdb", "dropdb")
+_ASKS = frozenset({"--version", "-V", "--help"})  # no backup is made then
 _TOOLS = {"pg_dump": "pg_dump", "pg_dumpall": "pg_dump", "pg_basebackup": "pg_dump", "mongodump": "mongodump"}
 
 
@@ -39,10 +40,16 @@ class BackupScript(Struct, frozen=True):
     obstacle: str = ""
 
 
+class Step(Struct, frozen=True):
+    """A command that a script runs, and the files that its output goes to."""
+
+    line: int
+    words: list[str]
+    writes: tuple[str, ...] = ()
+
+
 def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
     """Every tracked shell, batch or Makefile script that calls a backup tool."""
-    from zuno_audit.languages.script import commands
-
     found = []
     services = {service.name for _, service in store.get(compose_files).services()}
     for path, dialect, text in _scripts(store):
@@ -51,17 +58,19 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
         tools: set[str] = set()
         obstacle, line = "", 1
         has_data = has_dump = False
-        for command in commands(text, dialect):
-            names = [posixpath.basename(word.strip("\"'")) for word in command.words]
+        for step in _steps(text, dialect):
+            names = [posixpath.basename(word) for word in step.words]
             started = _started(names)
-            if started is None:
+            if started is None or _ASKS & set(names):
                 continue
             if not tools:
-                line = command.line
+                line = step.line
             tools.add(_TOOLS[started])
             tool = names.index(started)
             obstacle = obstacle or _obstacle(names, tool, services)
             obstacle = obstacle or _no_database(store, names) or _no_user(store, names)
+            if "/dev/null" in step.writes:
+                obstacle = obstacle or f"{started} writes to /dev/null"
             if started == "pg_dump":
                 has_dump = True
                 has_data = has_data or not {"-s", "--schema-only"} & set(names)
@@ -72,27 +81,47 @@ def backup_scripts(store: FactStore) -> tuple[BackupScript, ...]:
     return tuple(found)
 
 
+def _steps(text: str, dialect: str) -> Iterator[Step]:
+    """The commands that a script may run: no comments, no functions that nobody calls, nothing under `if false`."""
+    from zuno_audit.languages.script import commands
+    from zuno_audit.languages.shell_run import run_shell
+
+    run = run_shell(text) if dialect == "shell" else None
+    if run is None or not run.complete:
+        for command in commands(text, dialect):
+            yield Step(command.line, [word.strip("\"'") for word in command.words])
+        return
+    for executed in run.commands:
+        words = list(executed.words)
+        while words and (words[0].endswith(")") or re.match(r"\w+=", words[0])):
+            del words[0]  # the label of a case, variables of the command alone
+        yield Step(executed.line, words, executed.writes)
+
+
 def restore_scripts(store: FactStore) -> tuple[BackupScript, ...]:
     """Every tracked script that restores a dump of PostgreSQL: one with pg_restore, or named so with psql."""
-    from zuno_audit.languages.script import commands
-
     found = []
     services = {service.name for _, service in store.get(compose_files).services()}
     for path, dialect, text in _scripts(store):
         is_named = "psql" in text and "restore" in posixpath.basename(path).lower()
         if "pg_restore" not in text and not is_named:
             continue
-        steps = [(c.line, [w.strip("\"'") for w in c.words]) for c in commands(text, dialect)]
-        made = {words[-1] for _, words in steps if "createdb" in words}
+        steps = list(_steps(text, dialect))
+        made = {step.words[-1] for step in steps if "createdb" in step.words}
         made |= set(re.findall(r"(?i)create database (?:if not exists )?\"?(\w+)", text))
-        obstacle, line = "", 0
-        for at, words in steps:
-            tool = next((i for i, w in enumerate(words) if w in _RESTORERS), None)
+        obstacle, line, restores = "", 0, False
+        for step in steps:
+            tool = next((i for i, w in enumerate(step.words) if w in _RESTORERS), None)
             if tool is None:
                 continue
-            line = line or at
-            obstacle = obstacle or _misfit(store, words, tool, services, made)
+            line = line or step.line
+            asks = {"-c", "--command"} & set(step.words)
+            restores = (
+                restores or step.words[tool] == "pg_restore" or (step.words[tool] == "psql" and not asks)
+            )
+            obstacle = obstacle or _misfit(store, step.words, tool, services, made)
         if line:
+            obstacle = obstacle or ("" if restores else "nothing in it reads a dump")
             found.append(BackupScript(at_line(path, line), frozenset({"restore"}), obstacle))
     return tuple(found)
 
@@ -124,9 +153,17 @@ def _misfit(store: FactStore, words: list[str], tool: int, services: set[str], m
         return stranger
     for schema, table in re.findall(r"(?i)\bfrom\s+\"?(\w+)\"?\.\"?(\w+)", options.get("command", "")):
         rows = [r for r in store.get(database).table("db_table").rows if r.get("name").value == table]
-        if rows and not any(r.get("schema").value == schema and r.get("created").value != NO for r in rows):
+        made_there = [r for r in rows if r.get("schema").value == schema and r.get("created").value != NO]
+        if not made_there and (rows or _is_known(store, schema)):
             return f"no table {schema}.{table} is created"
     return ""
+
+
+def _is_known(store: FactStore, schema: str) -> bool:
+    """True when all tables of a schema are known: the SQL makes some there, and none that could not be followed."""
+    known = store.get(database)
+    tables = [r for r in known.table("db_table").rows if r.get("schema").value == schema]
+    return bool(tables) and not known.unseen and not known.problems
 
 
 def _no_user(store: FactStore, names: list[str]) -> str:

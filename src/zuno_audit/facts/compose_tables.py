@@ -73,7 +73,7 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
         "management": _management(store, service),
         "repository": Answer(image_repository(service.image) if service.image else None),
         "software": _software(store, service),
-        "runs": _runs(service, environment),
+        "runs": is_started(service, environment),
         **_build_fields(store, service),
         "healthcheck": _healthcheck(service),
         "env_names": Answer(_env_names(store, service), proof=tuple(e.location for e in service.environment)),
@@ -112,7 +112,8 @@ def _software(store: FactStore, service: Service) -> Answer:
     return Answer(base.repository)
 
 
-def _runs(service: Service, environment: Mapping[str, str]) -> Answer:
+def is_started(service: Service, environment: Mapping[str, str]) -> Answer:
+    """Whether `docker compose up` starts the service, and with it what its image is for."""
     wanted = _expanded(service.replicas or "1", environment)
     if re.fullmatch(r"0+", wanted):
         return Answer(NO, f"compose starts {wanted} of it", (service.location,))

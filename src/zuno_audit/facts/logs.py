@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.compose import Service, compose_files
 from zuno_audit.facts.go.reach import Reach, reach
 from zuno_audit.languages.go.parse import GoFile
-from zuno_audit.languages.go.syntax import BasicLit, If
+from zuno_audit.languages.go.syntax import BasicLit, Call, If
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location, at_line
 from zuno_audit.source.classify import kind_by_path
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 _JSON_BY_DEFAULT = ("github.com/rs/zerolog", "github.com/rs/zerolog/log", "go.uber.org/zap")
 _STRUCTURED = (*_JSON_BY_DEFAULT, "log/slog", "github.com/sirupsen/logrus")
-_WRITES = {"log": rb"(?:Print|Fatal|Panic)(?:f|ln)?\(", "fmt": rb"Print(?:f|ln)?\("}
+_WRITES = {
+    "log": rb"(?:Print|Fatal|Panic)(?:f|ln)?\(",
+    "fmt": rb"(?:Print(?:f|ln)?\(|Fprint(?:f|ln)?\(\s*os\.Std(?:out|err)\b)",
+    "os": rb"Std(?:out|err)\.Write(?:String)?\(",
+}
+_BUILTIN = re.compile(rb"(?<![\w.])print(?:ln)?\(")
 _REDIRECTING = (b".SetOutput(", b"slog.SetDefault(", b"zap.RedirectStdLog(")
 _REDIRECTS = re.compile(rb"log\w*\.SetOutput\(|slog\.SetDefault\(|zap\.RedirectStdLog\(")
 _TEXT_OUTPUT = re.compile(
@@ -76,14 +81,14 @@ def _redirects(data: bytes) -> bool:
 
 
 def _json(reachable: Reach, binary: str, paths: list[str], loggers: list[str], first: Location) -> Answer:
-    own = [p for p in paths if _is_own(p, binary)]
     for path in (head.path for head in reachable.packages.by_directory[binary].files):
         file = reachable.linked.file(path)
         if file is not None and file.error_line:
             because = f"{path} does not parse (line {file.error_line})"
             return Answer(UNKNOWN, because, (at_line(path, file.error_line),), failed=True)
-    plain = next(_plain_writes(reachable, own), None)
-    if plain is not None and not any(_redirects(reachable.linked.repository.read(p) or b"") for p in own):
+    redirected = any(_redirects(reachable.linked.repository.read(p) or b"") for p in paths)
+    plain = next(_plain_writes(reachable, binary, paths, {"log"} if redirected else set()), None)
+    if plain is not None:
         return Answer(
             NO, f"{plain.path}:{plain.line} writes plain text with the {plain.note} package", (plain,)
         )
@@ -105,6 +110,12 @@ def _json(reachable: Reach, binary: str, paths: list[str], loggers: list[str], f
             return Answer(
                 NO, "its logger is told to write nothing", (file.location(silent.start(), silent.end()),)
             )
+    for path in loggers:
+        data = reachable.linked.repository.read(path) or b""
+        discards = re.search(rb"(?<![\w.])io(?:util)?\.Discard\b", data)
+        if discards is not None:
+            line = data.count(b"\n", 0, discards.start()) + 1
+            return Answer(UNKNOWN, "its logger may be told to write nothing", (at_line(path, line),))
     if text:
         return Answer(UNKNOWN, "a setting decides whether its logger writes JSON", (at_line(text[0][0]),))
     by_default = any(i.path in _JSON_BY_DEFAULT for p in loggers for i in reachable.packages.heads[p].imports)
@@ -126,27 +137,32 @@ def _time(reachable: Reach, loggers: list[str], first: Location) -> Answer:
     return Answer(NO, "nothing adds the time to its lines", (first,))
 
 
-def _is_own(path: str, binary: str) -> bool:
-    """True for a file of the service: below the folder of the binary, or of its parent when that is `cmd`."""
-    top = dirname(binary) if basename(binary) in ("cmd", "server", "main") else binary
-    return not top or path.startswith(top + "/")
-
-
-def _plain_writes(reachable: Reach, paths: list[str]) -> Iterator[Location]:
-    for path in paths:
+def _plain_writes(reachable: Reach, binary: str, paths: list[str], excused: set[str]) -> Iterator[Location]:
+    """Where code that the binary runs prints past its logger, own files first; `excused` packages do not count."""
+    own = dirname(binary) if basename(binary) in ("cmd", "server", "main") else binary
+    for path in sorted(paths, key=lambda p: bool(own) and not p.startswith(own + "/")):
         data = reachable.linked.repository.read(path) or b""
         names = {
             i.path: i.alias or i.path for i in reachable.packages.heads[path].imports if i.path in _WRITES
         }
-        for package, name in names.items():
-            pattern = re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\." + _WRITES[package])
-            match = pattern.search(data)
-            while match is not None:
-                start = data.rfind(b"\n", 0, match.start()) + 1
-                if not data[start : match.start()].lstrip().startswith(b"//"):
+        patterns = [
+            (package, re.compile(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\." + _WRITES[package]))
+            for package, name in names.items()
+            if package not in excused
+        ]
+        for package, pattern in (*patterns, ("builtin", _BUILTIN)):
+            for match in pattern.finditer(data):
+                if _is_called(reachable, binary, path, match.start()):
                     yield at_line(path, data.count(b"\n", 0, match.start()) + 1, package)
                     break
-                match = pattern.search(data, match.end())
+
+
+def _is_called(reachable: Reach, binary: str, path: str, offset: int) -> bool:
+    """True when a call that begins there is code that the binary runs (not a comment or a text)."""
+    function = reachable.enclosing(path, offset)
+    if function is None or not any(isinstance(n, Call) and n.start == offset for n in function.nodes):
+        return False
+    return binary in reachable.mains(path, offset)
 
 
 def _is_conditional(reachable: Reach, file: GoFile, offset: int) -> bool:

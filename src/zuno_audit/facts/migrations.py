@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from zuno_audit.facts.compose import Service, compose_files
-from zuno_audit.facts.compose_tables import image_repository
+from zuno_audit.facts.compose import ComposeFile, Service, compose_files
+from zuno_audit.facts.compose_tables import image_repository, is_started
 from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.sql_files import sql_files
 from zuno_audit.facts.sql_runs import DatabaseRun, new_server, place, postgres_services
@@ -269,10 +269,26 @@ def _from_compose(store: FactStore) -> Iterator[MigrationTool]:
         words = " ".join((*service.entrypoint, *service.command)).split()
         folder, missing = _mounted_folder(store, file.path, service, words)
         judged = _judged(store, tool, service.location, words, folder, missing, f"service {service.name}")
-        elsewhere = _other_database(store, file.path, service, words)
+        elsewhere = _not_started(store, file, service) or _other_database(store, file.path, service, words)
         if elsewhere and judged.wired.value != NO:
             judged = replace(judged, wired=Answer(NO, elsewhere, (service.location,)))
         yield judged
+
+
+def _not_started(store: FactStore, file: ComposeFile, service: Service) -> str:
+    """Why `docker compose up` does not run what the image of a service is for; nothing when it does."""
+    started = is_started(service, default_environment(store, posixpath.dirname(file.path)))
+    if started.value != NO:
+        return ""
+    switches = [f"--profile {name}" for name in service.profiles] + [
+        f"--profile={n}" for n in service.profiles
+    ]
+    switches += [f"run {service.name}", f"run --rm {service.name}", "COMPOSE_PROFILES"]
+    for path in store.repository.files:
+        text = store.repository.text(path) or "" if service.profiles and _may_start(path) else ""
+        if path != file.path and any(switch in text for switch in switches):
+            return ""
+    return f"service {service.name} does not run: {started.because}"
 
 
 def _other_database(store: FactStore, path: str, service: Service, words: Sequence[str]) -> str:
@@ -285,6 +301,12 @@ def _other_database(store: FactStore, path: str, service: Service, words: Sequen
     ]
     for url in given:
         target = _DATABASE_URL.match(shell.expand(url.strip("'\""), environment) or "")
+        if (
+            target is not None
+            and target[1] not in _hosts(store)
+            and re.fullmatch(r"(?!localhost$)[\w-]+", target[1])
+        ):
+            return f"it migrates a database on {target[1]}, and no compose file has a service of that name"
         server = next(
             (s for s in store.get(postgres_services) if target and s.service.name == target[1]), None
         )
@@ -294,6 +316,12 @@ def _other_database(store: FactStore, path: str, service: Service, words: Sequen
         if not any(target[2].encode() in (store.repository.read(p) or b"") for p in made):
             return f"it migrates the database {target[2]}, but {target[1]} has {server.database}"
     return ""
+
+
+def _hosts(store: FactStore) -> set[str | None]:
+    """The names under which the containers of compose files find each other."""
+    services = [service for _, service in store.get(compose_files).services()]
+    return {name for service in services for name in (service.name, service.container_name, *service.aliases)}
 
 
 def _steps(tool: str, words: Sequence[str], files: Sequence[str]) -> int | None:

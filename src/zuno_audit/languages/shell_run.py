@@ -237,6 +237,8 @@ class _Machine:
                 return
 
     def _truth(self, condition: str, env: dict[str, list[str]]) -> bool | None:
+        if condition.strip() in ("true", "false", ":"):
+            return condition.strip() != "false"
         match = re.fullmatch(r"\[\[?\s+(.*?)\s+\]?\]", condition.strip(), re.DOTALL)
         if not match:
             return None

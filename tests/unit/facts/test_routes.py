@@ -404,6 +404,47 @@ def test_how_a_logger_is_made(tmp_path: Path, old: str, new: str, expected: tupl
 
 
 @pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ('println("starting")', "no"),
+        ('fmt.Fprintln(os.Stdout, "starting")', "no"),
+        ('os.Stderr.WriteString("starting")', "no"),
+        ("helper.Run()", "no"),
+        ('fmt.Fprintln(io.Discard, "starting")', "unknown"),
+        ("// println()", "yes"),
+        ('_ = "println()"', "yes"),
+        ("helper.Quiet()", "yes"),
+    ],
+)
+def test_printing_past_the_logger_is_plain_text(tmp_path: Path, statement: str, expected: str) -> None:
+    text = f"""\
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"example.com/app/helper"
+	"github.com/rs/zerolog"
+)
+
+var _, _, _ = fmt.Sprint, io.EOF, helper.Quiet
+
+func unused() {{ println("never") }}
+
+func main() {{
+	{statement}
+	zerolog.New(os.Stdout).Info().Msg("x")
+}}
+"""
+    helper = 'package helper\n\nimport "log"\n\nfunc Run() { log.Print("x") }\n\nfunc Quiet() {}\n'
+    tree = {**MOD, "main.go": text, "helper/helper.go": helper}
+    (row,) = service_log_table(store_of(tmp_path, tree)).rows
+    assert row.get("json").value == expected
+
+
+@pytest.mark.parametrize(
     ("services", "files", "configured"),
     [
         ("loki: {image: 'grafana/loki:3'}", {}, ["no"]),
