@@ -21,7 +21,6 @@ from zuno_audit.facts.go.ethereum_library import (
     frames_of,
 )
 from zuno_audit.facts.go.evaluate import Evaluator, Limits, Scope
-from zuno_audit.facts.go.evaluation.panics import waits_behind
 from zuno_audit.facts.go.values import (
     Cell,
     Const,
@@ -88,6 +87,7 @@ class Trial(Evaluator):
         self.heap, self._cells, self.consulted = base.heap, base._cells, base.consulted
         self.world, self.planter = world, planter
         self.models = world.models()
+        self.awaits_goroutines = True
         self.arrays_matter = world.case is not Case.MANY  # that shows with few elements, too
         self._event_type = self.types.extern(ABI, "Event")
         self.unchecked: list[Site] = []
@@ -192,11 +192,6 @@ class Trial(Evaluator):
         if any(self.planter.is_planted(r) for r in results):
             return (Opaque(f"method {name}", on_call=give),)
         return super()._interface_method(v, type_, name, site)
-
-    def _go(self, stmt: s.Go, scope: Scope, state: State) -> State | None:
-        """A goroutine has run when the function waits for something behind it; else it may not have."""
-        self.goroutines_finish = waits_behind(stmt, scope.frame.func)
-        return super()._go(stmt, scope, state)
 
     def _channel_of_logs(self, type_: Type | None, state: State) -> Seq | None:
         """What comes out of a channel of logs."""

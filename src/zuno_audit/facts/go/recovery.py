@@ -359,7 +359,9 @@ class _Simulation:
         self.memory = reachable(ev, state, roots or (func,))
         self.memory.cells[HANDLED] = self.memory.cells[LOGGED] = (FALSE,)
         self.ev.models = {**self.ev.models, **groups.MODELS}
-        self.ev.goroutines_finish = self.ev.scalars_wait = True
+        self.ev.awaits_goroutines = self.ev.scalars_wait = True
+        self.ev.lasting = (LOGGED,)
+        self.panicked_in = 0  # goroutines: each has a stack of its own
         self.ev.on_exit = self._exit
         self.ev.on_extern = self._extern
         self.ev.on_leave = self._leave
@@ -372,6 +374,7 @@ class _Simulation:
 
     def handler(self, ev: Evaluator, args: list[Value], state: State) -> list[Value]:
         state.cells[HANDLED] = (TRUE,)
+        self.panicked_in = ev.goroutines
         ev.raise_panic((Opaque("panic value"),), state)
         return [(Unknown("the handler panics"),)] * 2
 
@@ -403,7 +406,7 @@ class _Simulation:
             elif carries_stack(ev, call, state, self.stacks):
                 logged = TRUE if written else UNSURE
                 state.cells[LOGGED] = tuple(v if v is TRUE else logged for v in state.cells[LOGGED])
-        elif captures_stack(call):
+        elif captures_stack(call) and ev.goroutines == self.panicked_in:
             self.stacks.append(call)
         elif call.name in _PRINTS:
             self.prints.append(call)

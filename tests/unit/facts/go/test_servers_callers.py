@@ -17,7 +17,7 @@ def rows(root: Path, files: dict[str, str]) -> list[str]:
     local = tuple(sorted({p.rpartition("/")[0] for p in texts if "/" in p}))
     whole = {
         path: text
-        if text.startswith("package ") or not path.endswith(".go")
+        if "\npackage " in "\n" + text or not path.endswith(".go")
         else go_file(
             text,
             package=path.split("/")[-2] if "/" in path and not path.startswith("cmd/") else "main",

@@ -306,6 +306,46 @@ def test_a_logger_that_writes_nothing_logs_nothing(logger: str, tmp_path: Path) 
     assert row.get("logs_stack").value == LOGGERS[logger], row.get("logs_stack").because
 
 
+LOGGED_BY = {
+    'stack := debug.Stack()\ngo func() { log.Error().Bytes("stack", stack).Msg("panic") }()': "yes",
+    'go func() { log.Error().Bytes("stack", debug.Stack()).Msg("panic") }()': "no",
+    'go log.Error().Bytes("stack", debug.Stack()).Msg("panic")': "yes",
+    'go func(stack []byte) { log.Error().Bytes("stack", stack).Msg("panic") }(debug.Stack())': "yes",
+}
+
+
+@pytest.mark.parametrize("statement", LOGGED_BY)
+def test_a_goroutine_may_log_but_has_a_stack_of_its_own(statement: str, tmp_path: Path) -> None:
+    code = body(
+        f"""log := zerolog.New(os.Stderr)
+        defer func() {{
+            if r := recover(); r != nil {{
+                {statement}
+                err = status.Error(codes.Internal, "x")
+            }}
+        }}()
+        return handler(ctx, req)"""
+    )
+    (row,) = servers.table(analyse(tmp_path, {"main.go": go_file(code)})).rows
+    found = (row.get("unary_recovery").value, row.get("internal").value, row.get("logs_stack").value)
+    assert found == ("yes", "yes", LOGGED_BY[statement]), row.get("logs_stack").because
+
+
+@pytest.mark.parametrize("way", ["", "go func() { STATEMENT }()"])
+def test_a_goroutine_that_nobody_waits_for_sets_no_error(way: str, tmp_path: Path) -> None:
+    statement = 'err = status.Error(codes.Internal, "x")'
+    code = body(
+        f"""defer func() {{
+            if r := recover(); r != nil {{
+                {way.replace("STATEMENT", statement) or statement}
+            }}
+        }}()
+        return handler(ctx, req)"""
+    )
+    (row,) = servers.table(analyse(tmp_path, {"main.go": go_file(code)})).rows
+    assert (row.get("internal").value == "yes") is not bool(way)
+
+
 WRAPPED = {
     'fmt.Errorf("recovered: %w", status.Error(codes.Internal, "x"))': "yes",
     'errors.Join(errors.New("panic"), status.Error(codes.Internal, "x"))': "yes",

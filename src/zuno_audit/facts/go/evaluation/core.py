@@ -88,7 +88,9 @@ class Core:
         self.overrides: dict[Site, bool] = {}  # comparisons whose answer a simulation dictates
         self.scalars_wait = False  # a simulation does not look at how numbers and texts are made
         self.arrays_matter = False  # a simulation looks at numbers and texts that slices of one array share
-        self.goroutines_finish = False  # a simulation waits for the goroutines that it starts
+        self.awaits_goroutines = False  # one has run when its function waits for something behind it
+        self.goroutines = 0  # around what is evaluated
+        self.lasting: tuple[Cell, ...] = ()  # what goroutines that nobody waits for will have done, too
         # goroutines that nobody waits for: what they call, for a simulation that runs them when all else is done
         self.left_running: list[tuple[Value, list[Value], bool, Frame, Site]] | None = None
         self.is_alone = False  # a simulation in which nobody else can release a lock

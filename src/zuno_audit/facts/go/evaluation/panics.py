@@ -211,7 +211,7 @@ class Panics(Expressions):
             if delay is not None:
                 self.timers.append((self.clock + delay, callee, args))
                 return state
-        waits = self.goroutines_finish
+        waits = self.awaits_goroutines and waits_behind(stmt, scope.frame.func)
         if self.left_running is not None:
             waits = waits_behind(stmt, scope.frame.func)
             if not waits:
@@ -224,9 +224,12 @@ class Panics(Expressions):
         if waits and not branch.dead:
             state.cells = branch.cells
             return state
+        lasting = {} if branch.dead else {cell: branch.cells[cell] for cell in self.lasting}
         joined = self.join([state, branch])
         if joined is not None:
             state.cells = joined.cells
+        for cell, value in lasting.items():
+            state.cells[cell] = value
         return state
 
     def _delay(self, callee: Value, args: list[Value], state: State, site: Site) -> int | None:
@@ -267,6 +270,7 @@ class Panics(Expressions):
         self, callee: Value, args: list[Value], state: State, spread: bool, frame: Frame, site: Site
     ) -> list[Value]:
         saved, results = self.frame, []
+        self.goroutines += 1
         try:
             for v in self.force(callee):
                 self.frame = stack = Frame(frame.func, site, None if not self.lazy else saved, None)
@@ -275,6 +279,7 @@ class Panics(Expressions):
                     self.on_exit(Extern("builtin", "panic in a goroutine", (), site=site), stack.panics[0][1])
         finally:
             self.frame = saved
+            self.goroutines -= 1
         return results
 
     def in_goroutine(self, callee: Value, state: State, site: Site) -> list[Value]:
