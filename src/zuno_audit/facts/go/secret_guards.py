@@ -38,9 +38,10 @@ from zuno_audit.facts.go.values import (
     Val,
     Value,
 )
-from zuno_audit.facts.secret_values import names_a_secret
+from zuno_audit.facts.go_packages import go_packages
+from zuno_audit.facts.secret_values import names_a_secret, words
 from zuno_audit.languages.go import syntax as s
-from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
+from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Problem, Table
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
@@ -49,8 +50,18 @@ if TYPE_CHECKING:
 
 _SECRET = re.compile(
     r"(?:^|_)(?:(?:JWT|REFRESH|ACCESS|SESSION|SIGNING|ENCRYPTION|COOKIE|TOKEN|AUTH|APP|HMAC|CSRF|HASH|MASTER)"
-    r"_?)+(?:SECRET|KEY|SECRET_KEY|PRIVATE_KEY)$|^SECRET(?:_KEY)?$",
+    r"_?)+(?:SECRET|KEY|SECRET_KEY|PRIVATE_KEY)(?:_HEX|_BASE64|_B64)?$|^SECRET(?:_KEY)?$",
     re.IGNORECASE,
+)
+_OF_TOKENS = frozenset(("jwt", "token", "access", "auth", "signing", "hmac"))
+_OF_OTHERS = frozenset(("session", "encryption", "cookie", "app", "csrf", "hash", "master"))
+_SIGNS = (
+    b"/golang-jwt/jwt",
+    b"/dgrijalva/jwt-go",
+    b"/lestrrat-go/jwx",
+    b"go-jose",
+    b'"crypto/hmac"',
+    b"/paseto",
 )
 _FOREIGN = re.compile(r"^(?:AWS|GCP|AZURE|GOOGLE|GITHUB|STRIPE|S3|MINIO|TWILIO)_", re.IGNORECASE)
 FILLING = "a"  # what the values that are tried are made of: a letter, a hexadecimal digit and a base64 one
@@ -66,16 +77,25 @@ _SERVED = ("secret", "served")  # the memory cell in which a run notes that it h
 def secret_guard_table(store: FactStore) -> Table:
     """Table `secret_guard`: one row per variable with a signing secret and binary that reads it.
 
-    Fields: `name`, `binary`, `default` (yes: a constant takes the place of a missing value),
-    `refused_when_missing` yes/no/unknown, `minimum_length` (the shortest value that is not refused, as far as
-    it was tried; 0 when every length is accepted, None when it is not known).
+    Fields: `name`, `role` (refresh, token or other: what is signed with it, by the words of its name; other, too,
+    for what belongs to somebody else: a program that signs nothing hands it on), `binary`, `default` (yes: a
+    constant takes the place of a missing value), `refused_when_missing` yes/no/unknown, `minimum_length` (the
+    shortest value that is not refused, as far as it was tried; 0 when every length is accepted, None when it is
+    not known).
     """
     groups = _groups(store, _is_secret)
     trials = _trials(store, groups)
     for trial in trials.values():
         trial.asks_libraries = True
-    rows = [_row(trials[binary], name, binary, reads) for (name, binary), reads in groups.items()]
-    return Table("secret_guard", tuple(rows), tuple(store.get(analysis).search.files_with(b"package")))
+    rows = [
+        _row(trials[binary], name, _role(store, name, binary), binary, reads)
+        for (name, binary), reads in groups.items()
+    ]
+    files = tuple(store.get(analysis).search.files_with(b"package"))
+    problems = []
+    if len(groups) == MAX_ROWS:
+        problems.append(Problem(rows[-1].location.path, 1, "more signing secrets than are tried"))
+    return Table("secret_guard", tuple(rows), files, tuple(problems))
 
 
 def refusals(store: FactStore) -> dict[str, str]:
@@ -128,6 +148,30 @@ def _is_secret(name: str) -> bool:
     return _SECRET.search(name) is not None and _FOREIGN.match(name) is None
 
 
+def _role(store: FactStore, name: str, binary: str) -> str:
+    parts = set(words(name))
+    known = _OF_TOKENS | _OF_OTHERS | {"refresh", "secret", "key", "private", "hex", "base", "b", "64"}
+    if not parts <= known | set(words(binary)) and not _signs(store, binary):
+        return "other"
+    if "refresh" in parts:
+        return "refresh"
+    return "token" if parts & _OF_TOKENS or not parts & _OF_OTHERS else "other"
+
+
+def _signs(store: FactStore, binary: str) -> bool:
+    """Whether a binary links code that signs or checks signatures with a shared secret."""
+    packages = store.get(go_packages)
+    files = [
+        head.path
+        for directory in packages.linked.get(binary, ())
+        if directory in packages.by_directory
+        for head in packages.by_directory[directory].files
+    ]
+    return any(
+        literal in data for path in files if (data := store.repository.read(path)) for literal in _SIGNS
+    )
+
+
 def _binaries(asked: Analysis, reachable: Reach, read: EnvRead) -> frozenset[str]:
     file = asked.program.file(read.location.path)
     if file is None:
@@ -143,7 +187,7 @@ def _lines(data: bytes, line: int) -> Iterable[re.Match[bytes]]:
             yield match
 
 
-def _row(trial: _Trial, name: str, binary: str, reads: list[EnvRead]) -> Entity:
+def _row(trial: _Trial, name: str, role: str, binary: str, reads: list[EnvRead]) -> Entity:
     first = reads[0]
     places = tuple(read.location for read in reads)
     defaults = tuple(r.location.noted("a hard-coded value takes its place") for r in reads if r.default)
@@ -159,6 +203,7 @@ def _row(trial: _Trial, name: str, binary: str, reads: list[EnvRead]) -> Entity:
     length = trial.minimum(name, missing)
     fields = {
         "name": Answer(name),
+        "role": Answer(role),
         "binary": Answer(binary),
         "default": Answer(YES if defaults else NO, proof=defaults),
         "refused_when_missing": Answer(missing, why if missing != YES else "", proof),

@@ -291,6 +291,28 @@ def test_other_variables_have_no_row(tmp_path: Path, name: str) -> None:
     assert guards(tmp_path, main(f'http.Handle(os.Getenv("{name}"), nil)')) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "imports", "role"),
+    [
+        ("JWT_SECRET", "", "token"),
+        ("SERVER_ACCESS_TOKEN_SECRET", "", "token"),
+        ("JWT_SECRET_BASE64", "", "token"),
+        ("REFRESH_TOKEN_KEY", "", "refresh"),
+        ("SESSION_SECRET", "", "other"),
+        ("PINATA_JWT_KEY", "", "other"),
+        ("ACME_JWT_KEY", '_ "crypto/hmac"', "token"),
+    ],
+)
+def test_what_is_signed_with_a_secret(name: str, imports: str, role: str, tmp_path: Path) -> None:
+    code = main(f'http.Handle(os.Getenv("{name}"), nil)')
+    files = {
+        "go.mod": "module example.com/app\n\ngo 1.22\n",
+        "cmd/server/main.go": (MAIN % code).replace('"regexp"', f'"regexp"\n{imports}'),
+    }
+    (row,) = secret_guard_table(store_of(tmp_path, files)).rows
+    assert row.get("role").value == role
+
+
 LOADER = """
 const (
 	access    = "JWT_SECRET"
