@@ -703,34 +703,13 @@ class _Question:
 
     def _used(self, root: Declaration, node: s.FuncDecl) -> Answer:
         """Whether code outside of the function itself and of tests refers to it."""
-        name = node.name
-        pattern = re.compile(rb"\b" + name.encode() + rb"\b")
-        paths = list(root.package.files)
-        if name[:1].isupper():
-            wanted = b"." + name.encode()
-            paths += [p for p in self.analysis.search.own_files_with(wanted) if p not in root.package.files]
-        if name in ("main", "init"):
-            return Answer(YES)
-        for path in paths:
-            data = self.program.repository.read(path) or b""
-            if self.program.repository.kind(path) is FileKind.TEST or not pattern.search(data):
-                continue
-            file = self.program.file(path)
-            if file is None:
-                continue
-            users: list[s.FuncDecl | s.ValueSpec] = list(file.functions_with(name.encode()))
-            for one in [*users, *file.values_with(name.encode())]:
-                if one is node or not self._is_alive(one, node):
-                    continue
-                for inner in s.walk(one):
-                    if (isinstance(inner, s.Selector) and inner.sel == name) or (
-                        isinstance(inner, s.Ident) and inner.name == name and node.receiver is None
-                    ):
-                        place = file.location(inner.start, inner.end, f"{name} is used here")
-                        return Answer(YES, "", (place,))
-        return Answer(NO, f"nothing in the program refers to {name}", (self._head(root, node),))
+        from zuno_audit.facts.go.references import references
 
-    @staticmethod
-    def _is_alive(one: s.FuncDecl | s.ValueSpec, node: s.FuncDecl) -> bool:
-        """False for `var _ = ...`, which uses nothing."""
-        return isinstance(one, s.FuncDecl) or any(n.name != "_" for n in one.names)
+        if node.name in ("main", "init") and node.receiver is None:
+            return Answer(YES)
+        asked = self.store.get(references)
+        found = next(iter(asked.near(root) or asked.far(root)), None)
+        if found is None:
+            return Answer(NO, f"nothing in the program refers to {node.name}", (self._head(root, node),))
+        place = found.root.file.location(found.name.start, found.name.end, f"{node.name} is used here")
+        return Answer(YES, "", (place,))
