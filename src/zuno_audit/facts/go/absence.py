@@ -56,10 +56,9 @@ class Absence:
             return True
         if root.package.name == "main" or not node.name[:1].isupper():
             return True
-        search = self.analysis.search
         return any(
             not self.leave_out(site.root.file.path)
-            for sites in (search.callers(root), search.mentions(root))
+            for sites in (self.analysis.callers_in_turn(root), self.analysis.mentions(root))
             for site in sites
         )
 

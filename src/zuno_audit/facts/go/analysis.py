@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
     from zuno_audit.facts.go.injection import Injection
     from zuno_audit.facts.go.library import Model
+    from zuno_audit.facts.go.references import References
     from zuno_audit.facts.go.texts import Texts
 
 MAX_CALLER_LEVELS = 5
@@ -71,6 +74,7 @@ class Analysis:
         self._runs: dict[object, _Run] = {}
         self._injection: Injection | None = None
         self._texts: Texts | None = None
+        self._callers: dict[int, list[CallSite]] = {}  # by the ids of the functions' nodes
         self._made_in: dict[tuple[int, Targets], set[int]] = {}  # offsets of the constructions in a function
         self.blockers: dict[int, bool] = {}  # what `late` knows of functions, by the ids of their nodes
         self.blocker_names: frozenset[str] | None = None
@@ -90,6 +94,36 @@ class Analysis:
 
             self._texts = Texts(self.program, self.types)
         return self._texts
+
+    @cached_property
+    def references(self) -> References:
+        """Who names what, by scopes and types."""
+        from zuno_audit.facts.go.references import References
+
+        return References(self)
+
+    def callers(self, declared: Declaration) -> list[CallSite]:
+        """The calls that may be of a function or method, tests and vendored code with them where these are followed."""
+        known = self._callers.get(id(declared.node))
+        if known is None:
+            known = self._callers[id(declared.node)] = list(self.callers_in_turn(declared))
+        return known
+
+    def callers_in_turn(self, declared: Declaration) -> Iterator[CallSite]:
+        """`callers` one by one, for who may have seen enough after the first: files are parsed on the way."""
+        known = self._callers.get(id(declared.node))
+        return iter(known) if known is not None else self._meant(self.search.named_calls(declared), declared)
+
+    def mentions(self, declared: Declaration) -> Iterator[CallSite]:
+        """The places that name a function or method without calling it there: handed on, stored, deferred."""
+        return self._meant(self.search.mentions(declared), declared)
+
+    def _meant(self, sites: Iterable[CallSite], declared: Declaration) -> Iterator[CallSite]:
+        for site in sites:
+            name = site.call.fun if isinstance(site.call, s.Call) else site.call
+            name = name.x if isinstance(name, s.Index) else name
+            if isinstance(name, s.Ident | s.Selector) and self.references.meaning(site.root, name, declared):
+                yield site
 
     def evaluator(self, *, lazy: bool = True, limits: Limits | None = None) -> Evaluator:
         """A fresh evaluator."""
@@ -177,7 +211,9 @@ class Analysis:
         """The construction as each caller of `helper` makes it, without a call where it was not reached."""
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
-        for site in self.search.callers(helper)[:MAX_CALLERS]:
+        for site in islice(
+            self.search.named_calls(helper), MAX_CALLERS
+        ):  # which of them are calls shows the evaluation
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in roots.values():
             root = sites[0].root
@@ -373,7 +409,7 @@ class Analysis:
         return None
 
     def _callers_of(self, declared: Declaration) -> list[CallSite]:
-        return self.search.callers(declared) if isinstance(declared.node, s.FuncDecl) else []
+        return self.callers(declared) if isinstance(declared.node, s.FuncDecl) else []
 
     def location(self, site: Site, note: str = "") -> Location:
         """The location of a site."""

@@ -347,9 +347,7 @@ class _Question:
         }
         for key, decoder in told.items():
             before = len(decoders)
-            for caller in {
-                id(c.root.node): c.root for c in self.analysis.search.callers(decoder.root)
-            }.values():
+            for caller in {id(c.root.node): c.root for c in self.analysis.callers(decoder.root)}.values():
                 if isinstance(caller.node, s.FuncDecl) and self._is_ours(caller.file.path):
                     self.readers.add(id(caller.node))
                     self._discover(caller, known, decoders, reached)
@@ -488,7 +486,7 @@ class _Question:
 
     def _from_callers(self, root: Declaration, node: s.FuncDecl) -> list[Context]:
         found: list[Context] = []
-        makers = {id(c.root.node): c.root for c in self.analysis.search.callers(root)[:MAX_CONTEXTS]}
+        makers = {id(c.root.node): c.root for c in self.analysis.callers(root)[:MAX_CONTEXTS]}
         for caller in makers.values():
             if not isinstance(caller.node, s.FuncDecl) or caller.node is node:
                 continue
@@ -615,7 +613,7 @@ class _Question:
 
     def _surprised(self, root: Declaration) -> Site | None:
         """A caller of ours that uses the result without having compared it with nil."""
-        for caller, call in self.analysis.search.callers(root):
+        for caller, call in self.analysis.callers(root):
             if not isinstance(caller.node, s.FuncDecl) or not self._is_ours(caller.file.path):
                 continue
             nodes = list(s.walk(caller.node))

@@ -336,7 +336,7 @@ class _Finder:
 
     def _sites(self, reader: _Reader) -> Iterator[Use]:
         if reader.declared is not None and not reader.is_local:
-            for site in uses(self.search.callers(reader.declared)):
+            for site in uses(self.asked.callers(reader.declared)):
                 if is_go_tool_file(site.root.file.path):
                     yield site
         elif reader.declared is not None:
@@ -418,7 +418,7 @@ class _Finder:
             self._found(name, site.root, site.call, outcome, None)
         if depends and isinstance(node, s.FuncDecl) and level < MAX_LEVELS:
             missing = try_without(self.asked, site.root)
-            for caller in uses(self.search.callers(site.root)[:MAX_EVALUATED_CALLERS]):
+            for caller in uses(self.asked.callers(site.root)[:MAX_EVALUATED_CALLERS]):
                 key = ("caller", id(caller.call), id(origin.call))
                 if key not in self.done:
                     self.done.add(key)

@@ -234,7 +234,7 @@ class _Flags:
         node = outermost.node
         if names or len(calls) >= MAX_LEVELS or not isinstance(node, s.FuncDecl) or not node.params:
             return names
-        for caller in uses(self.asked.search.callers(outermost)[:MAX_CALLERS]):
+        for caller in uses(self.asked.callers(outermost)[:MAX_CALLERS]):
             names += self._names_as_called(expr, root, (*calls, (node, caller)))
         return names
 

@@ -333,7 +333,7 @@ class _Tags:
         if source.kind == "param" and source.function is root.node and level < MAX_LEVELS:
             return [
                 type_
-                for caller in uses(self.asked.search.callers(root))
+                for caller in uses(self.asked.callers(root))
                 if source.index < len(caller.call.args)
                 for type_ in self._types_of(caller.call.args[source.index], caller.root, level + 1)
             ]
@@ -353,7 +353,7 @@ class _Tags:
         index = node.type_params.index(type_.name)
         return [
             self.types.resolve(caller.call.fun.indices[index], caller.root.file, caller.root.package)
-            for caller in uses(self.asked.search.callers(root))
+            for caller in uses(self.asked.callers(root))
             if isinstance(caller.call.fun, s.Index) and index < len(caller.call.fun.indices)
         ]
 

@@ -55,7 +55,7 @@ def is_late(asked: Analysis, root: Declaration, node: s.Node, depth: int = 0) ->
     if depth >= _MAX_DEPTH or root.node.name in ("main", "init"):
         return False
     is_called = False
-    for caller in asked.search.callers_in_turn(root):
+    for caller in asked.callers_in_turn(root):
         is_called = True
         if not is_late(asked, caller.root, caller.call, depth + 1):
             return False

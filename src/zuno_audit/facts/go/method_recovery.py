@@ -124,7 +124,7 @@ class MethodRecovery:
             yield root.package.path
             return
         index = names.index(server.name)
-        callers = self.analysis.search.callers(root) if level < MAX_LEVELS else []
+        callers = self.analysis.callers(root) if level < MAX_LEVELS else []
         if not callers:
             yield ""
         for site in callers:

@@ -177,7 +177,7 @@ class Program:
         self.repository = repository
         self.tests = tests  # `_test.go` files are looked at like others
         self._files: dict[str, GoFile | None] = {}
-        self._known, self._modules = packages, packages.modules
+        self.known, self._modules = packages, packages.modules
         self._by_folder: dict[str, tuple[str, ...]] = self._group()
         self._packages: dict[str, Package] = {}
         self._test_packages: dict[tuple[str, str], Package] = {}
@@ -249,13 +249,13 @@ class Program:
         return self._packages[folder]
 
     def _package(self, folder: str) -> GoPackage | None:
-        known = self._known.by_directory.get(folder)
+        known = self.known.by_directory.get(folder)
         if known is None and (paths := self._by_folder.get(folder)) is not None:
             known = make_package(folder, [self._head(path) for path in paths], self._modules)
         return known
 
     def _head(self, path: str) -> GoHead:
-        known = self._known.heads.get(path)
+        known = self.known.heads.get(path)
         return known if known is not None else read_head(path, self.repository.read(path) or b"")
 
     def package_of(self, path: str) -> Package | None:

@@ -18,7 +18,6 @@ from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.search import Use
 from zuno_audit.facts.go.static_types import static_type
 from zuno_audit.facts.go.types import Type, receiver_type_name
-from zuno_audit.facts.go_packages import GoPackages, go_packages
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:
@@ -45,9 +44,9 @@ class Reference(NamedTuple):
 class References:
     """Answers for one program; test files and vendored code name nothing."""
 
-    def __init__(self, asked: Analysis, packages: GoPackages) -> None:
+    def __init__(self, asked: Analysis) -> None:
         self.program, self.types, self.texts = asked.program, asked.types, asked.texts
-        self._packages = packages
+        self._packages = asked.program.known
         self._near: dict[int, tuple[Reference, ...]] = {}
         self._far: dict[int, tuple[Reference, ...]] = {}
         self._names: dict[int, dict[str, list[tuple[Name, s.Call | None]]]] = {}
@@ -180,15 +179,15 @@ class References:
         node, package = _function(declared), declared.package
         is_method = node.receiver is not None
         for root, name, call in self._named(node.name, paths, None if is_method else package):
-            how: How | None = None
-            if root.node is node:
-                continue
-            if not is_method:
-                how = "name" if self._is_of_package(root, name, package) else None
-            elif isinstance(name, s.Selector):
-                how = self._by_receiver(root, name, declared)
+            how = self.meaning(root, name, declared) if root.node is not node else None
             if how is not None and self._counts(root, name):
                 yield Reference(root, name, call, how)
+
+    def meaning(self, root: Declaration, name: Name, declared: Declaration) -> How | None:
+        """How a name that is spelled like a function or method means it; None where it means something else."""
+        if _function(declared).receiver is None:
+            return "name" if self._is_of_package(root, name, declared.package) else None
+        return self._by_receiver(root, name, declared) if isinstance(name, s.Selector) else None
 
     def _counts(self, root: Declaration, name: Name) -> bool:
         return not is_dead(name, root, self.texts) and not is_discarded(name, root, self.texts)
@@ -283,4 +282,4 @@ def _is_selected(data: bytes, start: int) -> bool:
 
 def references(store: FactStore) -> References:
     """The fact provider: one `References` per audited repository."""
-    return References(store.get(analysis), store.get(go_packages))
+    return store.get(analysis).references

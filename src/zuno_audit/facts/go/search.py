@@ -1,7 +1,7 @@
 """Where something may be used, by its name alone: construction sites, callers, and the functions around them.
 
-What a name means is left to the evaluator, which runs what is found here. Where types and scopes are to tell, ask
-`references`.
+What a name means is left to the evaluator, which runs what is found here, and to `Analysis.callers` and `mentions`,
+which go by types and scopes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ class Search:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._calls: dict[int, dict[str, list[s.Call]]] = {}
-        self._callers: dict[int, list[CallSite]] = {}
         self._makers: dict[tuple[str, str], list[Declaration]] = {}
 
     def roots(self, path: str, literal: bytes) -> Iterator[Declaration]:
@@ -331,24 +330,10 @@ class Search:
             self._calls[id(node)] = known
         return known
 
-    def callers(self, declared: Declaration) -> list[CallSite]:
-        """Calls that may be of this function or method: by its name, from places that can see it."""
-        node = declared.node
+    def named_calls(self, declared: Declaration) -> Iterator[CallSite]:
+        """Calls of what has the name of a function or method, from places that can see it."""
+        node, package = declared.node, declared.package
         assert isinstance(node, s.FuncDecl)
-        known = self._callers.get(id(node))
-        if known is None:
-            known = self._callers[id(node)] = list(self._find_callers(declared, node))
-        return known
-
-    def callers_in_turn(self, declared: Declaration) -> Iterator[CallSite]:
-        """`callers` one by one, for who may have seen enough after the first: files are parsed on the way."""
-        node = declared.node
-        assert isinstance(node, s.FuncDecl)
-        known = self._callers.get(id(node))
-        return iter(known) if known is not None else self._find_callers(declared, node)
-
-    def _find_callers(self, declared: Declaration, node: s.FuncDecl) -> Iterator[CallSite]:
-        package = declared.package
         is_method = node.receiver is not None
         name = node.name
         exported = name[:1].isupper()

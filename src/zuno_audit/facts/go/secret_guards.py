@@ -423,7 +423,7 @@ class _Trial:
             if id(declared.node) not in found:
                 found[id(declared.node)] = declared
                 if isinstance(declared.node, s.FuncDecl):
-                    todo += [site.root for site in self.asked.search.callers(declared)[:20]]
+                    todo += [site.root for site in self.asked.callers(declared)[:20]]
         return found
 
     def _run(self, names: frozenset[str], value: str | None) -> _Course:

@@ -194,7 +194,7 @@ class _Question:
             seen.add(id(declared.node))
             if declared.node.name in ("main", "init") or level >= MAX_CALLER_LEVELS:
                 continue
-            for site in self.analysis.search.callers(declared):
+            for site in self.analysis.callers(declared):
                 found.setdefault(site.root.file.path)
                 pending.append((site.root, level + 1))
         return tuple(found)

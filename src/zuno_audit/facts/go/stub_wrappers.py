@@ -234,8 +234,7 @@ class StubWrappers:
 
     def _is_used_outside(self, declared: Declaration, siblings: set[str]) -> bool:
         """True for a method that something else than the wrapper's own methods calls or hands on."""
-        search = self.analysis.search
-        for site in (*search.callers(declared), *search.mentions(declared)):
+        for site in (*self.analysis.callers(declared), *self.analysis.mentions(declared)):
             node = site.root.node
             if not isinstance(node, s.FuncDecl) or node.receiver is None or node.name not in siblings:
                 return True
