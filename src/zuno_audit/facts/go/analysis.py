@@ -208,12 +208,13 @@ class Analysis:
     def from_callers(
         self, construction: Construction, helper: Declaration, targets: Targets
     ) -> list[Construction]:
-        """The construction as each caller of `helper` makes it, without a call where it was not reached."""
+        """The construction as each caller of `helper` makes it, without a call where it was not reached.
+
+        The callers are found by name, as the evaluation shows which calls are of `helper`.
+        """
         found: list[Construction] = []
         roots: dict[int, list[CallSite]] = {}
-        for site in islice(
-            self.search.named_calls(helper), MAX_CALLERS
-        ):  # which of them are calls shows the evaluation
+        for site in islice(self.search.named_calls(helper), MAX_CALLERS):
             roots.setdefault(id(site.root.node), []).append(site)
         for sites in roots.values():
             root = sites[0].root

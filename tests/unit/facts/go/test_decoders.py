@@ -575,6 +575,14 @@ def test_a_decoder_that_nothing_uses(tmp_path: Path) -> None:
     assert row.get("used").value == "no"
 
 
+def test_a_method_of_the_same_name_is_no_use(tmp_path: Path) -> None:
+    other = "type other struct{}\n\nfunc (other) parse() {}\n\ntype indexer"
+    program = changed(
+        ("_, _ = one.parse(types.Log{})", "_ = one\n\tother{}.parse()"), ("type indexer", other)
+    )
+    assert only(decoded(tmp_path, program)).get("used").value == "no"
+
+
 def test_a_file_that_does_not_parse(tmp_path: Path) -> None:
     table = decoded(tmp_path, PROGRAM + "\nfunc broken( {\n")
     assert [p.path for p in table.problems] == ["main.go"]

@@ -286,6 +286,22 @@ def test_wrappers_are_tried_out(
     assert summary(found) == {"K": (default, required)}
 
 
+def test_a_method_of_the_same_name_reads_nothing(tmp_path: Path) -> None:
+    body = """
+        type config struct{}
+        func (config) get(name string) string { return os.Getenv(name) }
+
+        type cache map[string]string
+        func (c cache) get(name string) string { return c[name] }
+
+        func main() {
+            kept := cache{}
+            fmt.Println(config{}.get("READ"), kept.get("KEPT"))
+        }
+    """
+    assert [read.name for read in reads(tmp_path, body)] == ["READ"]
+
+
 def test_a_wrapper_with_a_target(tmp_path: Path) -> None:
     body = """
         func need(target *string, key string) { v := os.Getenv(key); if v == "" { panic(key) }; *target = v }
