@@ -57,6 +57,8 @@ def call(ev: Evaluator, name: str, expr: s.Call, scope: Scope, state: State) -> 
         return _extreme(ev, name, args, site)
     if name == "delete" and len(args) == 2:
         _delete(ev, args, state)
+    if name == "clear" and args:
+        _clear(ev, args[0], state)
     if name == "close" and args:
         channels.close(ev.force(args[0]), state)
     if name == "copy" and len(args) == 2:
@@ -197,6 +199,14 @@ def _delete(ev: Evaluator, args: list[Value], state: State) -> None:
                 else:
                     out.append(data)
             state.cells[v.cell] = tuple(out)
+
+
+def _clear(ev: Evaluator, value: Value, state: State) -> None:
+    """clear of a map; what a slice holds afterwards is not told."""
+    held = ev.force(value)
+    for v in held:
+        if isinstance(v, Map):
+            state.cells[v.cell] = (MapData({}, len(held) > 1),)
 
 
 def _copy(ev: Evaluator, expr: s.Call, args: list[Value], scope: Scope, state: State) -> None:

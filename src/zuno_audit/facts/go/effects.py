@@ -347,7 +347,10 @@ class _Scan:
             or any(
                 isinstance(a, s.Unary) and a.op == "&" and root_name(a) not in self.fresh for a in call.args
             )
-            or (_changes(name) and any(root_name(a) in self.params for a in call.args))
+            or (
+                (_changes(name) or (name == "Copy" and path.endswith("maps")))
+                and any(root_name(a) in self.params for a in call.args)
+            )
         )
 
     def _method_changes(self, fun: s.Selector, call: s.Call) -> bool:

@@ -8,7 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from zuno_audit.facts.go.values import NIL, TRUE, Extern, Func, Opaque, Rest, Seq, Site, State, Unknown, Value
+from zuno_audit.facts.go.values import (
+    NIL,
+    TRUE,
+    Extern,
+    Func,
+    Map,
+    MapData,
+    Opaque,
+    Rest,
+    Seq,
+    Site,
+    State,
+    Unknown,
+    Value,
+    union,
+)
 
 if TYPE_CHECKING:
     from zuno_audit.facts.go.evaluate import Evaluator
@@ -83,7 +98,48 @@ def _keys(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site)
     return [(_list([round_[v.name == "Values"] for round_ in found], open_),)]
 
 
+def _data(ev: Evaluator, value: Value, state: State) -> MapData | None:
+    """What is in a map, if there is only one answer."""
+    held = ev.force(value)
+    if len(held) == 1 and ev.is_nil(held[0]):
+        return MapData({})
+    data = ev.read(held[0].cell, state) if len(held) == 1 and isinstance(held[0], Map) else ()
+    return data[0] if len(data) == 1 and isinstance(data[0], MapData) else None
+
+
+def _copy(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """maps.Copy: the entries of the second map are put into the first; others may be where it is not known."""
+    targets = [x for x in ev.force(args[0]) if isinstance(x, Map)] if len(args) == 2 else []
+    if not targets:
+        return None
+    source = _data(ev, args[1], state)
+    for target in targets:
+        old = _data(ev, (target,), state)
+        if old is None:
+            state.cells[target.cell] = (MapData({}, True),)
+        elif source is None or source.open or len(targets) > 1:
+            perhaps = Unknown("perhaps copied over", site)
+            kept = {key: union(value, (perhaps,)) for key, value in old.entries.items()}
+            state.cells[target.cell] = (MapData(kept, True),)
+        else:
+            state.cells[target.cell] = (MapData({**old.entries, **source.entries}, old.open),)
+    return [(Unknown("no value"),)]
+
+
+def _clone(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site) -> Iterable[Value] | None:
+    """maps.Clone: another map with the same entries."""
+    held = ev.force(args[0]) if args else ()
+    data = _data(ev, args[0], state) if args else None
+    if data is None or not isinstance(held[0], Map):
+        return None
+    cell = ev.new_cell()
+    state.cells[cell] = (data,)
+    return [(Map(cell, held[0].type, site),)]
+
+
 MODELS: dict[tuple[str, str], Model] = {
+    **{(path, "Copy"): _copy for path in ("maps", "golang.org/x/exp/maps")},
+    **{(path, "Clone"): _clone for path in ("maps", "golang.org/x/exp/maps")},
     **{("slices", name): _collect for name in ("Collect", "Sorted", "SortedFunc", "SortedStableFunc")},
     **{("golang.org/x/exp/maps", name): _keys for name in ("Keys", "Values")},
 }

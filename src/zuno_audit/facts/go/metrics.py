@@ -497,7 +497,8 @@ class _Finder:
             if any(n is not None for n, _, _ in above):
                 yield from above
             elif found == [(None, None)]:
-                yield from above or [(None, labels, chain)]
+                told = [row for row in above if row[1] is not None]
+                yield from told or [(None, labels, chain)]
             else:
                 yield from ((n, lab, chain) for n, lab in found)
         else:
