@@ -17,6 +17,7 @@ class EnvRead(Struct, frozen=True):
     yes/no/unknown: the program refuses to start without it. `mechanism` is the call (`os.Getenv`,
     `env.GetString`, a struct tag), `directory` the folder of the package. The call that reads stands at the byte
     `offset` of the Go file `code`; in a script, which runs whenever somebody starts it, `code` is empty.
+    `type` is the basic type, or `time.Duration`, of a field that a library turns the text into.
     """
 
     name: str
@@ -27,6 +28,7 @@ class EnvRead(Struct, frozen=True):
     directory: str = ""
     code: str = ""
     offset: int = 0
+    type: str = ""
 
 
 def script_read(

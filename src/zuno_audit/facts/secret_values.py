@@ -6,6 +6,7 @@ somebody chose, and does not say of itself that it is a placeholder or a well-kn
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 import re
@@ -268,6 +269,7 @@ _FILLER_WORDS = frozenset(
     | {"xx", "com", "org", "net", "io", "pg", "bsc", "eth", "nft", "pwd", "if", "so", "no", "jwt"}
 )
 _MADE_UP = re.compile(r"EXAMPLE(?:KEY)?=*\Z")  # how documentation marks keys
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{14,}={0,2}")
 _JOINTS = re.compile(r"[-_.:,;/=]+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NOT_A_VALUE = re.compile(
@@ -335,11 +337,22 @@ def real_kind(value: str) -> str | None:
         return None
     if _is_public(text) or _is_sequence(text):
         return None
+    encoded = _encoded_text(text)
+    if encoded is not None:
+        return real_kind(encoded)
     if _is_random(text):
         return RANDOM
-    if is_placeholder(text) or any(character.isspace() for character in text):
+    if any(character.isspace() for character in text):
         return None
-    return PASSWORD if _is_chosen_password(text) else None
+    return PASSWORD if not is_placeholder(text) and _is_chosen_password(text) else None
+
+
+def _encoded_text(text: str) -> str | None:
+    """The readable text that a value is the base64 of."""
+    if len(text) % 4 or _BASE64.fullmatch(text) is None:
+        return None
+    decoded = base64.b64decode(text)
+    return decoded.decode() if decoded.isascii() and decoded.decode().isprintable() else None
 
 
 def is_mnemonic(value: str) -> bool:

@@ -244,6 +244,7 @@ def test_uuids_count_and_the_nil_uuid_does_not() -> None:
         "change-" + "x7k2m9q4",
         "Tr0ub4dor" + "(9)xQ",
         "!Qx7mz" + "92Kp",
+        base64.b64encode(b"hunter2isMy" + b"Pass!9").decode(),
     ],
 )
 def test_a_password_with_a_word_of_placeholders_in_it_is_one(value: str) -> None:
@@ -258,6 +259,7 @@ def test_a_password_with_a_word_of_placeholders_in_it_is_one(value: str) -> None
         "ThisIsAnExampleJWT256Key4You2Change32Chars",
         "your-api-key-abc123XYZ",
         "your-key-a1b2c3d4e5f6",
+        base64.b64encode(b"change-me-in-production").decode(),
         "a1b2c3d4e5f6g7h8i9j0",
         "YourStrong!Passw0rd",
         "S3cr3tP@ssw0rd",

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from zuno_audit.facts.go import ethereum_library as lib
+from zuno_audit.facts.go.abi_definitions import STANDARD
 from zuno_audit.facts.go.decoder_trial import (
     Exit,
     Found,
@@ -75,6 +76,8 @@ class Judge:
         self.arrays = [
             p.name for p in (event.inputs if event else ()) if not p.indexed and p.type in _WIDE_ARRAYS
         ]
+
+        self.meaning = _meaning(event, self.arrays)
 
     def run(self) -> None:
         """Fills the judgement."""
@@ -267,12 +270,10 @@ class Judge:
             return None, f"{name} may be lost on some way"
         for name in self.arrays:
             for names in places[name]:
-                other = next(
-                    (o for o in self.arrays if o != name and _alike(names, o) and not _alike(names, name)),
-                    None,
-                )
+                own, others = self.meaning[name], (self.meaning[o] for o in self.arrays if o != name)
+                other = next((o for o in others if _alike(names, o) and not _alike(names, own)), None)
                 if other is not None:
-                    return "unsafe", f"{name} are put where {other} belong"
+                    return "unsafe", f"{own} are put where {other} belong"
         return "safe", f"every element of {' and '.join(self.arrays)} is kept as it is"
 
     def _one_by_one(self, trial: Trial, exit_: Exit, count: int) -> tuple[str | None, str]:
@@ -306,6 +307,18 @@ class Judge:
         if not self.has_record:
             return None, "nothing is returned"
         return "unsafe", f"not every element of {name} comes out as it is"
+
+
+def _meaning(event: AbiEvent | None, arrays: list[str]) -> dict[str, str]:
+    """What the arrays of an event hold: what their names say, but where they are those of an event of the token
+    standards in another order, what the standard says of their place.
+    """
+    for standard in STANDARD.events if event is not None else ():
+        if event is not None and standard.signature == event.signature:
+            names = {own.name: its.name for own, its in zip(event.inputs, standard.inputs, strict=True)}
+            if {names[name] for name in arrays} == set(arrays):
+                return {name: names[name] for name in arrays}
+    return {name: name for name in arrays}
 
 
 def _carries(v: Val, error: Val, depth: int = 0) -> bool:

@@ -54,6 +54,7 @@ class _Library:
     path = re.compile("")
     literal = b""
     functions: ClassVar[Mapping[str, int]] = {}
+    parses_strictly = True  # numbers, truth values and durations as packages strconv and time do
 
     def asked_by(self, call: s.Call, texts: Texts, root: Declaration) -> _Library:
         """The library as the options of a call want it."""
@@ -181,6 +182,7 @@ class _Tagged(_Library):
 
     path = re.compile(r"github\.com/(?:alecthomas/kong|alexflint/go-arg|jessevdk/go-flags)$")
     literal = b"github.com/"
+    parses_strictly = False
     functions: ClassVar[Mapping[str, int]] = {"Parse": 0, "MustParse": 0, "New": 0, "Must": 0, "NewParser": 0}
 
     def field(self, name: str, tags: dict[str, str], embedded: bool, prefix: str, is_struct: bool) -> _Field:
@@ -192,6 +194,12 @@ class _Tagged(_Library):
         required = "required" in tags or "required" in options
         found = tuple(prefix + n.strip() for n in names if n.strip())
         return _Field(found, tags.get("default"), required, prefix if is_struct else None)
+
+
+def _basic_type(type_: Type) -> str:
+    if type_.kind == "extern" and (type_.path, type_.name) == ("time", "Duration"):
+        return "time.Duration"
+    return type_.name if type_.kind == "basic" else ""
 
 
 def _snake(name: str) -> str:
@@ -376,6 +384,8 @@ class _Tags:
                 location = under.file.location(field.start, field.end)
                 required = YES if found.required else NO
                 read = EnvRead(name, location, found.default, required, mechanism, code=site.root.file.path)
+                if library.parses_strictly and target is not None:
+                    read = replace(read, type=_basic_type(target))
                 yield read, site.call.start
             if found.below is not None:
                 yield from self._struct(inner, library, found.below, mechanism, site, depth + 1)

@@ -55,6 +55,36 @@ _PARSERS: dict[tuple[str, str], Callable[[str], bool]] = {
     ("strconv", "ParseUint"): lambda text: _is_integer(text) or text[:2].lower() in ("0x", "0b", "0o"),
     ("strconv", "ParseFloat"): lambda text: _takes(strconv.parse_float)(text) or "0x" in text.lower(),
     ("time", "ParseDuration"): lambda text: _DURATION.fullmatch(text) is not None,
+    ("net/url", "ParseRequestURI"): lambda text: re.match(r"/|[A-Za-z][\w+.-]*:", text) is not None,
+}
+
+
+def _takes_whole(bits: int, least: int) -> Callable[[str], bool]:
+    """Whether a text is a whole number in any notation that fits; libraries differ in the base."""
+
+    def takes(text: str) -> bool:
+        plain = _takes(strconv.parse_int)(text)
+        if not plain and not _takes(lambda t: strconv.parse_int(t, 0))(text):
+            return False
+        return not plain or least <= int(text) < 2**bits
+
+    return takes
+
+
+_TYPES: dict[str, Callable[[str], bool]] = {
+    "bool": _PARSERS["strconv", "ParseBool"],
+    "float64": _PARSERS["strconv", "ParseFloat"],
+    "time.Duration": _PARSERS["time", "ParseDuration"],
+    **{f"int{n}": _takes_whole(n - 1, -(2 ** (n - 1))) for n in (8, 16, 32, 64)},
+    **{f"uint{n}": _takes_whole(n, 0) for n in (8, 16, 32, 64)},
+    "int": _takes_whole(63, -(2**63)),
+    "uint": _takes_whole(64, 0),
+}
+_VIPER: dict[str, Callable[[str], bool]] = {  # another text gives nought or false
+    "GetBool": _TYPES["bool"],
+    "GetInt": lambda text: _TYPES["int"](text.removesuffix(".0")),
+    "GetInt64": lambda text: _TYPES["int"](text.removesuffix(".0")),
+    "GetDuration": lambda text: _TYPES["time.Duration"](text) or _TYPES["float64"](text),
 }
 _SAME: dict[str, Callable[[str], str]] = {
     "TrimSpace": str.strip,
@@ -75,6 +105,12 @@ class EnvValues:
         """What refuses a value where a variable is read (`strconv.ParseBool`), or None: nothing does, or it is not
         known.
         """
+        if read.type:
+            takes = _TYPES.get(read.type)
+            return None if takes is None or takes(value) else f"{read.mechanism} ({read.type})"
+        viper = _VIPER.get(read.mechanism.removeprefix("viper.")) if read.mechanism[:6] == "viper." else None
+        if viper is not None:
+            return None if viper(value) else read.mechanism
         file, package = self.asked.program.file(read.code), self.asked.program.package_of(read.code)
         if file is None or package is None:
             return None

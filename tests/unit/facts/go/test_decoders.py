@@ -460,6 +460,20 @@ def test_the_abi_decides(tmp_path: Path, old: str, new: str, definition: str) ->
     assert only(decoded(tmp_path, changed((old, new)))).get("definition").value == definition
 
 
+def test_arrays_that_the_abi_names_in_another_order_than_the_standard(tmp_path: Path) -> None:
+    row = only(
+        decoded(
+            tmp_path,
+            changed(
+                ('"ids", "type"', '"x", "type"'),
+                ('"values", "type"', '"ids", "type"'),
+                ('"x", "type"', '"values", "type"'),
+            ),
+        )
+    )
+    assert values(row, "arrays", "definition") == ("unsafe", SIGNATURE)
+
+
 def test_an_abi_from_outside_is_not_known(tmp_path: Path) -> None:
     row = only(decoded(tmp_path, changed(("strings.NewReader(text)", 'strings.NewReader(os.Getenv("ABI"))'))))
     assert values(row, "event", "arrays", "definition") == ("TransferBatch", "safe", None)
