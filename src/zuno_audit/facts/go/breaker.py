@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from zuno_audit.facts.go import breaker_library
 from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_settings import SANE, alternatives, configured, with_sane_settings
-from zuno_audit.facts.go.breaker_trial import INVOKER, Arguments, Trial
+from zuno_audit.facts.go.breaker_trial import FARTHEST, INVOKER, Arguments, Trial
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.guards import Guard, all_of, rank, sites_of
 from zuno_audit.facts.go.interceptors import members
@@ -93,14 +93,19 @@ class BreakerQuestion:
         A breaker of a library parts the chain in two; its other interceptors hand everything on.
         """
         parts: list[list[list[Func]]] = [[]]  # by part and position: the functions that may stand there
-        refuses = False
+        refuses, opens_after = False, 0
         for value in _flat(ev, interceptors):
             alternatives = [v for v in ev.force(value) if not isinstance(v, Nil)]
             functions = [v for v in alternatives if _is_interceptor(v, kind)]
-            guards = [self.judge(ev, v, kind, state).guarded for v in alternatives]
+            judged = [self.judge(ev, v, kind, state) for v in alternatives]
+            guards = [guard.guarded for guard in judged]
             if functions:
                 parts[-1].append(functions)
-                refuses = refuses or set(guards) == {"yes"}
+                if set(guards) == {"yes"}:
+                    refuses, opens_after = (
+                        True,
+                        max(opens_after, *(g.max_failures or FARTHEST for g in judged)),
+                    )
             elif "yes" in guards:
                 parts.append([])
         if refuses:
@@ -109,23 +114,23 @@ class BreakerQuestion:
             if len(part) < 2 and (refuses or not part):
                 continue
             for chain in islice(product(*part), MOST_CHAINS):
-                found = self._chain(ev, list(chain), kind, state, refuses=refuses)
+                found = self._chain(ev, list(chain), kind, state, refuses, opens_after)
                 if found is not None:
                     return found
         return None
 
     def _chain(
-        self, ev: Evaluator, chain: list[Func], kind: str, state: State, *, refuses: bool
+        self, ev: Evaluator, chain: list[Func], kind: str, state: State, refuses: bool, opens_after: int
     ) -> Guard | None:
         """`Trial.hidden` of a chain, one trial for all of one shape."""
         shapes = tuple(shape(ev, func, state, texts=True) for func in chain)
-        key = (kind, refuses, shapes)
+        key = (kind, refuses, opens_after, shapes)
         if key in self._chains:
             return self._chains[key]
         if self._spent > MOST_STEPS:
             return None
         trial = Trial(ev, chain[0], kind, state, self._arguments(kind), behind=chain[1:])
-        found = trial.hidden(refuses=refuses)
+        found = trial.hidden(refuses=refuses, opens_after=opens_after)
         self._spent += trial.ev.steps
         if found is not None:
             found = replace(found, sites=tuple(site for func in chain for site in sites_of(func)))

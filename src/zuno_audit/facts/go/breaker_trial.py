@@ -40,6 +40,7 @@ from zuno_audit.languages.go import syntax as s
 
 START = 1_700_000_000 * SECOND  # the virtual clock's first reading
 MAX_FAILING_CALLS = 120
+_FARTHER = "it would take more failures to open it than are tried"
 PATIENCE = 25  # failing calls after which a far limit is looked for
 FARTHEST = 10_000  # failures in a row; a limit beyond them protects nobody
 MAX_PROBES = 12
@@ -238,17 +239,24 @@ class Trial:
             (*readings.decisive_sites(before, tripping), *timeout_sites, *probe_sites),
         )
 
-    def hidden(self, *, refuses: bool) -> Guard | None:
+    def hidden(self, *, refuses: bool, opens_after: int) -> Guard | None:
         """How a chain certainly hides from the caller, or from the breaker in it, that calls fail; None when not.
 
-        `refuses`: one of the interceptors is a breaker, so that calls are to be refused in the end.
+        `refuses`: one of the interceptors is a breaker, so that calls are to be refused in the end, after
+        `opens_after` failures if it is alone.
         """
         failing = self._fail()
         if not isinstance(failing, Guard):
             return _IGNORED if failing[-1].refused_with_error is False else None
         if failing in (_SWALLOWED, _NEVER):
             return failing
-        if not refuses or failing.guarded != "no" or self.is_on_some_paths or self._depends_on_caller():
+        is_overdue = failing.because == _FARTHER and opens_after < MAX_FAILING_CALLS
+        if (
+            not refuses
+            or (failing.guarded != "no" and not is_overdue)
+            or self.is_on_some_paths
+            or self._depends_on_caller()
+        ):
             return None
         return Guard("no", "another interceptor of the chain hides from the breaker that calls fail")
 
@@ -302,7 +310,7 @@ class Trial:
             before, previous, memory = previous, outcome, outcome.memory
         far = readings.growing(before, previous) if previous is not None else []
         if any(distance <= FARTHEST for distance in far):  # what is farther off is time, or protects nobody
-            return Guard("unknown", "it would take more failures to open it than are tried")
+            return Guard("unknown", _FARTHER)
         return Guard("no", f"{i + 1} failures in a row all went through")
 
     def _depends_on_caller(self) -> bool:

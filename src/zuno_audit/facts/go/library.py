@@ -565,6 +565,64 @@ def same_error(x: Extern, y: Extern) -> bool | None:
     return None
 
 
+def _error_text(
+    ev: Evaluator, v: Extern, args: list[Value], state: State, site: Site
+) -> Iterable[Value] | None:
+    """What `Error` says of an error of the packages status and errors."""
+    made = v.recv[0] if v.recv is not None and len(v.recv) == 1 else None
+    if not isinstance(made, Extern) or made.index or not made.args or (made.path, made.name) not in _ERRORS:
+        return None
+    head: list[Value] = []
+    rest = list(made.args)
+    if made.path == STATUS:
+        code = ev.force(rest.pop(0))
+        known = code[0].value if len(code) == 1 and isinstance(code[0], Const) else None
+        if not rest or not isinstance(known, int) or not 0 <= known < len(CODE_NAMES):
+            return None
+        head = [(Const(f"rpc error: code = {CODE_NAMES[known]} desc = "),)]
+    form = ev.force(rest[0])
+    text = form[0].value if len(form) == 1 and isinstance(form[0], Const) else None
+    if not isinstance(text, str):
+        return None
+    if made.name in ("Error", "New"):
+        text = text.replace("%", "%%")
+    whole = "".join(str(x.value) for part in head for x in part if isinstance(x, Const)) + text
+    arguments: list[Value] = [(Const(whole),), *rest[1:]]
+    results = _sprintf(ev, Extern("fmt", "Sprintf", site=site), arguments, state, site)
+    return results or [(Extern("fmt", "Sprintf", tuple(arguments), state=state, site=site),)]
+
+
+def differ(x: Val, y: Val) -> bool:
+    """True for a text and one that is formatted, where the formatted one begins or ends in another way."""
+    if isinstance(y, Const):
+        x, y = y, x
+    ends = [_fixed_ends(v) for v in (x, y)]
+    if None in ends or not any(isinstance(v, Extern) for v in (x, y)):
+        return False
+    (a, z), (b, w) = (one or ("", "") for one in ends)
+    n, m = min(len(a), len(b)), min(len(z), len(w))
+    return a[:n] != b[:n] or (m > 0 and z[-m:] != w[-m:])
+
+
+def _fixed_ends(v: Val) -> tuple[str, str] | None:
+    """What a text certainly begins and ends with."""
+    if isinstance(v, Const):
+        return (v.value, v.value) if isinstance(v.value, str) else None
+    if (
+        not isinstance(v, Extern)
+        or (v.path, v.name) != ("fmt", "Sprintf")
+        or not v.args
+        or len(v.args[0]) != 1
+    ):
+        return None
+    form = v.args[0][0]
+    if not isinstance(form, Const) or not isinstance(form.value, str):
+        return None
+    before, _, _ = form.value.partition("%")
+    after = re.split(r"%[^a-zA-Z%]*[a-zA-Z%]", form.value)[-1]
+    return before, after
+
+
 def _wraps(ev: Evaluator, error: Val, target: Extern, depth: int = 0) -> bool | None:
     if not isinstance(error, Extern) or depth > 4:
         return None
@@ -871,6 +929,7 @@ def _models() -> dict[tuple[str, str], Model]:
     models["fmt", "Sprintf"] = _sprintf
     models["strings", "Join"] = _sprint_join
     models[STATUS, "FromError"] = models[STATUS, "Convert"] = _status_from_error
+    models[STATUS, ".Error"] = models["errors", ".Error"] = models["fmt", ".Error"] = _error_text
     models[STATUS, "Code"] = models[STATUS, ".Code"] = _status_code
     models["errors", "Is"] = _errors_is
     models["errors", "Join"] = _errors_join

@@ -187,3 +187,70 @@ func pick() grpc.UnaryClientInterceptor {{
 def test_an_interceptor_that_hides_that_the_breaker_is_open(tmp_path: Path) -> None:
     body = f"err := {CALL}\nif errors.Is(err, resilience.ErrOpen) {{ return nil }}\nreturn err"
     assert breakers(tmp_path, OUTSIDE, body) == "no"
+
+
+NAMED = """
+type Breaker struct {
+	name     string
+	failures int
+	isOpen   bool
+	opened   time.Time
+}
+
+func (b *Breaker) Do(fn func() error) error {
+	if b.isOpen && time.Since(b.opened) < time.Minute {
+		return fmt.Errorf("breaker %s is open", b.name)
+	}
+	err := fn()
+	if err == nil {
+		b.failures = 0
+		return nil
+	}
+	b.failures++
+	if b.failures >= 5 {
+		b.isOpen, b.opened = true, time.Now()
+	}
+	return err
+}
+
+func (b *Breaker) Unary(name string) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		err := b.Do(func() error { return invoker(ctx, method, req, reply, cc, opts...) })
+		if err != nil && err.Error() == fmt.Sprintf("breaker %s is open", name) {
+			return status.Error(codes.Unavailable, "later")
+		}
+		if status.Code(err) == codes.NotFound {
+			b.failures, b.isOpen = 0, false
+		}
+		return err
+	}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "answer"),
+    [
+        ("err", "yes"),
+        ("status.Error(codes.NotFound, err.Error())", "no"),
+        ('status.Errorf(codes.NotFound, "%s: %v", method, err)', "no"),
+    ],
+)
+def test_a_breaker_that_knows_its_own_refusal_by_its_text(made: str, answer: str, tmp_path: Path) -> None:
+    code = f"""
+{UNARY.replace("BODY", f"if err := {CALL}; err != nil {{ return {made} }}; return nil")}
+func dial(name string) {{
+	b := &resilience.Breaker{{}}
+	conn, err := grpc.NewClient("pay:1", grpc.WithChainUnaryInterceptor(b.Unary(name), one))
+	_, _ = conn, err
+}}
+
+func main() {{ dial("pay") }}
+"""
+    files = {
+        "main.go": go_file(code, local=("resilience",)),
+        "resilience/breaker.go": go_file(NAMED, package="resilience"),
+    }
+    rows = table(analyse(tmp_path, files)).rows
+    assert {row.get("unary_breaker").value for row in rows} == {answer}

@@ -32,6 +32,7 @@ def body(text: str, more: str = "") -> str:
 
 
 RECOVERS = {
+    "stops a deferred panic too": 'defer func() { if r := recover(); r != nil { err = errors.New("x") } }()\ndefer panic("always")\nreturn handler(ctx, req)',
     "named result": 'defer func() { if r := recover(); r != nil { err = status.Error(codes.Internal, "x") } }()\nreturn handler(ctx, req)',
     "no variable for what was recovered": 'defer func() { if recover() != nil { err = status.Error(codes.Internal, "x") } }()\nreturn handler(ctx, req)',
     "early return": 'defer func() { r := recover(); if r == nil { return }; err = status.Errorf(codes.Internal, "%v", r) }()\nreturn handler(ctx, req)',
@@ -70,6 +71,7 @@ func deep(err *error) { capture(err) }
 func die(r any) { log.Fatal(r) }
 """
 DOES_NOT = {
+    "panics again when it ends": 'defer func() { if r := recover(); r != nil { defer panic(r); err = errors.New("x") } }()\nreturn handler(ctx, req)',
     "nothing": "return handler(ctx, req)",
     "defer recover()": "defer recover()\nreturn handler(ctx, req)",
     "two frames down": "defer func() { deep(&err) }()\nreturn handler(ctx, req)",

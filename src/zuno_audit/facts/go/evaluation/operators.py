@@ -204,6 +204,9 @@ class Operators(Selectors):
             known = library.same_error(x, y)
             if known is not None:
                 return known
+        if library.differ(x, y):
+            self.text_tested = True
+            return False
         if isinstance(x, Extern) and isinstance(y, Extern) and x.args is None and y.args is None:
             same_name = (x.path, x.name) == (y.path, y.name) and x.recv is None and y.recv is None
             return True if same_name else None

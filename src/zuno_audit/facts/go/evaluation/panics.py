@@ -146,6 +146,8 @@ class Panics(Expressions):
                     func, args = callee, list(deferred.args)
                     args = self._bind_variadic(func, args, deferred.spread)
                     self._call_exits(func, args, branch, deferred.site, panic)
+                elif isinstance(callee, Extern) and (callee.path, callee.name) == ("builtin", "panic"):
+                    self.raise_panic(deferred.args[0] if deferred.args else (callee,), branch)
                 elif not isinstance(callee, Nil):
                     self._call_one(callee, list(deferred.args), branch, deferred.site, deferred.spread, 1)
                 if not branch.dead:
