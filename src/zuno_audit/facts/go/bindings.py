@@ -63,41 +63,6 @@ class Bindings:
         around = [f for f in self.functions if f.start <= offset < f.end]
         return max(around, key=lambda f: f.start, default=None)
 
-    def reaching(self, variable: Variable, use: s.Expr) -> list[Source]:
-        """The sources that a use may see, where all of it happens in one function: neither what is assigned behind it
-        nor what an assignment before it that always runs takes the place of.
-        """
-        function = self.function_at(use.start)
-        if function is None or any(self._place(x, function) is None for x in variable.sources):
-            return variable.sources
-        loops = [n for n in s.walk(function.body) if isinstance(n, s.For | s.Range)]
-        around = [n for n in loops if n.start <= use.start < n.end]
-        seen = [
-            x
-            for x in variable.sources
-            if self._end(x, function) <= use.start
-            or any(n.start <= self._end(x, function) <= n.end for n in around)
-        ]
-        always = [
-            x
-            for x in seen
-            if any(isinstance(stmt, s.Assign) and x.expr in stmt.rhs for stmt in function.body.stmts)
-        ]
-        last = max((self._end(x, function) for x in always), default=0)
-        return [x for x in seen if self._end(x, function) >= last]
-
-    def _place(self, source: Source, function: FunctionNode) -> int | None:
-        """Where a source stands in a function; None when it stands in another."""
-        if source.kind in ("param", "receiver"):
-            return function.start if source.function is function else None
-        if source.expr is None or self.function_at(source.expr.start) is not function:
-            return None
-        return source.expr.start
-
-    @staticmethod
-    def _end(source: Source, function: FunctionNode) -> int:
-        return function.body.start if source.expr is None else source.expr.end
-
     # ---------------------------------------------------------------- collection
 
     def _visit(self, node: s.Node, scope: tuple[int, int]) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from zuno_audit.facts.go.bindings import Source, called_name
 from zuno_audit.facts.go.program import Declaration
+from zuno_audit.facts.go.reaching import Reaching
 from zuno_audit.facts.go.static_types import callee_of, static_type
 from zuno_audit.languages.go import syntax as s
 from zuno_audit.model.entity import NO
@@ -113,6 +114,7 @@ class RegistryFlow:
         self._wrapped: dict[object, frozenset[Wrap]] = {}
         self._open: set[object] = set()  # what is being looked for
         self._is_cyclic = False
+        self.reaching = Reaching()
         self._registry = self.types.pointer(self.types.extern(PROMETHEUS, "Registry"))
         self._fields: dict[tuple[Type, str], list[tuple[s.Expr, Declaration]]] = {}
 
@@ -289,8 +291,8 @@ class RegistryFlow:
                 variable = self.texts.bindings(root).variable(name, expr.start)
                 if variable is None:
                     return self._wraps_of_global(root.package.declaration(name), name, depth)
-                reaching = self.texts.bindings(root).reaching(variable, expr)
-                return _union(self._wraps_of_source(x, root, frame, depth + 1) for x in reaching)
+                given = self.reaching.sources(variable, expr.start, root)
+                return _union(self._wraps_of_source(x, root, frame, depth + 1) for x in given)
             case s.Selector(x=x, sel=sel):
                 path = self.collectors.package_path(expr, root)
                 if path == PROMETHEUS or (path, sel) in _KEPT:

@@ -239,14 +239,10 @@ class SecretFields:
             and statement.start < expr.start
             and self.texts.bindings(at.root).variable(target.x.name, target.x.start) is variable
         ]
-        blocks = self.reaching.blocks(at.root)
         for value, statement in reversed(writes):
             if not self._is_harmless(value, at, how):
                 return True
-            block = max(
-                (b for b in blocks if b[0] <= statement.start < b[1]), key=lambda b: b[0], default=None
-            )
-            if block is None or block[0] <= expr.start < block[1]:
+            if self.reaching.has_run(statement.start, expr.start, at.root):
                 return False
         sources = self.reaching.sources(variable, expr.start, at.root)
         if len(sources) != 1 or sources[0].kind not in ("value", "result") or sources[0].expr is None:
