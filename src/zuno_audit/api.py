@@ -172,38 +172,32 @@ def audit(
     known = None if no_baseline else baseline_for(repository, baseline)
     excuser = _excuser(repository, setup, checklist, today)
     refs = references(checklist)
-    asks_semgrep = setup.config.semgrep if semgrep is None else semgrep
-    store = FactStore(repository, semgrep_files(setup, refs) if asks_semgrep else None)
-    items = Source(
-        setup.checklist, setup.rules, not setup.config.parameters, setup.config.levels, setup.config.off
-    )
+    items = _items(setup)
     given = chosen_checklist(checklist_file, setup.config.checklist, repository, items)
     is_empty = not holds_go(repository)
 
+    asks_semgrep = setup.config.semgrep if semgrep is None else semgrep
+    store = FactStore(repository, semgrep_files(setup, refs) if asks_semgrep else None)
     wanted = () if is_empty else setup.wanted(refs)
     kept = None if cache is None else Path(cache)
     runs, info = recall_or_run(kept, lambda: git_info(repository), wanted, setup.rule, store, progress, jobs)
-    shown = gather(
-        repository,
-        setup.evidence(repository) if evidence is None else Path(evidence),
-        checklist=checklist,
-        items=(c.id for c in setup.checklist.controls),
-        commit=info.commit,
-        today=today,
-    )
+    folder = setup.evidence(repository) if evidence is None else Path(evidence)
+    ids = (c.id for c in setup.checklist.controls)
+    shown = gather(repository, folder, checklist=checklist, items=ids, commit=info.commit, today=today)
+
     by_ref = excuser.marked({**runs.by_ref, **setup.skipped(refs), **({} if is_empty else shown.runs)})
     attestations = () if is_empty else shown.attestations
     verdicts = evaluate(checklist, by_ref, strict=strict, attestations=attestations)
-    idle = unasked(verdicts)
-    by_ref = {ref: run for ref, run in by_ref.items() if ref not in idle}
-
     team = team_checklist(given, verdicts, items, store)
     read = team.reading(repository)
-    every = {**by_ref, **excuser.marked(team.runs), **excuser.complaints()}
+    idle = unasked(verdicts)
+    asked = {ref: run for ref, run in by_ref.items() if ref not in idle}
+    every = {**asked, **excuser.marked(team.runs), **excuser.complaints()}
     order = (c.id for c in checklist.controls)
     findings = settle(every, attribute(verdicts), order, read, repository.real_path)
     if known is not None:
         findings = compare(findings, known, unsure_rules(setup.rules, every))
+
     troubles = (*setup.diagnostics, *runs.diagnostics, *team.diagnostics, *shown.diagnostics)
     result = AuditResult(
         tool_version=VERSION,
@@ -221,6 +215,12 @@ def audit(
         read_text=read,
     )
     return Report(result, setup)
+
+
+def _items(setup: Setup) -> Source:
+    """What a team's own checklist may ask for."""
+    config = setup.config
+    return Source(setup.checklist, setup.rules, not config.parameters, config.levels, config.off)
 
 
 def _excuser(repository: Repository, setup: Setup, checklist: Checklist, today: date | None) -> Excuser:

@@ -99,6 +99,7 @@ class Core:
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
         self.sees_shared = False  # a variable of a package was read that functions assign, run before or not
         self._assumptions: dict[Any, Assumed] = {}
+        self.on_assign: Callable[[s.Expr, Value], None] | None = None  # is told what is assigned to what
         self._cells = itertools.count(1)
         self.uncaught: list[tuple[Value, State]] = []  # panics that left the outermost function
         self.on_leave: Callable[[list[Value], State], None] | None = (

@@ -210,16 +210,14 @@ class Packages(Memory):
         inner._cells = self._cells
         target = cell
         inner.heap[cell] = before
-        original = inner._assign_to
 
-        def spy(lhs: s.Expr, value: Value, scope: Scope, state: State) -> None:
+        def hear(lhs: s.Expr, value: Value) -> None:
             if lhs in statement.lhs and isinstance(lhs, s.Ident | s.Selector):
                 last = lhs.name if isinstance(lhs, s.Ident) else lhs.sel
                 if last == name:
                     seen.append(value)
-            original(lhs, value, scope, state)
 
-        inner._assign_to = spy  # type: ignore[method-assign]
+        inner.on_assign = hear
         state = inner.run(Func(declared.node, declared.file, declared.package))
         if state is not None:
             for cell, value in state.cells.items():

@@ -113,6 +113,8 @@ class Statements(Calls):
         return values[:count]
 
     def _assign_to(self, lhs: s.Expr, value: Value, scope: Scope, state: State) -> None:
+        if self.on_assign is not None:
+            self.on_assign(lhs, value)
         if isinstance(lhs, s.Ident):
             if lhs.name == "_":
                 return
