@@ -526,7 +526,7 @@ def _apply(store: FactStore, tool: MigrationTool, run: DatabaseRun) -> None:
 
 def _migrate(store: FactStore, tool: MigrationTool, server: Server, path: str) -> Outcome:
     from zuno_audit.facts.postgres.scripts import run_migration
-    from zuno_audit.languages.sql.statements import parse_file
+    from zuno_audit.languages.sql.scripts import parse_file
 
     text = store.repository.text(path) or ""
     body, options = up_section(text)

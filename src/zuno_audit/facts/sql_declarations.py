@@ -18,7 +18,7 @@ from zuno_audit.languages.sql.tree import (
 )
 
 if TYPE_CHECKING:
-    from zuno_audit.languages.sql.statements import Piece
+    from zuno_audit.languages.sql.scripts import Piece
 
 
 class Declared(NamedTuple):

@@ -9,7 +9,7 @@ from zuno_audit.model.location import Location, Span
 
 if TYPE_CHECKING:
     from zuno_audit.facts.base import FactStore
-    from zuno_audit.languages.sql.statements import Piece
+    from zuno_audit.languages.sql.scripts import Piece
     from zuno_audit.source.repository import Repository
 
 
@@ -25,7 +25,7 @@ class SqlFile:
     @property
     def pieces(self) -> tuple[Piece, ...]:
         if self._pieces is None:
-            from zuno_audit.languages.sql.statements import parse_file
+            from zuno_audit.languages.sql.scripts import parse_file
 
             self._pieces = parse_file(self.text)
         return self._pieces

@@ -267,7 +267,7 @@ def _psql(
 ) -> bool:
     from zuno_audit.facts.postgres.catalog import DatabaseError
     from zuno_audit.facts.postgres.scripts import run_psql
-    from zuno_audit.languages.sql.statements import parse_script
+    from zuno_audit.languages.sql.scripts import parse_script
 
     options = psql_options(words)
     given = options.get("file")

@@ -6,7 +6,7 @@ import pytest
 
 from zuno_audit.facts.postgres.scripts import Outcome, run_migration, run_psql
 from zuno_audit.facts.postgres.server import Server
-from zuno_audit.languages.sql.statements import parse_script
+from zuno_audit.languages.sql.scripts import parse_script
 
 TABLE = "CREATE TABLE t (a int PRIMARY KEY, b text, at timestamptz, on_day date, f float8, j jsonb);\n"
 

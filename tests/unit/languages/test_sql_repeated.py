@@ -6,7 +6,7 @@ import pytest
 
 from zuno_audit.facts.postgres.scripts import run_psql
 from zuno_audit.facts.postgres.server import Server
-from zuno_audit.languages.sql.statements import parse_file, parse_script
+from zuno_audit.languages.sql.scripts import parse_file, parse_script
 from zuno_audit.languages.sql.tree import Change
 
 TABLE = """CREATE TYPE mood AS ENUM ('ok', 'sad');

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from zuno_audit.facts.go.values import Const, Extern, Value
-from zuno_audit.languages.sql.statements import parse_script
+from zuno_audit.languages.sql.scripts import parse_script
 from zuno_audit.languages.sql.tree import Delete, Expr, FromItem, Insert, Query, Select, Update
 
 Column = tuple[str, ...]

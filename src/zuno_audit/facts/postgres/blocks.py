@@ -22,7 +22,7 @@ from zuno_audit.languages.sql.plpgsql import (
     Sql,
     parse_plpgsql,
 )
-from zuno_audit.languages.sql.statements import parse_script
+from zuno_audit.languages.sql.scripts import parse_script
 from zuno_audit.languages.sql.tree import CreateFunction, Delete, Insert, Select, Update
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from zuno_audit.facts.postgres.catalog import DatabaseError, Undecided
 from zuno_audit.facts.postgres.server import Server
-from zuno_audit.languages.sql.statements import Piece
+from zuno_audit.languages.sql.scripts import Piece
 from zuno_audit.languages.sql.tree import Transaction
 
 _HARMLESS = frozenset(

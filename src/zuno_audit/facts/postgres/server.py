@@ -21,7 +21,7 @@ from zuno_audit.facts.postgres.drops import Drops
 from zuno_audit.facts.postgres.expressions import Scope, Source
 from zuno_audit.facts.postgres.types import number_type, text_class
 from zuno_audit.languages.sql.errors import NotUnderstood, SqlError
-from zuno_audit.languages.sql.statements import Piece, parse_change
+from zuno_audit.languages.sql.scripts import Piece, parse_change
 from zuno_audit.languages.sql.tree import (
     Change,
     Comment,

@@ -160,3 +160,8 @@ def _operator(start: int, symbols: str) -> Token:
     while len(symbols) > 1 and symbols[-1] in "+-" and not _LOOSE_END.search(symbols[:-1]):
         symbols = symbols[:-1]
     return Token("symbol", symbols, start, start + len(symbols))
+
+
+def body_start(token: Token) -> int:
+    """Where the text inside the quotes of a string token begins."""
+    return token.start + max(1, (token.end - token.start - len(token.value)) // 2)

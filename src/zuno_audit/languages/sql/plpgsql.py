@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias
 
 from zuno_audit.languages.sql.errors import NotUnderstood, SqlError
 from zuno_audit.languages.sql.lexer import Token, tokenize
-from zuno_audit.languages.sql.statements import Piece, StatementParser, parse_piece, parse_script
+from zuno_audit.languages.sql.scripts import Piece, parse_piece, parse_script
+from zuno_audit.languages.sql.statements import StatementParser
 from zuno_audit.languages.sql.tree import Expr, Query, Statement
 
 Code: TypeAlias = "Block | If | Loop | Sql | Execute | Evaluate | Raise | Leave | Skip"
