@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 # what shows a whole value or takes a key, in a file that says no word of secrets
 _OTHER = (
     *(b"%+v", b"%#v", b"crypto/hmac", b"NewCipher", b"SetBasicAuth", b"HexToECDSA", b"CookieStore"),
-    *(b"securecookie", b"PlainAuth"),
+    *(b"securecookie", b"PlainAuth", b"json.NewEncoder("),
 )
 _VIPER_DEFAULT = "viper.SetDefault"  # the default of all reads through viper stands there
 _LOGIN = re.compile(rb"://[^\s/\"`]*:[^\s/\"`]*@")
 # a function without one of these gives nothing away
 _SHOWS = (
     *(b"Err", b"rint", b"og", b"Info", b"anic", b"Warn", b"Debug", b"Fatal", b"Dump", b"Write", b"Trace"),
-    *(b"Wrap", b"Notice", b"status.", b".New(", *_OTHER, b"://"),
+    *(b"Wrap", b"Notice", b"status.", b".New(", b".Encode(", *_OTHER, b"://"),
 )
 
 

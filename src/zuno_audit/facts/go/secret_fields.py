@@ -157,13 +157,13 @@ class SecretFields:
         if is_secret_name(field.name, anchor):
             is_shown = inner.kind != "pointer" or how in _ENCODERS
             return f"{base.name}.{field.name}" if is_shown and self.flow.is_text(inner, field.name) else None
-        nested = self._nested(inner, how)
+        nested = self.nested(inner, how)
         if nested is None or nested is base:
             return None
         inside = self.holding(nested, how, depth + 1)
         return inside[0][2] if inside else None
 
-    def _nested(self, type_: Type, how: str) -> Type | None:
+    def nested(self, type_: Type, how: str) -> Type | None:
         """The struct inside a field that is shown with it: pointers are followed by encoders only."""
         if type_.kind in ("slice", "array", "map") and type_.elem is not None:
             type_ = type_.elem

@@ -96,6 +96,11 @@ class SecretFlow:
         type_ = self.type_of(expr, at.root) if how != RAW else None
         if type_ is None:
             return self._text_of(expr, at, how)
+        if type_.kind in ("slice", "array", "map") and not at.only and isinstance(expr, s.Ident | s.Selector):
+            element = self.fields.nested(type_, how)
+            inside = self.fields.holding(element, how) if element is not None else []
+            if inside:
+                return inside[0][2]
         is_struct = not at.only and self.fields.struct_type(type_) is not None
         found = self.fields.struct(expr, type_, at, how) if is_struct else self._text_of(expr, at, how)
         method = self.fields.hiding_method(type_, how, is_exported=True) if found is not None else None
@@ -245,7 +250,19 @@ class SecretFlow:
         functions made.
         """
         is_dsn = is_dsn_name(name)
-        return bool(sources) and all(self.is_clean_source(source, at, is_dsn) for source in sources)
+        filled = [source for source in sources if source.kind != "zero"]
+        return bool(filled) and all(
+            self._adds_names(source.expr) or self.is_clean_source(source, at, is_dsn) for source in filled
+        )
+
+    @staticmethod
+    def _adds_names(expr: s.Expr | None) -> bool:
+        """True for `append(list, x.SecretName)`: names, ids and the like of secrets."""
+        if not isinstance(expr, s.Call) or called_name(expr) != "append" or len(expr.args) < 2:
+            return False
+        return all(
+            isinstance(a, s.Selector | s.Ident) and names_something_about(last_name(a)) for a in expr.args[1:]
+        )
 
     def is_clean_source(self, source: Source, at: At, is_dsn: bool) -> bool:
         expr = source.expr

@@ -9,7 +9,7 @@ from zuno_audit.facts.go.bindings import called_name, last_name
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.secret_flow import SecretFlow
 from zuno_audit.facts.go.secret_names import names_something_about
-from zuno_audit.facts.go.showing import FIELD, LOG_PACKAGES, RAW, TEXT, At
+from zuno_audit.facts.go.showing import FIELD, JSON, LOG_PACKAGES, RAW, TEXT, At
 from zuno_audit.facts.secret_values import words
 from zuno_audit.languages.go import syntax as s
 
@@ -70,6 +70,8 @@ _DUMPS = re.compile(
 _DUMP_NAMES = frozenset((*_PRINTS, "Dump", "Sdump", "Log"))
 _LOGGER = re.compile(r"(?i)log(?:ger)?\d?$|sugar|^lg?$|zap|event|entry$")
 _NO_LOGGER = ("catalog", "blog", "dialog", "changelog", "logical", "login", "logout")
+# what no client is ever given: tokens and the like may be the very answer, and a secret that was just made
+_NEVER_ANSWERED = frozenset(("password", "passwd", "pwd", "passphrase", "dsn", "mnemonic"))
 _SETTINGS = frozenset(
     ("password", "passwd", "pwd", "passphrase", "secret", "secrets", "dsn", "mnemonic", "key")
 )
@@ -100,7 +102,8 @@ class Sinks:
             what = self.flow.formatted(call, At(root), sink.start, sink.how)
             if what is None and sink.kind != ERROR_TEXT and self.flow.errors_keep_secrets:
                 what = self.flow.formatted(call, At(root, errors=True), sink.start, sink.how)
-            if what is None or (sink.to_client and not _is_setting(what)):
+            settings = _NEVER_ANSWERED if sink.how == JSON else _SETTINGS
+            if what is None or (sink.to_client and settings.isdisjoint(words(what))):
                 return None
             return sink.kind, what
         if not by_helpers or all(isinstance(a, s.BasicLit | s.FuncLit) for a in call.args):
@@ -212,11 +215,24 @@ class Sinks:
             )
         )
 
+    def _answers(self, expr: s.Expr, root: Declaration) -> bool:
+        """True for an encoder of JSON that writes the answer to a request."""
+        if isinstance(expr, s.Ident):
+            variable = self.texts.bindings(root).variable(expr.name, expr.start)
+            values = [source.expr for source in variable.sources] if variable is not None else []
+            return len(values) == 1 and isinstance(values[0], s.Call) and self._answers(values[0], root)
+        if not isinstance(expr, s.Call) or called_name(expr) != "NewEncoder" or not expr.args:
+            return False
+        path = self.flow.calls.path_of(expr.fun, root)
+        return path == "encoding/json" and self._is_response(expr.args[0], root)
+
     def _of_method(self, call: s.Call, name: str, fun: s.Selector, root: Declaration) -> Sink | None:
         if name in ("Write", "WriteString"):
             if isinstance(fun.x, s.Selector) and fun.x.sel in ("Stdout", "Stderr"):
                 return Sink(LOGGED)
             return Sink(LOGGED, to_client=True) if self._is_response(fun.x, root) else None
+        if name == "Encode":
+            return Sink(LOGGED, how=JSON, to_client=True) if self._answers(fun.x, root) else None
         if name in _EVENT_FIELDS and self._is_event(fun.x):
             return Sink(LOGGED, how=FIELD)
         if name in _LOG_NAMES and self._is_logger(fun.x, root) and not self._does_nothing(call, root):
@@ -283,8 +299,3 @@ class Sinks:
 
 def _is_string(param: s.Param) -> bool:
     return isinstance(param.type, s.Ident) and param.type.name == "string" and not param.variadic
-
-
-def _is_setting(name: str) -> bool:
-    """True for what no client is ever given: tokens and the like may be the very answer."""
-    return not _SETTINGS.isdisjoint(words(name))

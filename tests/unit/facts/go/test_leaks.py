@@ -283,3 +283,45 @@ def test_what_stands_around_a_secret_is_none(tmp_path: Path, body: str) -> None:
 )
 def test_what_hides_only_a_part_hides_nothing(tmp_path: Path, body: str) -> None:
     assert len(leaks(tmp_path, f"{body}\nfunc main() {{}}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("json.NewEncoder(w).Encode(u)", ["User.Password"]),
+        ("json.NewEncoder(w).Encode(list)", ["User.Password"]),
+        ("enc := json.NewEncoder(w); enc.Encode(u)", ["User.Password"]),
+        ('json.NewEncoder(w).Encode(map[string]any{"user": u})', ["User.Password"]),
+        ("json.NewEncoder(w).Encode(safe)", []),
+        ("json.NewEncoder(w).Encode(Login{Token: u.Name})", []),
+        ('u.Password = ""; json.NewEncoder(w).Encode(u)', []),
+        ("json.NewEncoder(file).Encode(u)", []),
+    ],
+)
+def test_answers_in_json(tmp_path: Path, statement: str, expected: list[str]) -> None:
+    body = f"""\
+// import encoding/json
+// import net/http
+type User struct {{ Name, Password string }}
+type Safe struct {{ Password string `json:"-"` }}
+type Login struct {{ Token string }}
+func f(w http.ResponseWriter, u User, list []User, safe Safe, file *os.File) {{ {statement} }}
+func main() {{ f(nil, User{{}}, nil, Safe{{}}, nil) }}
+"""
+    assert [what for _, what in leaks(tmp_path, body)] == expected
+
+
+@pytest.mark.parametrize(("field", "expected"), [("SecretName", []), ("Value", ["failedSecrets"])])
+def test_a_list_holds_what_is_put_into_it(tmp_path: Path, field: str, expected: list[str]) -> None:
+    body = f"""\
+type Ref struct {{ SecretName, Value string }}
+func f(refs []Ref) {{
+    var failedSecrets []string
+    for _, ref := range refs {{
+        failedSecrets = append(failedSecrets, ref.{field})
+    }}
+    log.Println(strings.Join(failedSecrets, ", "))
+}}
+func main() {{ f(nil) }}
+"""
+    assert [what for _, what in leaks(tmp_path, body)] == expected
