@@ -36,6 +36,7 @@ _GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)
 _GO_TOOL_AT_LATEST = re.compile(r"\bgo\s+(?:install|run|get)\s+(?:-\S+\s+)*([^\s;&|]+@latest)\b")
 _FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
 _WRITES_MODULES = re.compile(r"\bgo\s+(?:get|mod\s+(?:init|tidy|vendor|edit)|work)\b|-mod[= ]|GO111MODULE")
+_SHELL_PLACES = frozenset({"/", "/bin", "/usr", "/usr/bin"})
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
 _LARGE = ("golang", "debian", "ubuntu", "node", "python", "buildpack-deps", "fedora", "centos", "rockylinux")
 _SYSTEM_FOLDERS = frozenset(
@@ -213,6 +214,7 @@ def _row(store: FactStore, image: ImageBuild, *, counts: bool) -> Entity:
         "sources": _sources(store, image),
         "toolchain": _toolchain(store, image),
         "links": _links(store, image),
+        "shell": _has_shell(image),
     }
     fields = {
         "name": Answer(service.name),
@@ -239,6 +241,23 @@ def _all_of(answers: Mapping[str, Answer]) -> Answer:
                 return answer
     proof = tuple(p for a in answers.values() for p in a.proof[:1])
     return Answer(YES, "Dockerfile, sources, Go version and packages fit", proof)
+
+
+def _has_shell(image: ImageBuild) -> Answer:
+    """Whether the stages that RUN a line of shell have one: images without a system have none."""
+    for stage in image.stages():
+        base = image.image_of(stage)
+        bare = base is not None and (
+            base.name == "scratch" or (base.name.startswith("gcr.io/distroless/") and "debug" not in base.tag)
+        )
+        run = next((i for i in stage.all("RUN") if i.exec_form is None and i.flag("mount") is None), None)
+        brings = any(
+            normpath(c.target) in _SHELL_PLACES or c.target.startswith("/bin/") for c in stage.copies
+        )
+        if bare and base is not None and run is not None and stage.base_stage is None:
+            if not brings and not stage.all("SHELL", "ONBUILD"):
+                return Answer(NO, f"RUN needs a shell, and {base.text} has none", (run.location,))
+    return Answer(YES, "every RUN has its shell", (image.build.location,))
 
 
 def _image_name(store: FactStore, image: ImageBuild) -> Answer:
@@ -613,6 +632,7 @@ class Compiled(Struct, frozen=True):
     state: StageState
     location: Location
     folder: str | None  # where it runs, in the stage
+    vendored: bool = False  # told to take nothing but the vendor folder
 
 
 def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
@@ -627,7 +647,8 @@ def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
                 if "@" not in target:
                     package = _imported(store, image, target) or _inside(state, start, target)
                     folder = _absolute(state, start)
-                    yield Compiled(package, target, state, run.location, folder)
+                    vendored = "-mod=vendor" in command.words
+                    yield Compiled(package, target, state, run.location, folder, vendored)
 
 
 def _imported(store: FactStore, image: ImageBuild, target: str) -> str | None:
@@ -693,10 +714,34 @@ def _linked(store: FactStore, image: ImageBuild, compiled: Compiled) -> Answer:
     answer = builds(store, folder, compiled.location)
     if answer.value != YES:
         return answer
+    if unfit := _file_missing(store, image, compiled) or _vendor_missing(store, image, compiled, folder):
+        return Answer(NO, unfit, proof)
     if unfit := _module_unfit(store, image, compiled):
         return Answer(NO, unfit, proof)
     missing = _missing_package(store, image, compiled.state, folder)
     return Answer(NO, missing, proof) if missing else answer
+
+
+def _file_missing(store: FactStore, image: ImageBuild, compiled: Compiled) -> str:
+    """Says that the one file that is compiled is not there; empty when it is, or may be made on the way."""
+    if not compiled.text.endswith(".go") or not compiled.state.everything_known:
+        return ""
+    path = normpath(join(image.build.context, compiled.package or ".", basename(compiled.text)))
+    if path in store.repository or path in store.get(built_files) or re.search(r"[$*?\[]", compiled.text):
+        return ""
+    return f"{path} does not exist"
+
+
+def _vendor_missing(store: FactStore, image: ImageBuild, compiled: Compiled, main: str) -> str:
+    """Says that there is no vendor folder for -mod=vendor; empty when there is, or something fills it."""
+    module = store.get(module_tree).root_of(main)
+    if not compiled.vendored or module is None or store.repository.is_directory(join(module, "vendor")):
+        return ""
+    scripts = [run.script for _, _, run in _followed(store, image).runs]
+    scripts += [store.repository.text(path) or "" for path in store.repository.grep(b"vendor")]
+    if any(re.search(r"\bgo\s+(?:mod|work)\s+vendor\b", script) for script in scripts):
+        return ""
+    return f"-mod=vendor needs the folder {join(module, 'vendor')}, which is not in the repository"
 
 
 def _module_unfit(store: FactStore, image: ImageBuild, compiled: Compiled) -> str:

@@ -453,3 +453,25 @@ def test_go_finds_its_module_and_what_it_made(tmp_path: Path, old: str, new: str
     assert old in dockerfile
     row = image(tmp_path, dockerfile.replace(old, new), **SUMS)
     assert values(row, "buildable") == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "buildable"),
+    [
+        ("./services/a/cmd\n", "./services/a/cmd/main.go\n", "yes"),
+        ("./services/a/cmd\n", "./services/a/cmd/server.go\n", "no"),
+        ("go build", "go build -mod=vendor", "no"),
+        ("RUN CGO_ENABLED=0 go build", "RUN go mod vendor && go build -mod=vendor", "yes"),
+        ("FROM alpine:latest\n", "FROM scratch\n", "yes"),
+        ("FROM alpine:latest\n", "FROM scratch\nRUN mkdir /x\n", "no"),
+        ("FROM alpine:latest\n", "FROM gcr.io/distroless/static\nRUN mkdir /x\n", "no"),
+        ("FROM alpine:latest\n", "FROM gcr.io/distroless/static:debug\nRUN mkdir /x\n", "yes"),
+        (
+            "FROM alpine:latest\n",
+            "FROM scratch\nCOPY --from=busybox:1 /bin/sh /bin/sh\nRUN mkdir /x\n",
+            "yes",
+        ),
+    ],
+)
+def test_what_a_run_needs_is_there(tmp_path: Path, old: str, new: str, buildable: str) -> None:
+    assert image(tmp_path, DOCKERFILE.replace(old, new)).get("buildable").value == buildable
