@@ -408,7 +408,7 @@ class _Finder:
         """Runs the function around a call, then its callers, and notes the keys that arrive at `origin`."""
         node = site.root.node
         followed |= {id(d.node) for d in self._between(site, origin)}
-        names, depends = _Keys(self.asked, site, followed).names(site.root)
+        names, depends = _Keys(self.asked, site, origin, followed).names(site.root)
         outcome = self._outcome(site, missing)
         if outcome == Outcome() and self._may_refuse(site):
             outcome = Outcome(required=UNKNOWN)  # a table may say which are required
@@ -481,8 +481,8 @@ def _depends(ev: Evaluator, value: Val, depth: int = 0) -> bool:
 class _Keys:
     """One evaluation that watches which keys arrive at a call of the system's function."""
 
-    def __init__(self, asked: Analysis, site: Use, followed: frozenset[int]) -> None:
-        self.site, self.followed, self.asked = site, followed, asked
+    def __init__(self, asked: Analysis, site: Use, origin: Use, followed: frozenset[int]) -> None:
+        self.site, self.origin, self.followed, self.asked = site, origin, followed, asked
         self.keys: list[str] = []
         self.depends = False
 
@@ -517,7 +517,10 @@ class _Keys:
                 self.depends = self.depends or _depends(ev, value)
 
     def _is_through(self, ev: Evaluator, call: Extern) -> bool:
-        """True when the read happens at, or inside of, the call that is asked about."""
+        """True for the read that is asked about, when it happens at, or inside of, the call that is asked about."""
+        origin = (self.origin.root.file.path, self.origin.call.start)
+        if call.site is not None and (call.site.file.path, call.site.start) != origin:
+            return False
         path, start = self.site.root.file.path, self.site.call.start
         if call.site is not None and (call.site.file.path, call.site.start) == (path, start):
             return True

@@ -19,6 +19,7 @@ from zuno_audit.facts.go.bindings import called_name
 from zuno_audit.facts.go.env_defaults import FieldTests, Missing, Surroundings
 from zuno_audit.facts.go.program import Declaration
 from zuno_audit.facts.go.search import Use, uses
+from zuno_audit.facts.go.static_types import static_type
 from zuno_audit.facts.go.texts import returned
 from zuno_audit.facts.go_packages import is_go_tool_file
 from zuno_audit.languages.go import syntax as s
@@ -51,7 +52,7 @@ def flag_reads(asked: Analysis, texts: Texts, fields: FieldTests) -> list[Found]
 class _Viper(Struct):
     """What the calls of one program say: the prefix, whether all keys are looked up, keys and defaults."""
 
-    prefix: str = ""
+    prefix: str | None = None  # None where nothing is said
     automatic: bool = False
     replacements: list[tuple[str, str]] = field(default_factory=list)
     keys: dict[str, list[tuple[Use, str]]] = field(default_factory=dict)  # where each is asked for
@@ -67,19 +68,21 @@ class _Viper(Struct):
 
     def inherit(self, shared: _Viper) -> None:
         """Takes over what code for all programs says, where this program says nothing."""
-        self.prefix = self.prefix or shared.prefix
+        self.prefix = shared.prefix if self.prefix is None else self.prefix
         self.replacements = self.replacements or shared.replacements
         self.automatic = self.automatic or shared.automatic
         self.defaults = {**shared.defaults, **self.defaults}
 
     def learn(self, programs: list[_Viper]) -> None:
-        """Takes over what the programs say that run this code: where they differ, the first prefix."""
-        if not self.automatic:
-            self.automatic = any(program.automatic for program in programs)
-        self.prefix = self.prefix or next((p.prefix for p in programs if p.prefix), "")
-        self.replacements = self.replacements or next(
-            (p.replacements for p in programs if p.replacements), []
-        )
+        """Takes over what the programs say that run this code, unless it says all itself: where they differ, the
+        first prefix.
+        """
+        if not self.automatic or self.prefix is None:
+            self.automatic = self.automatic or any(program.automatic for program in programs)
+            self.prefix = self.prefix or next((p.prefix for p in programs if p.prefix), "")
+            self.replacements = self.replacements or next(
+                (p.replacements for p in programs if p.replacements), []
+            )
         for program in programs:
             for key, value in program.defaults.items():
                 self.defaults[key] = value if self.defaults.get(key, value) == value else None
@@ -168,14 +171,35 @@ class _Flags:
                     yield self._read(name, site.root, site.call, default, required, f"viper.{how}")
 
     def _is_viper(self, call: s.Call, root: Declaration) -> bool:
-        """A call of the package, or a method of something that is not a package (an instance, likely)."""
+        """A call of the package, or a method of something that may be an instance."""
         path = self._path(call.fun, root)
-        return path == _VIPER if path else any(i.path == _VIPER for i in root.file.imports)
+        if path or not isinstance(call.fun, s.Selector):
+            return path == _VIPER
+        type_ = static_type(call.fun.x, root, self.texts, self.asked.types)
+        base = type_.elem if type_ is not None and type_.kind == "pointer" else type_
+        if base is not None:
+            return base.path == _VIPER
+        return any(i.path == _VIPER for i in root.file.imports) and not self._is_from_elsewhere(
+            call.fun.x, root
+        )
+
+    def _is_from_elsewhere(self, owner: s.Expr, root: Declaration) -> bool:
+        """True for what functions of other libraries give, as the metadata of a call, and for fields of it."""
+        while isinstance(owner, s.Selector):
+            owner = owner.x
+        sources: list[s.Expr | None] = [owner]
+        if isinstance(owner, s.Ident):
+            variable = self.texts.bindings(root).variable(owner.name, owner.start)
+            sources = [source.expr for source in variable.sources] if variable is not None else []
+        paths = [self._path(source.fun, root) if isinstance(source, s.Call) else "" for source in sources]
+        return bool(paths) and all(
+            path and path != _VIPER and self.program.package(path) is None for path in paths
+        )
 
     def _note(self, state: _Viper, call: s.Call, root: Declaration) -> None:
         name, args = called_name(call), call.args
         if name == "SetEnvPrefix" and args:
-            state.prefix = (self._texts_of(args[0], root) or [state.prefix])[0]
+            state.prefix = (self._texts_of(args[0], root) or [state.prefix or ""])[0]
         elif name == "AutomaticEnv":
             state.automatic = True
         elif name == "SetEnvKeyReplacer" and args:
