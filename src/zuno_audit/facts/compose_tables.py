@@ -102,7 +102,7 @@ def _service_row(store: FactStore, file: ComposeFile, service: Service) -> Entit
 def _software(store: FactStore, service: Service) -> Answer:
     if service.build is None:
         return Answer(image_repository(service.image) if service.image else None)
-    from zuno_audit.facts.images import image_builds  # Dockerfiles: only where an image is built
+    from zuno_audit.facts.image_stages import image_builds  # Dockerfiles: only where an image is built
 
     build = next((b for b in store.get(image_builds) if b.service is service), None)
     final = build.final() if build is not None else None

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from zuno_audit.facts.compose import ComposeFile, Service, compose_files
 from zuno_audit.facts.dockerfile import dockerfiles
 from zuno_audit.facts.dotenv import default_environment
-from zuno_audit.facts.images import image_build_table, image_builds
+from zuno_audit.facts.image_stages import image_builds
+from zuno_audit.facts.images import image_build_table
 from zuno_audit.facts.kubernetes import manifests
 from zuno_audit.facts.tilt import tilt_load_table
 from zuno_audit.languages import shell

@@ -10,7 +10,8 @@ from posixpath import basename
 from typing import TYPE_CHECKING
 
 from zuno_audit.facts.compose import Service, compose_files
-from zuno_audit.facts.images import ImageBuild, image_builds, image_packages
+from zuno_audit.facts.image_stages import ImageBuild, image_builds
+from zuno_audit.facts.images import image_packages
 from zuno_audit.languages.script import commands
 from zuno_audit.model.entity import NO, UNKNOWN, YES, Answer, Entity, Table
 from zuno_audit.model.location import Location

@@ -1,8 +1,8 @@
 """Images that compose builds, and whether the builds can work as far as the files tell.
 
-Table `image_build`: one row per compose service with a `build`. The Dockerfile is followed far enough to know
-what lies where in the builder: which Go version compiles, whether every COPY has a source, and whether all
-packages that the binary links have been copied in.
+Table `image_build`: one row per compose service with a `build`. From what lies where in the builder (`image_stages`):
+which Go version compiles, whether every COPY has a source, and whether all packages that the binary links have been
+copied in.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from collections.abc import Iterator, Mapping
 from posixpath import basename, dirname, join, normpath
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec import Struct
 
 from zuno_audit.facts.build_scripts import builds, built_files, go_build_arguments
-from zuno_audit.facts.compose import Build, ComposeFile, Service, compose_files
-from zuno_audit.facts.dockerfile import Dockerfile, Image, Stage, dockerfiles, parse_image
-from zuno_audit.facts.dockerignore import DockerIgnore, docker_ignore
+from zuno_audit.facts.compose import Build, compose_files
+from zuno_audit.facts.dockerfile import Image, Stage, dockerfiles
 from zuno_audit.facts.dotenv import default_environment
 from zuno_audit.facts.go_packages import go_modules, go_packages, module_tree
+from zuno_audit.facts.image_stages import (
+    ImageBuild,
+    StageState,
+    filled,
+    followed_stages,
+    image_builds,
+)
 from zuno_audit.languages import shell
 from zuno_audit.languages.dockerfile import Instruction
 from zuno_audit.languages.script import START, commands, resolve
@@ -34,8 +39,6 @@ if TYPE_CHECKING:
 _GO_COMMAND = re.compile(r"\bgo\s+(?:build|install|mod|run|test|generate|vet|get|tool|list)\b")
 _GO_TOOL_OF_OTHERS = re.compile(r"\bgo\s+(?:install|run|get|build)\s+(?:-\S+\s+)*[^\s;&|]+@\S+")
 _GO_TOOL_AT_LATEST = re.compile(r"\bgo\s+(?:install|run|get)\s+(?:-\S+\s+)*([^\s;&|]+@latest)\b")
-_FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+\S+\s+)*(?:clone|fetch|pull|submodule)\b|\bgo\s+mod\s+init\b")
-_WRITES_MODULES = re.compile(r"\bgo\s+(?:get|mod\s+(?:init|tidy|vendor|edit)|work)\b|-mod[= ]|GO111MODULE")
 _SHELL_PLACES = frozenset({"/", "/bin", "/usr", "/usr/bin"})
 _SMALL = ("alpine", "scratch", "busybox", "static", "base", "static-debian", "wolfi-base", "distroless")
 _LARGE = ("golang", "debian", "ubuntu", "node", "python", "buildpack-deps", "fedora", "centos", "rockylinux")
@@ -46,137 +49,8 @@ _WRITES_NOTHING = frozenset(
     "apk apt apt-get update-ca-certificates addgroup adduser groupadd useradd chmod chown set true echo cd ls export"
     " test fi done".split()
 )
-_GIVEN_BY_DOCKER = frozenset(  # arguments that a stage gets as soon as it declares them
-    "TARGETPLATFORM TARGETOS TARGETARCH TARGETVARIANT BUILDPLATFORM BUILDOS BUILDARCH BUILDVARIANT HTTP_PROXY"
-    " HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY SOURCE_DATE_EPOCH".split()
-)
 _SWITCHES = re.compile(r"auto|path|go1\.\d+.*")  # values of GOTOOLCHAIN that fetch another version
 _OFFICIAL_GO = re.compile(r"(?:(?:docker\.io/|[\w.-]+/docker/)?(?:library/)?)?golang")
-
-
-class Copied(Struct, frozen=True):
-    """A file or folder of the build context (relative to it) and where it lies in the stage."""
-
-    source: str
-    target: str
-    is_folder: bool
-
-    def is_go_file_in(self, folder: str) -> bool:
-        """True for a Go file that lies directly in a folder of the stage: packages are copied file by file, too."""
-        return not self.is_folder and self.source.endswith(".go") and dirname(self.target) == folder
-
-
-class StageState(Struct):
-    """What is known of a stage while its instructions are followed."""
-
-    folder: str = "/"
-    toolchain: str = ""  # GOTOOLCHAIN
-    variables: dict[str, str] = field(default_factory=dict)  # of ARG and ENV, where the value is known
-    copied: list[Copied] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)  # of WORKDIR, VOLUME and all that is copied
-    from_elsewhere: list[str] = field(default_factory=list)  # what is copied from other stages and images
-    everything_known: bool = True
-    fetches: bool = False  # sources that are not of this repository
-    writes_modules: bool = False  # go.mod, go.sum or a vendor folder
-
-    def original(self, path: str) -> str | None:
-        """The path in the build context of what lies at an absolute path of the stage."""
-        for copy in reversed(self.copied):
-            if path == copy.target:
-                return copy.source
-            prefix = copy.target.rstrip("/") + "/"
-            if copy.is_folder and path.startswith(prefix):
-                return normpath(join(copy.source, path[len(prefix) :]))
-        return next((dirname(c.source) or "." for c in reversed(self.copied) if c.is_go_file_in(path)), None)
-
-    def now(self) -> StageState:
-        """The state at this moment, which later instructions do not change."""
-        return replace(
-            self,
-            copied=list(self.copied),
-            places=list(self.places),
-            from_elsewhere=list(self.from_elsewhere),
-            variables=dict(self.variables),
-        )
-
-
-class ImageBuild(Struct, frozen=True):
-    """A build with everything that is needed to judge it."""
-
-    file: ComposeFile
-    service: Service
-    build: Build
-    dockerfile: Dockerfile | None
-    ignore: DockerIgnore
-    arguments: Mapping[str, str]  # with the values that are known
-    given: frozenset[str] = frozenset()  # names that compose gives a value, known or not
-
-    def stages(self) -> list[Stage]:
-        """The stages that the build runs, in order: the wanted one and all that it needs."""
-        file = self.dockerfile
-        if file is None or not file.stages:
-            return []
-        wanted = file.stage(self.build.target) if self.build.target else file.final
-        needed: set[int] = set()
-        todo = [wanted] if wanted is not None else []
-        while todo:
-            stage = todo.pop()
-            if stage.index in needed:
-                continue
-            needed.add(stage.index)
-            if stage.base_stage is not None:
-                todo.append(file.stages[stage.base_stage])
-            for copy in stage.copies:
-                if copy.stage is not None and (source := file.stage(copy.stage)) is not None:
-                    todo.append(source)
-        return [s for s in file.stages if s.index in needed]
-
-    def final(self) -> Stage | None:
-        """The stage that becomes the image."""
-        if self.dockerfile is None:
-            return None
-        return self.dockerfile.stage(self.build.target) if self.build.target else self.dockerfile.final
-
-    def image_of(self, stage: Stage) -> Image | None:
-        """The image a stage stands on, build arguments of compose put in."""
-        if self.dockerfile is None:
-            return None
-        base = self.dockerfile.lineage(stage)[-1].base
-        text = shell.expand(base, self.arguments)
-        return parse_image(text) if text else None
-
-
-def image_builds(store: FactStore) -> tuple[ImageBuild, ...]:
-    """Every build of every compose file; an overlay's services count with their base."""
-    files = store.get(compose_files)
-    known = store.get(dockerfiles)
-    found = []
-    for file, service in files.services():
-        if service.build is None:
-            continue
-        environment = default_environment(store, dirname(file.path))
-        build = _expanded(service.build, environment)
-        dockerfile = known.file(build.dockerfile)
-        arguments = {n: v for n, v in (dockerfile.arguments if dockerfile else ()) if v is not None}
-        given = {
-            e.name: environment.get(e.name) if e.value is None else shell.expand(e.value, environment)
-            for e in build.args
-        }
-        arguments |= {name: value for name, value in given.items() if value}
-        ignore = docker_ignore(store.repository, build.context, build.dockerfile)
-        names = frozenset(given)
-        found.append(ImageBuild(file, service, build, dockerfile, ignore, arguments, names))
-    return tuple(found)
-
-
-def _expanded(build: Build, environment: Mapping[str, str]) -> Build:
-    """The build with the variables of its paths replaced, as far as they are known."""
-    if "$" not in build.context + build.dockerfile:
-        return build
-    context, dockerfile = (
-        shell.expand(path, environment) or path for path in (build.context, build.dockerfile)
-    )
-    return replace(build, context=normpath(context), dockerfile=normpath(dockerfile))
 
 
 def image_packages(store: FactStore) -> tuple[tuple[ImageBuild, str | None], ...]:
@@ -332,7 +206,7 @@ def _is_never_made(store: FactStore, image: ImageBuild, name: str, source: str) 
     if path.split("/")[1] in _SYSTEM_FOLDERS:
         return False
     lineage = {s.index for s in image.dockerfile.lineage(stage)}
-    followed = _followed(store, image)
+    followed = followed_stages(store, image)
     last = followed.ends.get(stage.index)
     if last is None or not last.everything_known:
         return False
@@ -340,7 +214,7 @@ def _is_never_made(store: FactStore, image: ImageBuild, name: str, source: str) 
     for other, state, run in followed.runs:
         if other.index not in lineage:
             continue
-        script = _filled(run.script, state.variables)
+        script = filled(run.script, state.variables)
         for command in commands(script, "shell"):
             outputs = _written(command.words)
             if outputs is None:
@@ -411,155 +285,11 @@ def _missing_source(store: FactStore, image: ImageBuild, source: str) -> str:
     return ""
 
 
-# ---------------------------------------------------------------- what happens inside the builder
-
-
-class Followed(Struct, frozen=True):
-    """Every RUN of a build with the state of its stage, and the states at the ends of the stages by their numbers."""
-
-    runs: tuple[tuple[Stage, StageState, Instruction], ...]
-    ends: Mapping[int, StageState]
-
-
-def _followed(store: FactStore, image: ImageBuild) -> Followed:
-    """The stages of a build, followed once."""
-    return store.get(_all_followed)[(image.file.path, image.service.name)]
-
-
-def _all_followed(store: FactStore) -> dict[tuple[str, str], Followed]:
-    """The stages of every build."""
-    return {(i.file.path, i.service.name): _follow(store, i) for i in store.get(image_builds)}
-
-
-def _follow(store: FactStore, image: ImageBuild) -> Followed:
-    runs: list[tuple[Stage, StageState, Instruction]] = []
-    states: dict[int, StageState] = {}
-    for stage in image.stages():
-        below = states.get(stage.base_stage) if stage.base_stage is not None else None
-        state = StageState(variables=_undeclared(image, stage)) if below is None else below.now()
-        states[stage.index] = state
-        for instruction in stage.instructions:
-            if instruction.name == "WORKDIR":
-                words = instruction.words
-                state.folder = normpath(join(state.folder, *(_filled(w, state.variables) for w in words[:1])))
-                state.places.append(state.folder)
-            elif instruction.name == "VOLUME":
-                state.places.extend(instruction.words)
-            elif instruction.name in ("ENV", "ARG"):
-                for name, value in instruction.pairs():
-                    known = _argument(image, name, value) if instruction.name == "ARG" else value
-                    if known is None:
-                        state.variables.pop(name, None)
-                    else:
-                        state.variables[name] = _filled(known, state.variables)
-                state.toolchain = state.variables.get("GOTOOLCHAIN", state.toolchain)
-            elif instruction.name in ("COPY", "ADD"):
-                _take_in(store, image, state, instruction, states)
-            elif instruction.name == "RUN":
-                if _FETCHES.search(instruction.script):
-                    state.fetches, state.everything_known = True, False
-                if _WRITES_MODULES.search(instruction.script):
-                    state.writes_modules = True
-                now = state.now()
-                _mount(store, image, now, instruction)
-                runs.append((stage, now, instruction))
-    return Followed(tuple(runs), states)
-
-
-def _undeclared(image: ImageBuild, stage: Stage) -> dict[str, str]:
-    """The build's arguments at the start of a stage: nothing, for a stage sees only those that it declares.
-
-    Only on images that are known to set no such variables themselves.
-    """
-    base = image.image_of(stage)
-    if base is None or base.repository not in ("golang", "alpine", "scratch") or image.dockerfile is None:
-        return {}
-    names = {*image.arguments, *image.given, *(name for name, _ in image.dockerfile.arguments)}
-    return {name: "" for name in names if not name.startswith(("GO", "PATH"))}
-
-
-def _argument(image: ImageBuild, name: str, default: str | None) -> str | None:
-    """The value of an ARG: what compose gives, else its default, else nothing; None when that is not known."""
-    if (given := image.arguments.get(name)) is not None:
-        return given
-    if name in image.given or name.upper() in _GIVEN_BY_DOCKER:
-        return None
-    return default or ""
-
-
-def _filled(text: str, variables: Mapping[str, str]) -> str:
-    """The text with the variables that are known; others, and those that it sets itself, stay as they are written."""
-    if "$" not in text:
-        return text
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1) or match.group(3)
-        if name not in variables or re.search(rf"\b(?:{name}=|(?:for|read|in) +{name}\b)", text):
-            return match.group()
-        return variables[name] or match.group(2) or ""
-
-    return re.sub(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))", value, text)
-
-
-def _mount(store: FactStore, image: ImageBuild, state: StageState, run: Instruction) -> None:
-    """What a RUN sees of the build context by `--mount=type=bind`, for as long as it runs."""
-    for name, text in run.flags:
-        options = dict(part.partition("=")[::2] for part in text.split(","))
-        if name != "mount" or options.get("type", "bind") != "bind":
-            continue
-        target = options.get("target") or options.get("dst") or options.get("destination") or "."
-        source = options.get("source") or options.get("src") or "."
-        if "from" in options or "$" in text:
-            state.everything_known = False
-        else:
-            _take_in_one(store, image, state, source, normpath(join(state.folder, target)), False)
-
-
-def _take_in(
-    store: FactStore,
-    image: ImageBuild,
-    state: StageState,
-    instruction: Instruction,
-    states: dict[int, StageState],
-) -> None:
-    words = tuple(_filled(w, state.variables) for w in instruction.words)
-    if len(words) < 2 or any("$" in w for w in words):
-        state.everything_known = False
-        return
-    target = normpath(join(state.folder, words[-1]))
-    state.places.append(target)
-    into = words[-1].endswith("/") or len(words) > 2 or words[-1] in (".", "./")
-    origin = instruction.flag("from")
-    if origin is not None:
-        state.from_elsewhere.append(target)
-        source = image.dockerfile.stage(origin) if image.dockerfile else None
-        if source is not None and source.index in states:
-            for word in words[:-1]:
-                if (path := states[source.index].original(normpath(word))) is not None:
-                    state.copied.append(Copied(path, target, True))
-        return
-    for word in words[:-1]:
-        _take_in_one(store, image, state, word, target, into)
-
-
-def _take_in_one(
-    store: FactStore, image: ImageBuild, state: StageState, word: str, target: str, into: bool
-) -> None:
-    inside = normpath(word.lstrip("/") or ".")
-    if re.search(r"[*?\[]", inside):
-        folder = dirname(inside)
-        state.copied.append(Copied(folder or ".", target, True))
-        return
-    is_folder = store.repository.is_directory(normpath(join(image.build.context, inside))) or inside == "."
-    place = join(target, basename(inside)) if into and not is_folder else target
-    state.copied.append(Copied(inside, place, is_folder))
-
-
 def _toolchain(store: FactStore, image: ImageBuild) -> Answer:
     """Whether the Go version of the builder satisfies the go directive of the module."""
     wanted = _wanted_go(store, image)
     compiles = False
-    for stage, state, run in _followed(store, image).runs:
+    for stage, state, run in followed_stages(store, image).runs:
         latest = _GO_TOOL_AT_LATEST.search(run.script)
         if latest is not None:
             answer = _stage_toolchain(image.image_of(stage), stage, state, run, wanted)
@@ -636,8 +366,8 @@ class Compiled(Struct, frozen=True):
 
 
 def _compiled(store: FactStore, image: ImageBuild) -> Iterator[Compiled]:
-    for _stage, state, run in _followed(store, image).runs:
-        script = _filled(run.script, state.variables)
+    for _stage, state, run in followed_stages(store, image).runs:
+        script = filled(run.script, state.variables)
         for command in commands(script, "shell"):
             arguments = go_build_arguments(command.words)
             if arguments is None:
@@ -737,7 +467,7 @@ def _vendor_missing(store: FactStore, image: ImageBuild, compiled: Compiled, mai
     module = store.get(module_tree).root_of(main)
     if not compiled.vendored or module is None or store.repository.is_directory(join(module, "vendor")):
         return ""
-    scripts = [run.script for _, _, run in _followed(store, image).runs]
+    scripts = [run.script for _, _, run in followed_stages(store, image).runs]
     scripts += [store.repository.text(path) or "" for path in store.repository.grep(b"vendor")]
     if any(re.search(r"\bgo\s+(?:mod|work)\s+vendor\b", script) for script in scripts):
         return ""
