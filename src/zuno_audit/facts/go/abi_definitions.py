@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from zuno_audit.facts.go.ethereum_abi import Abi, AbiError, AbiEvent, Parameter, parse_abi
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _MARKS = (b"event", b"inputs", b"indexed")
 _SUFFIXES = (".json", ".abi")
+_STANDARD_NAME = re.compile(r"(?i)(?:^|/)I?ERC-?\d+[^/]*$")
 _KINDS = (FileKind.CODE, FileKind.GENERATED)
 
 
@@ -59,7 +61,12 @@ def table(store: FactStore) -> Table:
 
 
 def _paths(store: FactStore, suffix: str) -> list[str]:
-    return store.repository.grep(*_MARKS, suffix=suffix, kinds=_KINDS if suffix == ".go" else CODE_ONLY)
+    """The files that look like ABIs, and those that are called like a token standard, whatever they hold."""
+    if suffix == ".go":
+        return store.repository.grep(*_MARKS, suffix=suffix, kinds=_KINDS)
+    called = [p for p in store.repository.files if p.endswith(suffix) and _STANDARD_NAME.search(p)]
+    called = [p for p in called if store.repository.kind_is_among(p, CODE_ONLY)]
+    return sorted({*store.repository.grep(*_MARKS, suffix=suffix, kinds=CODE_ONLY), *called})
 
 
 def _json_files(store: FactStore) -> list[Definition]:

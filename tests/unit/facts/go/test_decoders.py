@@ -617,9 +617,12 @@ def test_abi_definitions(tmp_path: Path) -> None:
         "other.json": '{"event": 1, "inputs": 2, "indexed": 3}',
         "main.go": PROGRAM,
         "test/good.json": ABI,
+        "contracts/ERC1155.json": "{}",
+        "contracts/erc20.abi": "",
     }
     rows = {r.location.path: r for r in store_of(tmp_path, files).get(abi_definitions.table).rows}
     assert {p: r.get("valid").value for p, r in rows.items()} == {
+        "contracts/ERC1155.json": "no", "contracts/erc20.abi": "no",
         "artifact.json": "yes", "broken.json": "no", "good.json": "yes", "main.go": "yes", "other.json": "no",
     }  # fmt: skip
     assert rows["good.json"].get("events").value == (SIGNATURE,)
