@@ -259,3 +259,38 @@ def test_middlewares_of_echo(body: str, answer: str, tmp_path: Path) -> None:
         ' return c.String(200, "OK") })\n\te.Start(":80")\n}\n'
     )
     assert served(tmp_path, code) == answer
+
+
+ALLOW = """
+func allow(next http.Handler, paths ...string) http.Handler {
+	known := map[string]bool{}
+	for _, path := range paths {
+		known[path] = true
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !known[r.URL.Path] {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func serve(h http.Handler) { http.ListenAndServe(":80", h) }
+"""
+
+
+@pytest.mark.parametrize(
+    ("serve", "answer"),
+    [
+        ("serve(http.DefaultServeMux)", "yes"),
+        ('serve(allow(http.DefaultServeMux, "/graphql", "/health"))', "yes"),
+        ('serve(allow(http.DefaultServeMux, "/graphql"))', "no"),
+        ('http.ListenAndServe(":80", allow(http.DefaultServeMux, "/graphql", "/health"))', "yes"),
+        ('http.ListenAndServe(":80", allow(http.DefaultServeMux, "/graphql"))', "no"),
+        ('(&http.Server{Handler: allow(http.DefaultServeMux, "/graphql")}).ListenAndServe()', "no"),
+    ],
+)
+def test_what_is_around_the_default_mux(serve: str, answer: str, tmp_path: Path) -> None:
+    code = f'{ALLOW}func main() {{\n\thttp.HandleFunc("/health", ok)\n\t{serve}\n}}\n'
+    assert served(tmp_path, code) == answer

@@ -116,10 +116,10 @@ class Effects:
         from zuno_audit.facts.go.program import Declaration
 
         found: list[tuple[Declaration, s.Assign]] = []
-        pattern = re.compile(rb"\b" + name.encode() + rb"\s*(?:,[^=\n]*)?=[^=]")
+        pattern = re.compile(rb"\b" + name.encode() + rb"\s*(?:,[^=\n]*|<<|>>|&\^|[-+*/%&|^])?=[^=]")
         for owner, file, alias, function in self._naming(package, name, pattern):
             for node in s.nodes_of(function):
-                if isinstance(node, s.Assign) and node.op == "=":
+                if isinstance(node, s.Assign) and node.op != ":=":
                     if any(self._is_global(x, name, alias, owner is package, function) for x in node.lhs):
                         found.append((Declaration(owner, file, function), node))
         return found

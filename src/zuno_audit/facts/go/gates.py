@@ -297,6 +297,8 @@ def _note(ev: Evaluator, call: Extern, state: State) -> None:
     behind by another name than ServeHTTP."""
     if call.recv is not None and any(True for v in call.recv for _ in _guarded(ev, v)):
         _reach(ev, list(call.args or ()), state)
+    if call.path == HTTP and call.name in ("NotFound", "Redirect"):
+        _refuse(ev, [], state)
     if call.path == HTTP and call.name in ("WriteHeader", "Error") and call.args:
         codes = [c.value for c in ev.force(call.args[-1]) if isinstance(c, Const)]
         if any(isinstance(c, int) and c >= 400 for c in codes):

@@ -382,6 +382,7 @@ class HttpServing:
                 for root in self.origins.functions_with(b"Serve", file) if file is not None else ():
                     self._default += self._default_in(root)
             self._default += [s for root in holders for s in self._default_mounted(root)]
+            self._default += [s for root in holders for s in self._default_handed_on(root)]
         return self._default
 
     def _default_mounted(self, root: Declaration) -> Iterator[Serving]:
@@ -396,18 +397,46 @@ class HttpServing:
                 if self.texts.package_path(node.fun.x, root) != HTTP:
                     yield from self._mounted(root, node, is_it, 0, set())
 
+    def _default_handed_on(self, root: Declaration) -> Iterator[Serving]:
+        """Where http.DefaultServeMux is served that a function hands on to others."""
+
+        def is_it(node: Node) -> bool:
+            return isinstance(node, Selector) and self._is_http(root, node, ("DefaultServeMux",))
+
+        seen: set[object] = set()
+        for node in root.nodes:
+            if isinstance(node, Call) and not self._is_http(root, node.fun, STARTS):
+                if any(_holds(argument, is_it) for argument in node.args):
+                    yield from self._into_call(root, node, is_it, 0, seen)
+                    yield from _wrapped(self._flows(root, _is(node), 0, set()), root, node, is_it)
+
     def _default_in(self, root: Declaration) -> Iterator[Serving]:
         for node in root.nodes:
             if isinstance(node, Call) and self._is_http(root, node.fun, STARTS):
                 handler = node.args[-1] if len(node.args) > 1 else None
                 if handler is not None and (_is_nil(handler) or self._is_default_mux(root, handler)):
-                    yield Serving(root, node, At(node.args[0], root))
+                    yield from self._default_in_value(
+                        root, handler, [Serving(root, node, At(node.args[0], root))]
+                    )
             elif isinstance(node, CompositeLit) and self._is_http(root, node.type, ("Server",)):
                 handler = element(node, "Handler")
                 if handler is None and self._handler_is_set(root):
                     continue
                 if handler is None or _is_nil(handler) or self._is_default_mux(root, handler):
-                    yield from self._started(root, node, _address_in(node, root), 0)
+                    started = self._started(root, node, _address_in(node, root), 0)
+                    yield from self._default_in_value(root, handler, started)
+
+    def _default_in_value(
+        self, root: Declaration, handler: Expr | None, servings: Iterable[Serving]
+    ) -> Iterator[Serving]:
+        """Servings of an expression with http.DefaultServeMux in it, or of nil, which stands for it."""
+        if handler is None or _is_nil(handler):
+            yield from servings
+            return
+        inner = next(
+            (n for n in walk(handler) if isinstance(n, Selector) and self._is_default_mux(root, n)), None
+        )
+        yield from _wrapped(servings, root, handler, _is(inner)) if inner is not None else servings
 
     def _handler_is_set(self, root: Declaration) -> bool:
         return any(

@@ -105,6 +105,7 @@ EXACT: dict[str, tuple[str, str, object]] = {
     "package variable": ("return v", "var v = 4", 4),
     "package variable by another": ("return v", "var v = w + 1\nvar w = 4", 5),
     "package variable set in init": ("return v", "var v = 1\nfunc init() { v = 2 }", 2),
+    "package variable multiplied in init": ("return v", "var v = 2\nfunc init() { v *= 100 }", 200),
     "package variable appended in init": (
         "return len(v)",
         "var v = []int{1}\nfunc init() { v = append(v, 2) }",
