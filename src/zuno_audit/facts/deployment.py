@@ -175,6 +175,10 @@ def _image_obstacles(store: FactStore, paths: tuple[str, ...]) -> Iterator[Answe
 
 def _service_obstacles(store: FactStore, services: tuple[Service, ...]) -> Iterator[Answer]:
     names = {s.name for s in services}
+    waiting = _in_a_circle(services)
+    if waiting is not None:
+        reason = f"{waiting.name} waits for itself: compose refuses services that depend on each other"
+        yield Answer(NO, reason, (waiting.location,))
     for service in services:
         for wanted in service.depends_on:
             if wanted not in names:
@@ -192,6 +196,22 @@ def _service_obstacles(store: FactStore, services: tuple[Service, ...]) -> Itera
         if lost:
             reason = f"compose replaces {', '.join(lost)} in the command of {service.name}"
             yield Answer(NO, f"{reason} before the shell sees it", (service.location,))
+
+
+def _in_a_circle(services: tuple[Service, ...]) -> Service | None:
+    """A service that depends on itself, through others or not."""
+    waits = {service.name: service.depends_on for service in services}
+    for service in services:
+        seen: set[str] = set()
+        todo = list(service.depends_on)
+        while todo:
+            name = todo.pop()
+            if name == service.name:
+                return service
+            if name not in seen:
+                seen.add(name)
+                todo += waits.get(name, ())
+    return None
 
 
 def _database_obstacles(store: FactStore, file: ComposeFile) -> Iterator[Answer]:

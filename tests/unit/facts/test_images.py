@@ -475,3 +475,15 @@ def test_go_finds_its_module_and_what_it_made(tmp_path: Path, old: str, new: str
 )
 def test_what_a_run_needs_is_there(tmp_path: Path, old: str, new: str, buildable: str) -> None:
     assert image(tmp_path, DOCKERFILE.replace(old, new)).get("buildable").value == buildable
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "works"),
+    [("[]", "[a]", "yes"), ("[b]", "[]", "yes"), ("[b]", "[a]", "no"), ("[a]", "[]", "no")],
+)
+def test_services_that_wait_for_each_other_never_start(
+    tmp_path: Path, first: str, second: str, works: str
+) -> None:
+    compose = f"services:\n  a: {{image: x, depends_on: {first}}}\n  b: {{image: y, depends_on: {second}}}\n"
+    (row,) = deployment_table(store_of(tmp_path, {"docker-compose.yml": compose})).rows
+    assert row.get("works").value == works
