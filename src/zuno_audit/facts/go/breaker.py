@@ -21,10 +21,23 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_settings import SANE, alternatives, configured, with_sane_settings
 from zuno_audit.facts.go.breaker_trial import FARTHEST, INVOKER, Arguments, Trial
 from zuno_audit.facts.go.evaluate import Evaluator
-from zuno_audit.facts.go.guards import Guard, all_of, rank, sites_of
+from zuno_audit.facts.go.guards import Guard, all_of, rank
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.shape import shape
-from zuno_audit.facts.go.values import NIL, Extern, Func, Input, Nil, Opaque, Rest, State, Unknown, Val, Value
+from zuno_audit.facts.go.values import (
+    NIL,
+    Extern,
+    Func,
+    Input,
+    Nil,
+    Opaque,
+    Rest,
+    State,
+    Unknown,
+    Val,
+    Value,
+    sites_of,
+)
 from zuno_audit.languages.go import syntax as s
 
 if TYPE_CHECKING:

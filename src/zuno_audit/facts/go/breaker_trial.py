@@ -19,7 +19,7 @@ from zuno_audit.facts.go import grpc_library as lib
 from zuno_audit.facts.go.breaker_readings import INVOKED, LONGEST_TIMEOUT, SECOND, Outcome, Sites
 from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.evaluation.records import WorkLimitError
-from zuno_audit.facts.go.guards import Guard, sites_of
+from zuno_audit.facts.go.guards import Guard
 from zuno_audit.facts.go.live_memory import reachable
 from zuno_audit.facts.go.own_variables import start_from_initial_values
 from zuno_audit.facts.go.values import (
@@ -35,6 +35,7 @@ from zuno_audit.facts.go.values import (
     State,
     Val,
     Value,
+    sites_of,
 )
 from zuno_audit.languages.go import syntax as s
 

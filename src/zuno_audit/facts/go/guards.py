@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from zuno_audit.facts.go.values import Func, Site, Val
+from zuno_audit.facts.go.values import Site
 
 
 class Guard(Struct, frozen=True):
@@ -63,10 +63,3 @@ def all_of(guards: list[Guard]) -> Guard:
 def rank(guard: Guard) -> tuple[int, bool]:
     """How good a guard is: no, unknown, yes."""
     return {"no": 0, "unknown": 1, "yes": 2}[guard.guarded], guard.mixed
-
-
-def sites_of(v: Val, note: str = "the interceptor") -> tuple[tuple[Site, str], ...]:
-    """Where a value comes from, as proof."""
-    if isinstance(v, Func):
-        return ((Site(v.file, v.node.start, v.node.start + 4), note),)
-    return ((v.site, note),) if v.site is not None else ()

@@ -34,6 +34,7 @@ from zuno_audit.facts.go.values import (
     Unknown,
     Val,
     Value,
+    sites_of,
 )
 from zuno_audit.languages.go import syntax as s
 
@@ -122,10 +123,10 @@ class RecoveryQuestion:
         if isinstance(v, Rest):
             return self._judge(ev, v.source, kind, state)
         if isinstance(v, Input):
-            return Recovery("unknown", f"{v.origin} decides it", _sites(v), depends_on_caller=True)
+            return Recovery("unknown", f"{v.origin} decides it", sites_of(v), depends_on_caller=True)
         reason = v.reason if isinstance(v, Unknown) else "it cannot be followed"
         broken = isinstance(v, Unknown) and v.broken
-        return Recovery("unknown", reason, _sites(v), broken=broken)
+        return Recovery("unknown", reason, sites_of(v), broken=broken)
 
     def any_of(self, ev: Evaluator, interceptors: list[Value], kind: str, state: State) -> Recovery:
         """A chain recovers when one interceptor of it recovers, whichever alternative is installed."""
@@ -209,12 +210,12 @@ class RecoveryQuestion:
             return self._selected(ev, v, v.args, kind, state)
         if entry is None:
             if v.path.startswith(lib.PLAIN_INTERCEPTORS):
-                return Recovery("no", f"{v.name} of {v.path} does not recover", _sites(v))
-            return Recovery("unknown", f"{v.name} of {v.path} is not known", _sites(v))
+                return Recovery("no", f"{v.name} of {v.path} does not recover", sites_of(v))
+            return Recovery("unknown", f"{v.name} of {v.path} is not known", sites_of(v))
         if entry[0] != kind:
-            return Recovery("no", f"{v.name} is for {entry[0]} calls", _sites(v))
+            return Recovery("no", f"{v.name} is for {entry[0]} calls", sites_of(v))
         if v.args is None:
-            return Recovery("no", f"{v.name} is named but not called", _sites(v))
+            return Recovery("no", f"{v.name} is named but not called", sites_of(v))
         return self._library_recovery(ev, v, entry[1], state)
 
     def _selected(
@@ -228,8 +229,8 @@ class RecoveryQuestion:
         if answers == {True}:
             return inner
         if answers == {None}:
-            return Recovery("unknown", "it is not known for which calls the interceptor runs", _sites(v))
-        return Recovery("no", "the recovering interceptor runs for some calls only", _sites(v))
+            return Recovery("unknown", "it is not known for which calls the interceptor runs", sites_of(v))
+        return Recovery("no", "the recovering interceptor runs for some calls only", sites_of(v))
 
     def _matches(self, ev: Evaluator, v: Val, state: State) -> bool | None:
         """True when a matcher accepts every call, False when not, None when that cannot be followed."""
@@ -245,7 +246,7 @@ class RecoveryQuestion:
 
     def _library_recovery(self, ev: Evaluator, v: Extern, code: int, state: State) -> Recovery:
         library = "kratos" if v.path.startswith(lib.KRATOS) else "go-grpc-middleware"
-        sites = _sites(v, f"recovers ({library})")
+        sites = sites_of(v, f"recovers ({library})")
         handlers = [
             o.args[0]
             for value in _flat(ev, v)
@@ -285,7 +286,7 @@ class RecoveryQuestion:
     def _recovery_handler(self, ev: Evaluator, v: Val, state: State) -> Recovery:
         """`func(p any) error` or `func(ctx, p any) error`, called by the library with what was recovered."""
         if not isinstance(v, Func):
-            return Recovery("unknown", "the recovery handler cannot be followed", _sites(v))
+            return Recovery("unknown", "the recovery handler cannot be followed", sites_of(v))
         count = len(v.node.params)
         given: list[Value] = [(Opaque("context"),), (Opaque("panic value"),)]
         if count == 3:  # kratos: func(ctx, req, err any) error
@@ -338,13 +339,13 @@ class RecoveryQuestion:
             inner = simulation.middleware(handler)
             if inner is None:
                 return (
-                    Recovery("unknown", "what the middleware makes cannot be followed", _sites(v)),
+                    Recovery("unknown", "what the middleware makes cannot be followed", sites_of(v)),
                     True,
                     True,
                 )
             simulation.func, args = inner, args[:2]
         if len(simulation.func.node.params) != len(args):
-            return Recovery("no", "it is not a server interceptor", _sites(v)), False, True
+            return Recovery("no", "it is not a server interceptor", sites_of(v)), False, True
         simulation.start(args)
         found = simulation.verdict(results_index=1 if kind == "unary" else 0)
         return found, simulation.ev.text_tested, not simulation.ev.exhausted
@@ -414,7 +415,7 @@ class _Simulation:
     # ------------------------------------------------------------ verdict
 
     def verdict(self, results_index: int) -> Recovery:
-        sites = _sites(self.func)
+        sites = sites_of(self.func)
         if self.ev.exhausted:
             return Recovery("unknown", "the interceptor is larger than is followed", sites, broken=True)
         if self.exits:
@@ -527,7 +528,7 @@ class _Simulation:
         if prints:
             first = self.prints[0]
             return "no", f"the panic is written with {_short(first)}, not through zerolog", prints
-        return "no", "nothing is logged after a panic", _sites(self.func)
+        return "no", "nothing is logged after a panic", sites_of(self.func)
 
 
 def _calling(func: Func, info: Value, handler: Opaque) -> Callable[..., list[Value]]:
@@ -576,12 +577,6 @@ def _rank(recovery: Recovery) -> tuple[int, bool]:
 
 def _worst(values: Iterable[str]) -> str:
     return min(values, key=lambda v: {"no": 0, "unknown": 1, "yes": 2}[v])
-
-
-def _sites(v: Val, note: str = "the interceptor") -> tuple[tuple[Site, str], ...]:
-    if isinstance(v, Func):
-        return ((Site(v.file, v.node.start, v.node.start + 4), note),)
-    return ((v.site, note),) if v.site is not None else ()
 
 
 def _short(v: Extern) -> str:

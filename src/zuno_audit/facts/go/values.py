@@ -551,3 +551,10 @@ class Zero(Val):
 
 
 ZERO = Zero()
+
+
+def sites_of(v: Val, note: str = "the interceptor") -> tuple[tuple[Site, str], ...]:
+    """Where a value comes from, as proof."""
+    if isinstance(v, Func):
+        return ((Site(v.file, v.node.start, v.node.start + 4), note),)
+    return ((v.site, note),) if v.site is not None else ()
