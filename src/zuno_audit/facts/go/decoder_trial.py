@@ -286,6 +286,14 @@ class Trial(Evaluator):
                 self._give_up(expr, scope, state)
         return value
 
+    def _assign_index(self, lhs: s.Index, value: Value, scope: Scope, state: State) -> None:
+        at = self._constant(lhs.indices[0], None, scope, state)
+        owners = self.force(self.eval(lhs.x, scope, state)) if isinstance(at, int) else ()
+        if isinstance(at, int) and owners and all(_is_beyond(o, at) for o in owners):
+            self._give_up(lhs, scope, state)
+        else:
+            super()._assign_index(lhs, value, scope, state)
+
     @staticmethod
     def _with_item(seq: Seq, at: Any, value: Value) -> Val:
         if seq.open and not (isinstance(at, int) and at < len(seq.items)):

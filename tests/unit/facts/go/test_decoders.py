@@ -460,6 +460,15 @@ def test_the_abi_decides(tmp_path: Path, old: str, new: str, definition: str) ->
     assert only(decoded(tmp_path, changed((old, new)))).get("definition").value == definition
 
 
+@pytest.mark.parametrize(("length", "arrays"), [("ids", "unsafe"), ("amounts", "safe")])
+def test_an_element_that_is_written_beyond_the_end(length: str, arrays: str, tmp_path: Path) -> None:
+    fill = (
+        IDS_LOOP + f"\n\tbatch.Values = make([]string, len({length}))\n"
+        "\tfor i, amount := range amounts {\n\t\tbatch.Values[i] = amount.String()\n\t}"
+    )
+    assert only(decoded(tmp_path, changed((BOTH, fill)))).get("arrays").value == arrays
+
+
 def test_arrays_that_the_abi_names_in_another_order_than_the_standard(tmp_path: Path) -> None:
     row = only(
         decoded(
