@@ -23,7 +23,7 @@ from zuno_audit.facts.go.breaker_trial import FARTHEST, INVOKER, Arguments, Tria
 from zuno_audit.facts.go.evaluate import Evaluator
 from zuno_audit.facts.go.guards import Guard, all_of, rank
 from zuno_audit.facts.go.interceptors import members
-from zuno_audit.facts.go.shape import shape
+from zuno_audit.facts.go.shape import level_of, shape, shapes
 from zuno_audit.facts.go.values import (
     NIL,
     Extern,
@@ -136,8 +136,8 @@ class BreakerQuestion:
         self, ev: Evaluator, chain: list[Func], kind: str, state: State, refuses: bool, opens_after: int
     ) -> Guard | None:
         """`Trial.hidden` of a chain, one trial for all of one shape."""
-        shapes = tuple(shape(ev, func, state, texts=True) for func in chain)
-        key = (kind, refuses, opens_after, shapes)
+        alike = tuple(shape(ev, func, state) for func in chain)
+        key = (kind, refuses, opens_after, alike)
         if key in self._chains:
             return self._chains[key]
         if self._spent > MOST_STEPS:
@@ -147,7 +147,7 @@ class BreakerQuestion:
         self._spent += trial.ev.steps
         if found is not None:
             found = replace(found, sites=tuple(site for func in chain for site in sites_of(func)))
-        if None not in shapes:
+        if None not in alike:
             self._chains[key] = found
         return found
 
@@ -193,7 +193,7 @@ class BreakerQuestion:
         may_refuse: bool = True,
     ) -> Guard:
         """One trial for all functions of one shape. `may_refuse`: there is a way through it without the call."""
-        keys = [(kind, wire, texts, shape(ev, v, state, texts=texts)) for texts in (False, True)]
+        keys = [(kind, wire, level, known) for level, known in enumerate(shapes(ev, v, state))]
         for key in keys:
             if key[-1] is not None and key in self._by_shape:
                 return self._by_shape[key]
@@ -211,7 +211,7 @@ class BreakerQuestion:
             found = Guard("unknown", "a goroutine that is not followed may decide it", sites_of(v))
         if ev.asks_environment:
             found = replace(found, asks_environment=True)
-        for key in keys if not trial.ev.text_tested else keys[1:]:
+        for key in keys[level_of(trial.ev) :]:
             self._by_shape[key] = found
         return found
 

@@ -29,6 +29,7 @@ from zuno_audit.facts.go.values import (
     Site,
     State,
     Struct,
+    Text,
     Unknown,
     Val,
     Value,
@@ -600,8 +601,7 @@ def differ(x: Val, y: Val) -> bool:
     if None in ends or not any(isinstance(v, Extern) for v in (x, y)):
         return False
     (a, z), (b, w) = (one or ("", "") for one in ends)
-    n, m = min(len(a), len(b)), min(len(z), len(w))
-    return a[:n] != b[:n] or (m > 0 and z[-m:] != w[-m:])
+    return _part(a, z, b, w)
 
 
 def _fixed_ends(v: Val) -> tuple[str, str] | None:
@@ -618,9 +618,7 @@ def _fixed_ends(v: Val) -> tuple[str, str] | None:
     form = v.args[0][0]
     if not isinstance(form, Const) or not isinstance(form.value, str):
         return None
-    before, _, _ = form.value.partition("%")
-    after = re.split(r"%[^a-zA-Z%]*[a-zA-Z%]", form.value)[-1]
-    return before, after
+    return _ends(form.value)
 
 
 def _wraps(ev: Evaluator, error: Val, target: Extern, depth: int = 0) -> bool | None:
@@ -759,7 +757,30 @@ def _sprintf(ev: Evaluator, v: Extern, args: list[Value], state: State, site: Si
         else:
             return None
         i += 2
-    return [(Const("".join(out), None, site),)]
+    return [(Text("".join(out), text, tuple(rest), site),)]
+
+
+def told_by_forms(x: Const, y: Const) -> bool:
+    """True for two texts that were put together and of which the forms, or that all parts are equal, show whether they
+    are equal: whatever the parts say.
+    """
+    if not isinstance(x, Text) or not isinstance(y, Text):
+        return False
+    if x.form == y.form:
+        return x.parts == y.parts
+    (a, z), (b, w) = _ends(x.form), _ends(y.form)
+    return _part(a, z, b, w)
+
+
+def _part(a: str, z: str, b: str, w: str) -> bool:
+    """Whether texts that begin and end so are certainly different."""
+    n, m = min(len(a), len(b)), min(len(z), len(w))
+    return a[:n] != b[:n] or (m > 0 and z[-m:] != w[-m:])
+
+
+def _ends(form: str) -> tuple[str, str]:
+    """What stands before the first verb of a format and behind the last."""
+    return form.partition("%")[0], re.split(r"%[^a-zA-Z%]*[a-zA-Z%]", form)[-1]
 
 
 def _sprint_join(

@@ -17,7 +17,7 @@ from zuno_audit.facts.go.evaluate import Evaluator, Limits
 from zuno_audit.facts.go.interceptors import members
 from zuno_audit.facts.go.live_memory import reachable
 from zuno_audit.facts.go.panic_logs import ZEROLOG, captures_stack, carries_stack, is_written
-from zuno_audit.facts.go.shape import shape
+from zuno_audit.facts.go.shape import LEVELS, level_of, shape, shapes
 from zuno_audit.facts.go.values import (
     FALSE,
     TRUE,
@@ -169,9 +169,9 @@ class RecoveryQuestion:
         large = any(self._too_large.get((kind, id(func.node))) for func in chain)
         if large or any(len(func.node.params) != 4 for func in chain):
             return best
-        shapes = tuple(shape(ev, func, state, texts=True) for func in chain)
-        key = (kind, after_library, best, shapes)
-        if None in shapes:
+        alike = tuple(shape(ev, func, state) for func in chain)
+        key = (kind, after_library, best, alike)
+        if None in alike:
             return self._chain(ev, chain, kind, state, best, after_library)
         if key not in self._by_shape:
             self._by_shape[key] = self._chain(ev, chain, kind, state, best, after_library)
@@ -316,22 +316,22 @@ class RecoveryQuestion:
 
     def _simulate(self, ev: Evaluator, v: Func, kind: str, state: State) -> Recovery:
         """One simulation for all interceptors of one shape."""
-        keys = [(kind, texts, shape(ev, v, state, texts=texts)) for texts in (False, True)]
+        keys = [(kind, level, known) for level, known in enumerate(shapes(ev, v, state))]
         for key in keys:
             if key[-1] is not None and key in self._by_shape:
                 return self._by_shape[key]
         large = self._too_large.setdefault((kind, id(v.node)), [])
         if len(large) >= MOST_TRIES:
             return large[-1]
-        found, text_tested, finished = self._run(ev, v, kind, state)
+        found, level, finished = self._run(ev, v, kind, state)
         if not finished:
             large.append(found)
-        for key in keys if not text_tested else keys[1:]:
+        for key in keys[level:]:
             self._by_shape[key] = found
         return found
 
-    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> tuple[Recovery, bool, bool]:
-        """What an interceptor does; whether that depends on texts, and whether it was followed to its end."""
+    def _run(self, ev: Evaluator, v: Func, kind: str, state: State) -> tuple[Recovery, int, bool]:
+        """What an interceptor does; the level of its shape that decided it, and whether it was followed to its end."""
         simulation = _Simulation(ev, v, state)
         handler = Opaque("handler", on_call=simulation.handler)
         args: list[Value] = [*self._arguments(kind), (handler,)]
@@ -340,15 +340,15 @@ class RecoveryQuestion:
             if inner is None:
                 return (
                     Recovery("unknown", "what the middleware makes cannot be followed", sites_of(v)),
-                    True,
+                    len(LEVELS) - 1,
                     True,
                 )
             simulation.func, args = inner, args[:2]
         if len(simulation.func.node.params) != len(args):
-            return Recovery("no", "it is not a server interceptor", sites_of(v)), False, True
+            return Recovery("no", "it is not a server interceptor", sites_of(v)), 0, True
         simulation.start(args)
         found = simulation.verdict(results_index=1 if kind == "unary" else 0)
-        return found, simulation.ev.text_tested, not simulation.ev.exhausted
+        return found, level_of(simulation.ev), not simulation.ev.exhausted
 
 
 class _Simulation:

@@ -6,7 +6,7 @@ values are not known. Five clients built by one constructor have interceptors of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from zuno_audit.facts.go.evaluate import Evaluator, Scope
 from zuno_audit.facts.go.values import (
@@ -24,6 +24,7 @@ from zuno_audit.facts.go.values import (
     Seq,
     State,
     Struct,
+    Text,
     TypeValue,
     Unknown,
     Val,
@@ -38,21 +39,36 @@ class _TooLarge(Exception):
     pass
 
 
-def shape(ev: Evaluator, v: Val, state: State, *, texts: bool = True) -> object | None:
+Texts = Literal["any", "alike", "same"]
+LEVELS: tuple[Texts, ...] = ("any", "alike", "same")
+
+
+def shape(ev: Evaluator, v: Val, state: State, *, texts: Texts = "same") -> object | None:
     """A hashable shape, or None when the value is too large to describe.
 
-    Without `texts` all texts look alike: for simulations that never looked at one.
+    With `any` all texts look alike: for simulations that never looked at one. With `alike` it shows which of them are
+    equal, and how they were put together: for those that asked no more.
     """
-    walker = _Walker(ev, state, texts)
+    walker = _Walker(ev, state, texts, {})
     try:
         return walker.val(v)
     except (_TooLarge, RecursionError):
         return None
 
 
+def shapes(ev: Evaluator, v: Val, state: State) -> tuple[object | None, ...]:
+    """The shapes of a value by `LEVELS`, the coarsest first."""
+    return tuple(shape(ev, v, state, texts=level) for level in LEVELS)
+
+
+def level_of(ev: Evaluator) -> int:
+    """The place among `LEVELS` of the coarsest shape that decided what a simulation saw."""
+    return 2 if ev.text_tested else 1 if ev.texts_compared else 0
+
+
 class _Walker:
-    def __init__(self, ev: Evaluator, state: State, texts: bool) -> None:
-        self.ev, self.state, self.texts = ev, state, texts
+    def __init__(self, ev: Evaluator, state: State, texts: Texts, numbers: dict[str, int]) -> None:
+        self.ev, self.state, self.texts, self.numbers = ev, state, texts, numbers
         self.cells: dict[Any, int] = {}
         self.scopes: dict[tuple[int, int], int] = {}
         self.planted: dict[int, int] = {}
@@ -66,9 +82,9 @@ class _Walker:
         if self.left < 0:
             raise _TooLarge
         match v:
-            case Const() if isinstance(v.value, str) and not self.texts:
-                return ("text",)
-            case Input() if v.type is not None and v.type.name == "string" and not self.texts:
+            case Const() if isinstance(v.value, str) and self.texts != "same":
+                return self.text(v)
+            case Input() if v.type is not None and v.type.name == "string" and self.texts == "any":
                 return ("text",)
             case Const():
                 return ("const", v.value, type(v).__name__, id(v.type))
@@ -108,6 +124,18 @@ class _Walker:
                 return ("opaque", number, id(v.type), v.meaning)
         return (type(v).__name__,)
 
+    def text(self, v: Const) -> object:
+        """All texts look alike, or all that are equal and were put together in the same way."""
+        if self.texts == "any":
+            return ("text",)
+        form = v.form if isinstance(v, Text) else None
+        return (
+            "text",
+            self.numbers.setdefault(v.value, len(self.numbers)) if v.value else "",
+            form,
+            id(v.type),
+        )
+
     def lazy(self, v: Lazy) -> object:
         """A call that was not evaluated looks like another of the same function on the same values."""
         call = v.call
@@ -116,13 +144,15 @@ class _Walker:
             return ("lazy", v.index, v.conditions, known)
         if call.exits is not None or call.state is None:
             return ("forced", self.value(self.ev.force((v,))))
-        inner = _Walker(self.ev, call.state, self.texts)
+        inner = _Walker(self.ev, call.state, self.texts, self.numbers)
         inner.left = self.left
         args = tuple(inner.value(a) for a in call.args)
         receiver = inner.value(call.func.receiver) if call.func.receiver is not None else None
         scope = inner.scope(call.func.scope, call.func.node)
         self.left = inner.left
-        call.shapes[self.texts] = known = (id(call.func.node), args, receiver, scope)
+        known = (id(call.func.node), args, receiver, scope)
+        if self.texts != "alike":  # the numbers of its texts depend on what was seen before
+            call.shapes[self.texts] = known
         return ("lazy", v.index, v.conditions, known)
 
     def cell(self, cell: Any) -> object:

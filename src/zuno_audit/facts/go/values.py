@@ -55,6 +55,16 @@ class Assumed(Const):
     __slots__ = ()
 
 
+class Text(Const):
+    """A text that was put together: the form, and the parts that were put into it."""
+
+    __slots__ = ("form", "parts")
+
+    def __init__(self, value: str, form: str, parts: tuple[Any, ...], site: Site | None = None) -> None:
+        super().__init__(value, None, site)
+        self.form, self.parts = form, parts
+
+
 class Nil(Val):
     """The nil of a pointer, interface, map, slice, channel or function type.
 

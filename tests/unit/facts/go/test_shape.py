@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from go_program import analyse, go_file
 
+from zuno_audit.facts.go import clients
 from zuno_audit.facts.go.analysis import analysis
 from zuno_audit.facts.go.ethereum_abi import AbiEvent, Parameter
 from zuno_audit.facts.go.ethereum_library import HiddenEvent
@@ -84,3 +85,73 @@ def test_two_events_have_two_shapes(tmp_path: Path) -> None:
     assert of(Opaque("a")) != of(Opaque("b"))
     once = Opaque("a")
     assert of(once, once) != of(once, Opaque("a")) == of(Opaque("a"), once)
+
+
+NAMED = """
+    type Breaker struct { name string; fails int; opened time.Time }
+
+    func (b *Breaker) Do(call func() error) error {
+        if b.fails >= 5 && time.Since(b.opened) < time.Minute {
+            return fmt.Errorf("circuit %%s is open", b.name)
+        }
+        err := call()
+        if err != nil { b.fails++; b.opened = time.Now(); return err }
+        b.fails = 0
+        return nil
+    }
+
+    func guard(name, circuit string) grpc.UnaryClientInterceptor {
+        b := &Breaker{name: circuit}
+        return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+            %s
+            err := b.Do(func() error { return invoker(ctx, method, req, reply, cc, opts...) })
+            if err != nil && err.Error() == fmt.Sprintf("circuit %%s is open", name) { %s }
+            return err
+        }
+    }
+
+    func main() {
+        _, _ = grpc.NewClient("auth:1", grpc.WithUnaryInterceptor(guard("auth", "auth")))
+        _, _ = grpc.NewClient("wallet:1", grpc.WithUnaryInterceptor(guard("wallet", "%s")))
+    }
+"""
+TOLD = 'return status.Error(codes.Unavailable, "try later")'
+
+
+@pytest.mark.parametrize(
+    ("first", "when_open", "circuit", "expected"),
+    [
+        ("", TOLD, "wallet", ["yes", "yes"]),
+        ("", "return nil", "wallet", ["no", "no"]),
+        ("", "return nil", "other", ["no", "yes"]),
+        (
+            'if name == "wallet" { return invoker(ctx, method, req, reply, cc, opts...) }',
+            TOLD,
+            "wallet",
+            ["yes", "no"],
+        ),
+        (
+            'if name != "auth" { return invoker(ctx, method, req, reply, cc, opts...) }',
+            TOLD,
+            "wallet",
+            ["yes", "no"],
+        ),
+        (
+            'if fmt.Sprintf("%s!", name) == "wallet!" { return invoker(ctx, method, req, reply, cc, opts...) }',
+            TOLD,
+            "wallet",
+            ["yes", "no"],
+        ),
+        (
+            'if fmt.Sprintf("%s!", name) == fmt.Sprintf("%s!", "wallet") { return invoker(ctx, method, req, reply, cc, opts...) }',
+            TOLD,
+            "wallet",
+            ["yes", "no"],
+        ),
+    ],
+)
+def test_clients_share_a_trial_only_where_their_names_do_not_matter(
+    tmp_path: Path, first: str, when_open: str, circuit: str, expected: list[str]
+) -> None:
+    store = analyse(tmp_path, {"main.go": go_file(NAMED % (first, when_open, circuit))})
+    assert [row.get("circuit_breaker").value for row in clients.table(store).rows] == expected

@@ -95,6 +95,7 @@ class Core:
         self.left_running: list[tuple[Value, list[Value], bool, Frame, Site]] | None = None
         self.is_alone = False  # a simulation in which nobody else can release a lock
         self.assume = False  # stand-ins for numbers that come from outside
+        self.texts_compared = False  # texts were, and only which of them are equal mattered
         self.text_tested = False  # a text was compared or looked up: what it says may matter
         self.undecided_inputs = False  # a branch was taken both ways because a caller decides it
         self.sees_shared = False  # a variable of a package was read that functions assign, run before or not

@@ -191,7 +191,9 @@ class Operators(Selectors):
 
         if isinstance(x, Const) and isinstance(y, Const):
             if isinstance(x.value, str):
-                self.text_tested = True
+                told = library.told_by_forms(x, y)
+                self.texts_compared |= told
+                self.text_tested |= not told
             return bool(x.value == y.value)
         if isinstance(x, Nil) or isinstance(y, Nil):
             other = y if isinstance(x, Nil) else x

@@ -199,7 +199,7 @@ class CallRecord:
     ) -> None:
         self.evaluator, self.func, self.args, self.state, self.site = evaluator, func, args, state, site
         self.exits = exits
-        self.shapes: dict[bool, object] = {}  # what `shape.py` said of it before it was evaluated
+        self.shapes: dict[str, object] = {}  # what `shape.py` said of it before it was evaluated
         self.since = now()  # when the call was made
 
     def evaluate(self) -> list[list[Value]]:
