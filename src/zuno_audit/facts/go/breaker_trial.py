@@ -325,7 +325,7 @@ class Trial:
 
     def _on_some_paths(self, calls: int, memory: State, outcome: Outcome) -> Guard:
         self.is_on_some_paths = True
-        if calls:
+        if calls and not self.ev.undecided_inputs:
             return Guard("no", "on some path the call goes round the breaker")
         if not self._may_hide_a_breaker() and self._keeps_nothing(memory, outcome):
             return Guard(

@@ -156,6 +156,7 @@ def _length(ev: Evaluator, value: Value, state: State) -> Value:
         if isinstance(v, Seq) and not v.open:
             out = union(out, (Const(len(v.items)),))
         elif isinstance(v, Const) and isinstance(v.value, str | bytes):
+            ev.text_tested |= isinstance(v.value, str)
             out = union(out, (Const(len(v.value.encode() if isinstance(v.value, str) else v.value)),))
         elif isinstance(v, Nil):
             out = union(out, (Const(0),))

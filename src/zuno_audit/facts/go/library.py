@@ -415,7 +415,7 @@ def _computed(operands: int, function: Callable[..., Any], result: str) -> Model
             if ev.clock is None:
                 return None
             numbers = [ev.clock, *numbers] if result == "since" else [*numbers, ev.clock]
-        if result == "bool" and any(isinstance(n, str) for n in numbers):
+        if result != "text" and any(isinstance(n, str) for n in numbers):
             ev.text_tested = True
         try:
             value = function(*numbers)

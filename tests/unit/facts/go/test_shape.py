@@ -155,3 +155,45 @@ def test_clients_share_a_trial_only_where_their_names_do_not_matter(
 ) -> None:
     store = analyse(tmp_path, {"main.go": go_file(NAMED % (first, when_open, circuit))})
     assert [row.get("circuit_breaker").value for row in clients.table(store).rows] == expected
+
+
+HELPED = """
+    type Breaker struct { fails int; opened time.Time }
+
+    func (b *Breaker) Do(call func() error) error {
+        if b.fails >= 5 && time.Since(b.opened) < time.Minute { return errors.New("open") }
+        err := call()
+        if err != nil { b.fails++; b.opened = time.Now(); return err }
+        b.fails = 0
+        return nil
+    }
+
+    func dial(name string, guarded bool) (*grpc.ClientConn, error) {
+        b := &Breaker{}
+        guard := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+            if %s { return invoker(ctx, method, req, reply, cc, opts...) }
+            return b.Do(func() error { return invoker(ctx, method, req, reply, cc, opts...) })
+        }
+        return grpc.NewClient(name, grpc.WithUnaryInterceptor(guard))
+    }
+
+    func auth() (*grpc.ClientConn, error) { return dial("auth", true) }
+    func wallet() (*grpc.ClientConn, error) { return dial("wallet", false) }
+    func main() { _, _ = auth(); _, _ = wallet() }
+"""
+
+
+@pytest.mark.parametrize(
+    "bypass",
+    [
+        "!guarded",
+        'name == "wallet"',
+        'name != "auth"',
+        "len(name) == 6",
+        "name[0] == 'w'",
+    ],
+)
+def test_what_a_helper_is_told_decides_for_each_of_its_callers(tmp_path: Path, bypass: str) -> None:
+    rows = clients.table(analyse(tmp_path, {"main.go": go_file(HELPED % bypass)})).rows
+    found = [row.get("circuit_breaker").value for row in rows if row.get("via").value]
+    assert found == ["yes", "no"]

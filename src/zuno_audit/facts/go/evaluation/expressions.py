@@ -227,6 +227,7 @@ class Expressions(Operators):
                     if v.open or not v.items or at is not None:
                         out = union(out, (Unknown("element of a slice", site, type_=self._elem(v.type)),))
             elif isinstance(v, Const) and isinstance(v.value, str) and isinstance(at, int):
+                self.text_tested = True
                 data = v.value.encode()
                 out = union(out, (Const(data[at]),) if 0 <= at < len(data) else ())
             elif isinstance(v, Input):
