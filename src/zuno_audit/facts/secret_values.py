@@ -134,139 +134,22 @@ _DEFAULTS = frozenset(
     }
 )
 # words that stand beside those of a placeholder: "change this to a long random string in production"
-_FILLERS = (
-    *(
-        "please",
-        "with",
-        "this",
-        "that",
-        "must",
-        "should",
-        "least",
-        "characters",
-        "character",
-        "chars",
-        "more",
-    ),
-    *(
-        "strong",
-        "secure",
-        "safe",
-        "openssl",
-        "base64",
-        "rand",
-        "production",
-        "prod",
-        "only",
-        "service",
-        "server",
-    ),
-    *(
-        "database",
-        "user",
-        "username",
-        "account",
-        "client",
-        "access",
-        "refresh",
-        "signing",
-        "session",
-        "encryption",
-    ),
-    *(
-        "private",
-        "public",
-        "hash",
-        "salt",
-        "auth",
-        "token",
-        "code",
-        "hello",
-        "world",
-        "company",
-        "corp",
-        "acme",
-    ),
-    *(
-        "organization",
-        "project",
-        "application",
-        "from",
-        "into",
-        "never",
-        "commit",
-        "before",
-        "deploy",
-        "real",
-    ),
-    *(
-        "letmein",
-        "welcome",
-        "live",
-        "bytes",
-        "bits",
-        "digits",
-        "number",
-        "enter",
-        "paste",
-        "provide",
-        "super",
-    ),
-    *(
-        "very",
-        "good",
-        "anything",
-        "everything",
-        "secret",
-        "password",
-        "please",
-        "temp",
-        "temporary",
-        "initial",
-    ),
-    *("initial", "first", "last", "name", "domain", "email", "localhost", "sandbox", "dashboard", "console"),
+_FILLERS = tuple(
+    """
+    please with this that must should least characters character chars more strong secure safe openssl
+    base64 rand production prod only service server database user username account client access refresh
+    signing session encryption private public hash salt auth token code hello world company corp acme
+    organization project application from into never commit before deploy real letmein welcome live
+    bytes bits digits number enter paste provide super very good anything everything secret password
+    temp temporary initial first last name domain email localhost sandbox dashboard console
+    """.split()
 )
 _FILLER_WORDS = frozenset(
-    {
-        "a",
-        "an",
-        "the",
-        "to",
-        "in",
-        "on",
-        "of",
-        "or",
-        "and",
-        "at",
-        "by",
-        "for",
-        "is",
-        "it",
-        "me",
-        "my",
-        "as",
-        "be",
-    }
-    | {
-        "hex",
-        "sha",
-        "aes",
-        "rsa",
-        "hs",
-        "rs",
-        "api",
-        "app",
-        "sk",
-        "pk",
-        "db",
-        "sql",
-        "id",
-        "use",
-        "new",
-        "old",
-    }
-    | {"own", "put", "set", "env", "var", "url", "dsn", "aws", "gcp", "co", "inc", "ltd", "you", "do", "not"}
-    | {"xx", "com", "org", "net", "io", "pg", "bsc", "eth", "nft", "pwd", "if", "so", "no", "jwt"}
+    """
+    a aes an and api app as at aws be bsc by co com db do dsn env eth for gcp hex hs id if in inc io is
+    it jwt ltd me my net new nft no not of old on or org own pg pk put pwd rs rsa set sha sk so sql the
+    to url use var xx you
+    """.split()
 )
 _MADE_UP = re.compile(r"EXAMPLE(?:KEY)?=*\Z")  # how documentation marks keys
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{14,}={0,2}")

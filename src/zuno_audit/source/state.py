@@ -15,9 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     from zuno_audit.source.repository import Repository, SourceFile
 
-MAX_STATE_BYTES = (
-    512 * 1024 * 1024
-)  # of a tree whose state is worth telling; reading more takes longer than rules
+MAX_STATE_BYTES = 512 * 1024 * 1024  # to read and digest more takes longer than the rules do
 TICK_SECONDS = 0.02  # file systems tell the time of a change in steps of up to 10 ms
 
 

@@ -294,3 +294,31 @@ func serve(h http.Handler) { http.ListenAndServe(":80", h) }
 def test_what_is_around_the_default_mux(serve: str, answer: str, tmp_path: Path) -> None:
     code = f'{ALLOW}func main() {{\n\thttp.HandleFunc("/health", ok)\n\t{serve}\n}}\n'
     assert served(tmp_path, code) == answer
+
+
+TWICE = """http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if CONDITION {
+			inner.ServeHTTP(w, r)
+			return
+		}
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "answer"),
+    [
+        ('r.URL.Path == "/health"', "yes"),
+        ('strings.HasPrefix(r.URL.Path, "/health")', "yes"),
+        ('r.URL.Path == "/other"', "unknown"),
+    ],
+)
+def test_a_handler_that_asks_the_router_in_two_places(condition: str, answer: str, tmp_path: Path) -> None:
+    serve = f'http.ListenAndServe(":80", {TWICE.replace("CONDITION", condition)})'
+    store = store_of(tmp_path, {**MOD, "main.go": HEAD + MAIN.replace("SERVE", serve)})
+    (row,) = http_route_table(store).rows
+    assert row.get("served").value == answer

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from zuno_audit.facts.go.bindings import is_same
 from zuno_audit.facts.go.effects import Effects, root_name
 from zuno_audit.facts.go.evaluate import Evaluator, Frame, Limits
 from zuno_audit.facts.go.program import Declaration, Program, program
@@ -189,7 +190,9 @@ class Analysis:
     def values_of(
         self, root: Declaration, expr: s.Expr, inner: s.Expr | None, stand_in: Value
     ) -> Iterator[tuple[Evaluator, Val, State]]:
-        """What an expression of a function can be, with `stand_in` for what a part of it, `inner`, gives."""
+        """What an expression of a function can be, with `stand_in` for what a part of it, `inner`, gives, wherever
+        the expression has that part.
+        """
         run = _Run(self, root, {expr.start}, frozenset())
         found: list[tuple[Value, State]] = []
 
@@ -198,8 +201,9 @@ class Analysis:
             run.hits.setdefault(expr.start, [])
 
         run.evaluator.watch(expr, note)
-        if inner is not None:
-            run.evaluator.replace(inner, stand_in)
+        for part in s.walk(expr) if inner is not None else ():
+            if isinstance(part, s.Expr) and _stands_for(part, inner):
+                run.evaluator.replace(part, stand_in)
         run.evaluate()
         for value, state in found:
             for v in run.evaluator.force(value):
@@ -607,6 +611,13 @@ def _fields_given(made: Site, receiver: s.Param) -> set[str]:
     if any(not isinstance(n, s.Ident | s.Selector) for n in inner):
         return set()
     return {n.sel for n in inner if isinstance(n, s.Selector)}
+
+
+def _stands_for(part: s.Expr, inner: s.Expr | None) -> bool:
+    """True for an expression, and for other mentions of it if it is a variable or a field."""
+    if part is inner or inner is None:
+        return part is inner
+    return isinstance(part, s.Ident | s.Selector) and is_same(part, inner)
 
 
 def _type_name(param: s.Param) -> str:

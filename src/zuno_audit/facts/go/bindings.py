@@ -221,3 +221,21 @@ def bound_name(node: s.Node, call: s.Call) -> str:
                     else ""
                 )
     return ""
+
+
+def is_same(a: s.Expr, b: s.Expr) -> bool:
+    """True when two expressions are written alike (names, selectors, calls with the same arguments)."""
+    match a, b:
+        case s.Ident(name=x), s.Ident(name=y):
+            return x == y
+        case s.Selector(x=p, sel=x), s.Selector(x=q, sel=y):
+            return x == y and is_same(p, q)
+        case s.BasicLit(value=x), s.BasicLit(value=y):
+            return bool(x == y)
+        case s.Call(fun=f, args=xs), s.Call(fun=g, args=ys):
+            return len(xs) == len(ys) and is_same(f, g) and all(map(is_same, xs, ys))
+        case s.Unary(op="*", x=p), q:
+            return is_same(p, q)
+        case s.Star(x=p), q:
+            return is_same(p, q)
+    return False

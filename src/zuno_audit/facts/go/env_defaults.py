@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from zuno_audit.facts.go.bindings import FunctionNode, called_name, calls_in, parents
+from zuno_audit.facts.go.bindings import FunctionNode, called_name, calls_in, is_same, parents
 from zuno_audit.facts.go.evaluate import Limits
 from zuno_audit.facts.go.library import MODELS
 from zuno_audit.facts.go.program import Declaration
@@ -527,24 +527,6 @@ def _gives_back(body: s.Stmt, error: s.Expr, function: FunctionNode) -> bool:
     is_error = last is not None and isinstance(last.type, s.Ident) and last.type.name == "error"
     is_named = is_error and isinstance(error, s.Ident) and last is not None and last.name == error.name
     return is_named and any(isinstance(n, s.Return) and not n.values for n in s.walk(body))
-
-
-def is_same(a: s.Expr, b: s.Expr) -> bool:
-    """True when two expressions are written alike (names, selectors, calls with the same arguments)."""
-    match a, b:
-        case s.Ident(name=x), s.Ident(name=y):
-            return x == y
-        case s.Selector(x=p, sel=x), s.Selector(x=q, sel=y):
-            return x == y and is_same(p, q)
-        case s.BasicLit(value=x), s.BasicLit(value=y):
-            return bool(x == y)
-        case s.Call(fun=f, args=xs), s.Call(fun=g, args=ys):
-            return len(xs) == len(ys) and is_same(f, g) and all(map(is_same, xs, ys))
-        case s.Unary(op="*", x=p), q:
-            return is_same(p, q)
-        case s.Star(x=p), q:
-            return is_same(p, q)
-    return False
 
 
 def empty_sense(cond: s.Expr, target: s.Expr, second: s.Expr | None) -> bool | None:
